@@ -1,0 +1,98 @@
+/* What the monitor tells the library OS before the first instruction.
+ *
+ * Written by the monitor at SEG_BASE + SEG_BOOT while it builds the segment; read
+ * by the library OS.  Strings live in the same 1 MB area and are named by their
+ * offset from SEG_BASE; 0 means "none".  Lists are sequences of NUL-terminated
+ * strings with an explicit count.
+ */
+#ifndef BAILEY_ABI_BOOT_H
+#define BAILEY_ABI_BOOT_H
+
+#include <stdint.h>
+
+#define BOOT_MAGIC 0x746f6f6279656c42ULL /* "Bleyboot" */
+#define BOOT_VERSION 1
+#define BOOT_SIZE 0x100000UL
+
+struct boot_strings {
+    uint32_t offset; /* from SEG_BASE, of the first string */
+    uint32_t count;
+};
+
+/* One mount of the guest: export `index` of the monitor shown at `guest`. */
+struct boot_mount {
+    uint32_t guest;  /* offset of the guest path */
+    uint32_t source; /* offset of the text shown in /proc/mounts */
+    uint32_t index;  /* export number in stream URIs: dir:INDEX/path */
+    uint32_t flags;  /* BOOT_MOUNT_* */
+};
+#define BOOT_MOUNT_READONLY 1u
+#define BOOT_MOUNT_ROOT 2u  /* the lower layer of / */
+#define BOOT_MOUNT_FILE 4u  /* the export is one file, not a directory */
+#define BOOT_MOUNT_CACHE 8u /* attributes and negative look-ups may be kept for good */
+
+/* Standard streams and other descriptors given at start. */
+struct boot_stream {
+    int32_t handle; /* host descriptor number, -1: closed */
+    uint32_t type;  /* enum host_type of abi/host_abi.h */
+    uint32_t flags; /* Linux open flags (O_RDONLY, O_APPEND, O_NONBLOCK ...) */
+    uint32_t reserved;
+    uint64_t ino, dev, rdev; /* as the host's fstat */
+    uint32_t mode, reserved2;
+};
+
+/* Offsets of the host's vDSO functions from HOSTVDSO_BASE; 0: absent. */
+struct boot_vdso {
+    uint64_t base_old; /* where the host mapped vvar+vDSO in the fresh process */
+    uint64_t size;     /* bytes of vvar + vDSO together */
+    uint64_t vdso_off; /* start of the vDSO proper from HOSTVDSO_BASE */
+    uint64_t clock_gettime;
+    uint64_t getcpu;
+};
+
+struct boot_info {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t flags; /* BOOT_* */
+    uint64_t size;  /* bytes used of the 1 MB */
+
+    struct boot_strings argv, envp;
+    uint32_t cwd, hostname, exe; /* exe: guest path or bare name to search in PATH */
+    uint32_t uid, gid, umask;
+    uint32_t cpuinfo;     /* text of the host's /proc/cpuinfo */
+    uint32_t cpu_online;  /* "0-1" */
+    uint32_t kernel_release, kernel_version;
+    uint32_t ncpu;
+    uint32_t nmounts;
+    struct boot_mount mounts[64];
+    struct boot_stream stdio[3];
+    int32_t trace_handle; /* --trace: where lines go; -1: off */
+    int32_t poll_handle;  /* host epoll descriptor of the sandbox */
+    int32_t kick_handle;  /* host eventfd registered in it; readable = look at the mailbox */
+    uint32_t pids_max;
+    uint64_t memory_limit; /* bytes; 0: none */
+    uint64_t memory_total; /* bytes of the host, for /proc/meminfo */
+    uint64_t host_boottime_ns; /* CLOCK_BOOTTIME at start */
+    uint64_t rlimits[16][2];   /* soft, hard; ~0: infinity */
+    uint64_t seed[8];
+    uint8_t boot_id[16];
+    uint64_t xsave_size; /* bytes of the XSAVE area in standard form (CPUID 0xd) */
+    uint64_t xcr0;
+    uint64_t hwcap, hwcap2, minsigstksz, clktck;
+    struct boot_vdso vdso;
+
+    /* From the monitor to the inside while running: signals for program 1 as a bit
+     * set (bit n-1), and a request to freeze.  The monitor sets bits atomically and
+     * then interrupts a thread; the library OS takes them with an exchange. */
+    uint64_t mailbox_signals;
+    uint32_t freeze; /* 0 run, 1 park */
+    uint32_t winsize_changed;
+};
+#define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
+#define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */
+#define BOOT_TRACE 4u
+#define BOOT_DIFF 8u        /* report what changed in memory at the end */
+#define BOOT_NO_REWRITE 16u /* every system call takes the trap (tests, measuring) */
+#define BOOT_STATS 32u
+
+#endif

@@ -1,0 +1,39 @@
+/* Time.  time/ */
+#ifndef LIBOS_KTIME_H
+#define LIBOS_KTIME_H
+
+#include "list.h"
+#include "types.h"
+
+struct timespec_k { s64 sec, nsec; };
+struct timeval_k { s64 sec, usec; };
+
+/* Program time: host clock plus the sandbox's offsets (0 until a resume). */
+u64 now_mono(void);     /* CLOCK_MONOTONIC, ns */
+u64 now_real(void);     /* CLOCK_REALTIME, ns */
+u64 now_boot(void);     /* CLOCK_BOOTTIME, ns */
+u64 clock_read(int clockid, long *err);
+
+/* Valid and >= 0, else -EINVAL; ns saturates. */
+long timespec_to_ns(const struct timespec_k *ts, u64 *ns);
+static inline struct timespec_k ns_to_timespec(u64 ns)
+{
+    return (struct timespec_k){ (s64)(ns / NSEC), (s64)(ns % NSEC) };
+}
+/* Absolute monotonic deadline of a relative timeout; HOST_FOREVER if it never comes. */
+u64 deadline_in(u64 ns);
+
+/* Kernel timers: fn runs on the timer thread (started at the first use), holding no
+ * lock; it may send signals and wake queues.  Deadlines are monotonic ns.  A timer on
+ * CLOCK_REALTIME is re-armed by its owner when the wall clock jumps. */
+struct ktimer {
+    u64 deadline;
+    void (*fn)(struct ktimer *);
+    u32 heap_index; /* 0: not armed */
+};
+void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
+void ktimer_arm(struct ktimer *t, u64 deadline);
+/* After return fn is not running and will not run.  False if it was not armed. */
+bool ktimer_cancel(struct ktimer *t);
+
+#endif

@@ -1,0 +1,138 @@
+/* Program memory.  mm/
+ *
+ * A `struct mm` is one address space: a tree of VMAs ordered by address, under one
+ * lock.  The host holds the pages; the tree is the truth about what is mapped, and
+ * host mappings follow it.  The inside range is never in the tree.
+ */
+#ifndef LIBOS_MM_H
+#define LIBOS_MM_H
+
+#include "list.h"
+#include "lock.h"
+#include "types.h"
+
+struct file;
+struct inode;
+struct process;
+
+enum vma_kind {
+    VMA_ANON,   /* private zero-fill memory */
+    VMA_HOST,   /* a host stream: handle + offset (private or shared) */
+    VMA_POOL,   /* pages of the pool: in-memory file or shared anonymous memory */
+    VMA_FIXED,  /* part of the system: vDSO, vvar page */
+};
+
+struct vma {
+    uptr start, end;
+    u32 prot;        /* PROT_* */
+    u32 flags;       /* VMA_* below */
+    enum vma_kind kind;
+    struct file *file; /* reference, or NULL */
+    u64 offset;        /* in the file, of start */
+    int handle;        /* VMA_HOST: host handle, owned by the file's inode */
+    const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static text */
+    /* tree */
+    struct vma *left, *right, *up;
+    u32 priority;
+    uptr subtree_gap;  /* the implementation's */
+};
+#define VMA_SHARED 1u
+#define VMA_GROWSDOWN 2u
+#define VMA_HIDDEN 4u    /* trampolines: not shown in /proc/self/maps */
+#define VMA_LOCKED 8u
+#define VMA_DONTFORK 16u
+#define VMA_WIPEONFORK 32u
+#define VMA_DONTDUMP 64u
+#define VMA_NORESERVE 128u
+#define VMA_MAYWRITE 256u /* mprotect(PROT_WRITE) allowed (shared mapping of a writable file) */
+#define VMA_STACK 512u
+
+struct mm {
+    u32 refs;
+    struct lock lock;
+    struct vma *root;
+    u32 count;
+    uptr mmap_base;      /* top-down search starts here */
+    uptr brk_start, brk; /* heap */
+    uptr stack_top;
+    u64 total, locked, data, peak; /* bytes, for limits and /proc */
+    void *sites;         /* rewritten system-call sites: pal/rewrite */
+    s32 users;           /* processes (vfork shares) */
+    uptr vdso_base;
+    struct lock futex_lock;
+    s32 patching;        /* text is being changed: faults in it retry */
+    u64 def_flags;
+};
+
+/* Answer of file_ops->mmap. */
+struct mapping_request {
+    /* in */
+    u64 offset;
+    size_t len;
+    u32 prot;
+    bool shared;
+    /* out */
+    enum vma_kind kind;
+    int handle;        /* VMA_HOST */
+    /* VMA_POOL: inode whose pages are mapped: mm asks pool_extent() page by page */
+    struct inode *inode;
+};
+
+struct mm *mm_new(void);
+/* Copies the VMAs for fork (the host copies the pages). */
+struct mm *mm_copy(struct mm *old);
+void mm_put(struct mm *mm);
+/* Unmaps everything of the program (exec). */
+void mm_clear(struct mm *mm);
+
+/* Maps; addr 0: anywhere (top down).  flags: MAP_* of Linux.  file may be NULL.
+ * Address or -errno.  The body of mmap(2), without descriptor handling. */
+long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct file *file,
+            u64 offset, const char *name);
+long mm_unmap(struct mm *mm, uptr addr, size_t len);
+long mm_protect(struct mm *mm, uptr addr, size_t len, u32 prot);
+/* Private anonymous memory within 2 GB of `near` (rip-relative reach), hidden from the
+ * program; for trampolines.  Address or -errno. */
+long mm_map_near(struct mm *mm, uptr near, size_t len, u32 prot);
+/* Under mm->lock. */
+struct vma *vma_find(struct mm *mm, uptr addr); /* containing addr, or NULL */
+struct vma *vma_next(struct mm *mm, uptr addr); /* first with end > addr, or NULL */
+
+/* A fault at addr in program code: true if the mapping allows it now (stack growth, a
+ * page mapped meanwhile) and the access should be tried again. */
+bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec);
+
+/* Page pool: contiguous, sparse ranges of POOL_BASE.. ; mm/pool.c.
+ * Offsets are from POOL_BASE; pages are zero until written. */
+long pool_alloc(size_t len, u64 *offset);
+void pool_free(u64 offset, size_t len);
+static inline void *pool_ptr(u64 offset) { return (void *)(POOL_BASE + offset); }
+u64 pool_used(void);
+
+/* Memory of an in-memory file: extents of the pool by file page.  mm/filemem.c.
+ * Embedded in tmpfs inodes, memfds, shared anonymous memory and SysV segments. */
+struct filemem {
+    struct lock lock;
+    void *extents; /* the implementation's sorted array */
+    u32 count, cap;
+    u64 pages;     /* pages that hold data, for st_blocks */
+};
+void filemem_init(struct filemem *fm);
+void filemem_free(struct filemem *fm);
+/* Copies at a file offset; holes read as zeros and are filled on writing.  Bytes moved
+ * (short on a fault) or -ENOSPC / -ENOMEM. */
+struct uio;
+long filemem_read(struct filemem *fm, struct uio *u, u64 off, size_t n);
+long filemem_write(struct filemem *fm, struct uio *u, u64 off, size_t n);
+void filemem_truncate(struct filemem *fm, u64 size); /* drops pages past it, zeroes the tail */
+void filemem_punch(struct filemem *fm, u64 off, u64 len);
+long filemem_allocate(struct filemem *fm, u64 off, u64 len);
+/* Next data/hole at or after off below size; size if none (data: -ENXIO). */
+s64 filemem_seek(struct filemem *fm, u64 off, u64 size, bool data);
+/* The pool offset of the longest contiguous run that backs file pages from `off`, at most
+ * len bytes, allocating where there is a hole; its length in *run. */
+long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *pool_off, size_t *run);
+/* The filemem behind an inode mapped as VMA_POOL, or NULL. */
+struct filemem *inode_filemem(struct inode *i);
+
+#endif

@@ -1,0 +1,179 @@
+/* Threads and processes.  proc/
+ *
+ * A thread lives in its slot (abi/layout.h); a process and what its threads share live
+ * in the segment's heap.  Pointers are valid in every host process of the sandbox.
+ */
+#ifndef LIBOS_THREAD_H
+#define LIBOS_THREAD_H
+
+#include "../../abi/boot.h"
+#include "../../abi/host_abi.h"
+#include "list.h"
+#include "lock.h"
+#include "signal.h"
+#include "wait.h"
+
+struct mm;
+struct files;
+struct fs_ctx;
+struct sighand;
+
+/* Registers of the program, complete.  Order known to pal/entry.S. */
+struct regs {
+    u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
+    u64 rax, rcx, rdx, rsi, rdi;
+    u64 orig_rax; /* system call number, or ~0 when not in a system call */
+    u64 rip, cs, eflags, rsp, ss;
+};
+#define NOT_A_SYSCALL (~0ULL)
+
+enum thread_state {
+    THREAD_PROGRAM = 0, /* in program code (or on the way in or out: a hint, see kick) */
+    THREAD_INSIDE,
+    THREAD_BLOCKED, /* asleep on wake_seq */
+    THREAD_PARKED,  /* at the system-call boundary for a rendezvous */
+    THREAD_DEAD,
+};
+
+/* t->attention: work to do before returning to program code. */
+#define ATTN_SIGNAL 1u      /* look for deliverable signals */
+#define ATTN_FULL_EXIT 2u   /* registers other than the system-call ones changed */
+#define ATTN_RENDEZVOUS 4u  /* fork, exec, freeze or text change wants us parked */
+#define ATTN_EXIT 8u        /* the thread must end (exit_group, exec by another thread) */
+#define ATTN_GS 16u         /* program owns gs: restore it on exit */
+#define ATTN_TRACE 32u
+#define ATTN_MAILBOX 64u    /* monitor left something in boot_info */
+
+struct fault {
+    u64 addr, error, trapno; /* cr2, hardware error code, vector */
+    s32 code;                /* si_code */
+};
+
+/* The remaining time of an interrupted call, for ERESTART_RESTARTBLOCK. */
+struct restart {
+    bool valid;   /* the next execution of call `nr` takes its deadline from here */
+    u32 nr;
+    u64 deadline; /* absolute monotonic ns */
+    uptr rem;     /* nanosleep's remainder argument */
+};
+
+struct cred {
+    u32 uid, gid, euid, egid, suid, sgid, fsuid, fsgid;
+    u64 cap_effective, cap_permitted, cap_inheritable, cap_bset, cap_ambient;
+    u32 ngroups;
+    u32 groups[64];
+};
+
+struct thread {
+    /* -- fixed offsets, known to pal/entry.S (checked there) -- */
+    struct thread *self;   /* 0x00 */
+    u64 user_rsp;          /* 0x08 scratch of the entry */
+    u64 stack_top;         /* 0x10 library-OS stack, where regs are pushed */
+    u64 entry;             /* 0x18 address trampolines jump to */
+    u32 attention;         /* 0x20 ATTN_* */
+    u32 state;             /* 0x24 enum thread_state */
+    u32 wake_seq;          /* 0x28 the word it sleeps on */
+    u32 host_tid;          /* 0x2c 0: no host thread */
+    u64 user_gs;           /* 0x30 program's gs base when ATTN_GS */
+    struct regs *regs;     /* 0x38 = stack_top - sizeof(struct regs) */
+    u64 in_libos;          /* 0x40 set by the entry */
+    u64 fixup_depth;       /* 0x48 */
+    u64 reserved[6];       /* PAL's */
+
+    struct process *proc;
+    struct list link;      /* proc->threads */
+    s32 tid;
+    s32 host_pid;          /* of the host process it runs in */
+    bool kthread;          /* no program context: poller, timer */
+    void (*kfunc)(void *); /* kthread body */
+    void *karg;
+
+    struct signal_state sig; /* mask, pending, altstack: signal.h */
+    struct fault fault;
+    struct restart restart;
+    struct cred cred;
+    uptr clear_child_tid, robust_list;
+    size_t robust_len;
+    u64 fs_base;
+    char comm[16];
+    u64 start_ns;
+    s32 nice;
+    u64 affinity[16]; /* CPU set as the program set it; 0 words: all */
+    s32 exit_code;
+    bool exiting;
+    s32 vfork_done;        /* parent of a vfork sleeps until set */
+    struct thread *vfork_parent;
+    struct waitq exit_wait;
+    u32 dumpable, no_new_privs, pdeath_signal, timer_slack;
+    u64 syscalls;          /* served so far */
+    u64 cpu_start;
+    void *futex_private;
+};
+
+struct process {
+    u32 refs;
+    s32 pid, pgid, sid;
+    struct lock lock;          /* threads, children, state */
+    struct process *parent;
+    struct list children, sibling, all; /* all: process table */
+    struct list threads;
+    u32 nthreads;
+    struct thread *leader;
+    struct mm *mm;
+    struct files *files;
+    struct fs_ctx *fs;
+    struct sighand *sighand;
+    struct signal_shared shared; /* process-wide pending, signal.h */
+    s32 host_pid;
+    s32 exit_status;           /* wait status once zombie */
+    bool group_exit, zombie, execing, stopped, continued, subreaper, dumpable;
+    u8 exit_signal;
+    struct waitq child_wait;   /* woken when a child changes state */
+    u64 rlimits[16][2];
+    char *exe;                 /* guest path of the program */
+    uptr arg_start, arg_end, env_start, env_end; /* in program memory */
+    uptr auxv[48];
+    u32 auxc;
+    u64 start_ns;              /* CLOCK_BOOTTIME */
+    void *itimers;             /* time/ */
+    void *posix_timers;
+    u64 child_utime, child_stime, utime, stime; /* ns */
+    void *tty;                 /* controlling terminal, issue-later */
+};
+
+#ifdef BAILEY_HOSTED
+extern __thread struct thread *hosted_current;
+static inline struct thread *current(void) { return hosted_current; }
+#else
+static inline struct thread *current(void)
+{
+    struct thread *t;
+    __asm__("mov %%gs:0, %0" : "=r"(t));
+    return t;
+}
+#endif
+
+static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BASE + SEG_BOOT); }
+
+/* Process table.  proc/table.c.  A reference is taken by the find functions. */
+struct process *process_find(s32 pid);
+struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NULL */
+void process_put(struct process *p);
+struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */
+s32 pid_alloc(void *owner);
+void pid_free(s32 pid);
+extern struct process *init_process;
+
+/* Starts a library-OS thread without program context; NULL on ENOMEM. */
+struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name);
+
+/* Makes t look at its attention bits: wakes it if asleep, interrupts it in program code. */
+void thread_kick(struct thread *t, u32 attn_bits);
+
+/* Ends the calling thread / the whole process with a wait status. */
+_Noreturn void thread_exit(int code);
+_Noreturn void process_exit(int wait_status);
+
+bool capable(int cap); /* CAP_*, by current()->cred.cap_effective */
+
+#endif

@@ -1,0 +1,327 @@
+/* Files: the objects every file system of the library OS is made of.  fs/
+ *
+ *   inode    one file, whatever its names
+ *   dentry   one name in one directory; caches "no such name" too (inode NULL)
+ *   mount    a file system attached at a dentry
+ *   file     an open file description (shared by dup and fork)
+ *   files    a descriptor table
+ *
+ * Reference counts keep all of them alive; locks are listed in docs/locking.md.
+ * A dentry belongs to exactly one super; crossing a mount point goes through mounts.
+ */
+#ifndef LIBOS_VFS_H
+#define LIBOS_VFS_H
+
+#include "kalloc.h"
+#include "ktime.h"
+#include "list.h"
+#include "lock.h"
+#include "uio.h"
+#include "wait.h"
+
+#define NAME_MAX_ 255
+#define PATH_MAX_ 4096
+
+struct inode;
+struct dentry;
+struct super;
+struct mount;
+struct file;
+struct poll_table;
+struct vma;
+struct path_s;
+
+struct kstat { /* what stat reports; times in ns */
+    u64 ino, dev, rdev, size, blocks;
+    s64 atime, mtime, ctime, btime;
+    u32 mode, nlink, uid, gid, blksize;
+};
+
+struct setattr { /* mask: ATTR_* */
+    u32 mask, mode, uid, gid;
+    u64 size;
+    s64 atime, mtime;
+};
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+#define ATTR_FORCE 64u /* no permission checks: internal */
+
+/* All return 0 or -errno.  dir is locked (dir->lock) by the caller for everything that
+ * looks up or changes names; rename locks both, lower address first.  `d` is the
+ * dentry of the name, negative for lookup/create; on success the operation fills
+ * d->inode (dentry_instantiate). */
+struct inode_ops {
+    long (*lookup)(struct inode *dir, struct dentry *d); /* absent: 0 with d->inode NULL */
+    long (*create)(struct inode *dir, struct dentry *d, u32 mode); /* regular file */
+    long (*mknod)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev);
+    long (*mkdir)(struct inode *dir, struct dentry *d, u32 mode);
+    long (*symlink)(struct inode *dir, struct dentry *d, const char *target);
+    long (*link)(struct inode *dir, struct dentry *d, struct inode *target, struct dentry *old);
+    long (*unlink)(struct inode *dir, struct dentry *d);
+    long (*rmdir)(struct inode *dir, struct dentry *d);
+    long (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+                   u32 flags);
+    /* Text of a link into buf (NUL-terminated), its length; `d` is its dentry. */
+    long (*readlink)(struct dentry *d, char *buf, size_t len);
+    /* Magic links (/proc/self/fd/N, exe, cwd): fills the place they lead to. */
+    long (*follow)(struct dentry *d, struct path_s *out);
+    long (*getattr)(struct dentry *d, struct inode *i, struct kstat *st);
+    long (*setattr)(struct dentry *d, struct inode *i, const struct setattr *a);
+    /* NULL: default rwx check on mode/uid/gid.  mask: MAY_*. */
+    long (*permission)(struct inode *i, u32 mask);
+    long (*getxattr)(struct inode *i, struct dentry *d, const char *name, void *buf, size_t n);
+    long (*setxattr)(struct inode *i, struct dentry *d, const char *name, const void *buf, size_t n,
+                     int flags);
+    long (*listxattr)(struct inode *i, struct dentry *d, char *buf, size_t n);
+    long (*removexattr)(struct inode *i, struct dentry *d, const char *name);
+    /* Unnamed file for O_TMPFILE: a new inode with nlink 0. */
+    struct inode *(*tmpfile)(struct inode *dir, u32 mode);
+    /* Called when the last reference goes; frees i->private. */
+    void (*evict)(struct inode *i);
+};
+#define MAY_EXEC 1u
+#define MAY_WRITE 2u
+#define MAY_READ 4u
+
+/* Directory output of getdents64: emit returns false when the buffer is full. */
+struct dir_emit {
+    bool (*emit)(struct dir_emit *e, const char *name, size_t len, u64 ino, u8 type, s64 next_pos);
+};
+
+struct mapping_request; /* mm.h */
+
+struct file_ops {
+    long (*open)(struct file *f);  /* after f->inode, flags are set */
+    void (*release)(struct file *f); /* last reference */
+    void (*flush)(struct file *f); /* each close(2) of a descriptor */
+    /* pos: offset; for files without positions ignore it.  Bytes moved or -errno.
+     * O_NONBLOCK is f->flags & O_NONBLOCK.  O_APPEND is resolved by write itself under
+     * the inode lock: it sets *pos. */
+    long (*read)(struct file *f, struct uio *u, u64 *pos);
+    long (*write)(struct file *f, struct uio *u, u64 *pos);
+    s64 (*llseek)(struct file *f, s64 off, int whence); /* NULL: ESPIPE */
+    /* Current POLL* mask; registers with poll_wait on every queue that can change it. */
+    u32 (*poll)(struct file *f, struct poll_table *pt);
+    long (*ioctl)(struct file *f, u32 cmd, uptr arg); /* -ENOTTY if unknown */
+    long (*readdir)(struct file *f, struct dir_emit *e); /* from f->pos, sets f->pos */
+    /* Says how to map [off, off+len) : mm.h */
+    long (*mmap)(struct file *f, struct mapping_request *r);
+    long (*fsync)(struct file *f, bool data_only);
+    long (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
+    /* A reference to the host handle behind the file if all I/O may go straight there, else -1. */
+    int (*host_handle)(struct file *f);
+};
+
+struct inode {
+    u32 refs;
+    u32 mode;   /* S_IFMT | permissions */
+    u32 uid, gid, nlink, blksize;
+    u64 ino, rdev, size, blocks;
+    s64 atime, mtime, ctime, btime;
+    struct lock lock; /* names below it if a directory; data and size if a file */
+    struct super *super;
+    const struct inode_ops *ops;
+    const struct file_ops *fops; /* for files opened on it */
+    void *private;               /* the file system's */
+    struct list locks;           /* POSIX, OFD and flock locks: fs/locks.c */
+    struct waitq lock_wait;
+    struct list watches;         /* inotify: fs/inotify.c */
+    s32 write_count;             /* open for writing (> 0) or being executed (< 0): ETXTBSY */
+    void *ipc;                   /* FIFO: struct pipe; socket: its endpoint */
+};
+
+struct dentry {
+    u32 refs;
+    u32 hash;
+    struct dentry *parent;   /* itself at a root */
+    struct super *super;
+    struct inode *inode;     /* NULL: known not to exist */
+    struct list children;    /* under parent inode's lock */
+    struct list sibling;
+    struct list bucket;      /* hash chain */
+    struct list lru;
+    u32 flags;               /* DENTRY_* */
+    u64 checked_ns;          /* when last confirmed by the host (hostfs) */
+    u32 name_len;
+    u32 mounts;              /* mounts on it: 0 in almost all */
+    char *name;
+    char inline_name[40];
+    void *private;
+};
+#define DENTRY_UNHASHED 1u /* unlinked or renamed over: no longer findable */
+
+struct super { /* one file system instance */
+    const char *type;   /* "tmpfs", "proc" ... */
+    u64 dev;            /* st_dev */
+    struct dentry *root;
+    u64 magic;          /* statfs f_type */
+    void *private;
+    u64 next_ino;
+    u32 flags;
+    /* May a cached dentry be used without asking?  NULL: always. */
+    bool (*revalidate)(struct dentry *d);
+    long (*statfs)(struct super *s, void *statfs_buf);
+};
+
+struct mount {
+    u32 refs;
+    s32 id;
+    struct super *super;
+    struct dentry *root;       /* usually super->root */
+    struct mount *parent;      /* NULL at / */
+    struct dentry *mountpoint; /* in parent */
+    struct list all;
+    u32 flags;                 /* MS_RDONLY, MS_NOSUID ... */
+    char *source;
+};
+
+/* A place: a dentry seen through a mount.  Holds a reference on both. */
+struct path_s {
+    struct mount *mnt;
+    struct dentry *dentry;
+};
+
+struct file {
+    u32 refs;
+    u32 flags;  /* O_* as fcntl(F_GETFL) shows them */
+    struct path_s path; /* dentry may be NULL for anonymous files (pipe, eventfd) */
+    struct inode *inode; /* anonymous files have one too (anon_inode) */
+    const struct file_ops *ops;
+    u64 pos;
+    struct lock pos_lock;
+    void *private;
+    struct list epolls;  /* epoll items watching it: fs/epoll.c */
+    struct lock epoll_lock;
+    s32 owner;           /* F_SETOWN */
+    s32 owner_sig;
+    u32 fmode;           /* FMODE_* */
+    struct waitq *async; /* O_ASYNC */
+};
+#define FMODE_READ 1u
+#define FMODE_WRITE 2u
+#define FMODE_PATH 4u /* O_PATH */
+
+struct files { /* descriptor table, shared by CLONE_FILES */
+    u32 refs;
+    struct lock lock;
+    u32 size;
+    struct file **fd;
+    u64 *cloexec; /* bitmaps of `size` bits */
+    u64 *open;
+    u32 next;     /* lowest that may be free */
+};
+
+struct fs_ctx { /* shared by CLONE_FS */
+    u32 refs;
+    struct lock lock;
+    u32 umask;
+    struct path_s root, cwd;
+};
+
+/* ---- reference counting --------------------------------------------------- */
+struct inode *inode_new(struct super *s, u32 mode); /* refs 1, times now, ino next */
+static inline struct inode *inode_get(struct inode *i) { ref_get(&i->refs); return i; }
+void inode_put(struct inode *i);
+static inline struct dentry *dentry_get(struct dentry *d) { ref_get(&d->refs); return d; }
+void dentry_put(struct dentry *d);
+static inline struct file *file_get(struct file *f) { ref_get(&f->refs); return f; }
+void file_put(struct file *f);
+void path_get(struct path_s *p);
+void path_put(struct path_s *p);
+
+/* ---- dentries (fs/dentry.c) ----------------------------------------------- */
+struct dentry *dentry_alloc(struct dentry *parent, const char *name, size_t len);
+struct dentry *dentry_make_root(struct super *s, struct inode *root);
+/* Binds d to i (takes over the reference on i). */
+void dentry_instantiate(struct dentry *d, struct inode *i);
+/* Cached child, with a reference, or NULL when unknown. */
+struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len);
+/* Path of d below the process's root into buf: pointer into buf, or ERR_PTR(-ENAMETOOLONG).
+ * Deleted: " (deleted)" is appended. */
+char *path_text(const struct path_s *p, char *buf, size_t len);
+/* Path of d within its super ("/a/b"). */
+char *dentry_path(struct dentry *d, char *buf, size_t len);
+
+/* ---- look-up (fs/namei.c) ------------------------------------------------- */
+#define LOOKUP_FOLLOW 1u     /* follow a link in the last component */
+#define LOOKUP_DIRECTORY 2u
+#define LOOKUP_EMPTY 4u      /* "" means dirfd itself */
+#define LOOKUP_NO_SYMLINKS 8u
+#define LOOKUP_BENEATH 16u
+#define LOOKUP_IN_ROOT 32u
+#define LOOKUP_NO_XDEV 64u
+#define LOOKUP_NO_MAGICLINKS 128u
+/* Finds an existing path relative to dirfd (AT_FDCWD); a reference in *out. */
+long path_lookup(int dirfd, const char *name, u32 flags, struct path_s *out);
+long path_lookup_user(int dirfd, uptr name, u32 flags, struct path_s *out);
+/* open(2) from inside or outside: a file with one reference or ERR_PTR. */
+struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode, u32 lookup);
+/* A file on an existing place. */
+struct file *file_open_path(const struct path_s *p, u32 flags);
+long inode_permission(struct inode *i, u32 mask);
+
+/* ---- descriptors (fs/fdtable.c) ------------------------------------------- */
+struct files *files_new(void);
+struct files *files_copy(struct files *old);
+void files_put(struct files *f);
+void files_exec(struct files *f); /* closes close-on-exec descriptors */
+struct file *fd_get(int fd);      /* a reference, or NULL (EBADF); O_PATH files too */
+struct file *fd_get_io(int fd);   /* as fd_get but NULL for O_PATH */
+long fd_install(struct file *f, u32 min, bool cloexec); /* takes over the reference; the number */
+long fd_install_at(struct file *f, int fd, bool cloexec);
+long fd_close(int fd);
+/* Anonymous file: an inode of the anon super with the given ops. */
+struct file *file_anon(const char *name, const struct file_ops *ops, void *private, u32 flags);
+
+struct fs_ctx *fs_ctx_copy(struct fs_ctx *old);
+void fs_ctx_put(struct fs_ctx *c);
+
+/* ---- polling (fs/poll.c) -------------------------------------------------- */
+struct poll_table { /* NULL in ->poll: only ask */
+    void (*queue)(struct poll_table *pt, struct waitq *q);
+};
+static inline void poll_wait(struct poll_table *pt, struct waitq *q)
+{
+    if (pt)
+        pt->queue(pt, q);
+}
+/* Called by files whose readiness changed when they cannot use a waitq: none now. */
+void epoll_file_gone(struct file *f); /* file_put tells epoll */
+
+/* ---- mounts (fs/mount.c) -------------------------------------------------- */
+extern struct mount *root_mount;
+struct mount *mount_attach(struct super *s, struct path_s *at, u32 flags, const char *source);
+struct mount *mount_on(struct mount *parent, struct dentry *d); /* with reference, or NULL */
+extern struct list mount_list;
+extern struct lock mount_lock;
+
+/* File systems. */
+struct super *tmpfs_new(u64 dev_hint, u32 root_mode);
+struct super *hostfs_new(u32 export_index, bool cache);
+struct super *overlay_new(struct super *lower); /* in-memory upper over a host lower */
+struct super *procfs_new(void);
+struct super *sysfs_new(void);
+struct super *devfs_new(void);
+u64 super_new_dev(void);
+void fs_init(void); /* builds the tree of mounts from boot_info, opens stdio */
+
+/* Reads from a file into library-OS memory: bytes or -errno.  For exec and loaders. */
+long kernel_read(struct file *f, void *buf, size_t n, u64 pos);
+
+/* Extended attributes kept in memory (tmpfs, overlay upper): fs/xattr.c */
+
+/* Locks to drop: at close and exit. fs/locks.c */
+void locks_close(struct inode *i, struct files *owner);
+void locks_file_gone(struct file *f);
+
+/* inotify: fs/inotify.c */
+void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32 cookie);
+
+/* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c */
+struct file *memfd_file_new(const char *name, u64 size, u32 flags);
+
+#endif
