@@ -106,16 +106,24 @@ bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec);
  * Offsets are from POOL_BASE; pages are zero until written. */
 long pool_alloc(size_t len, u64 *offset);
 void pool_free(u64 offset, size_t len);
+/* Counts pages that came to hold data (or no longer do); -ENOMEM at the memory limit. */
+long pool_charge(u64 pages);
+void pool_uncharge(u64 pages);
 static inline void *pool_ptr(u64 offset) { return (void *)(POOL_BASE + offset); }
-u64 pool_used(void);
+u64 pool_used(void); /* bytes charged */
 
 /* Memory of an in-memory file: extents of the pool by file page.  mm/filemem.c.
  * Embedded in tmpfs inodes, memfds, shared anonymous memory and SysV segments. */
+struct filemem_quota { /* shared by the files of one file system */
+    u64 used, max;     /* pages; max 0: no limit */
+};
 struct filemem {
-    struct lock lock;
-    void *extents; /* the implementation's sorted array */
+    struct rwlock lock; /* readers share it over copies */
+    void *extents;      /* the implementation's sorted array */
     u32 count, cap;
-    u64 pages;     /* pages that hold data, for st_blocks */
+    u64 pages;          /* pages that hold data, for st_blocks */
+    bool mapped;        /* a program may still see its pages: never give them to another file */
+    struct filemem_quota *quota; /* NULL: only the sandbox's memory limit */
 };
 void filemem_init(struct filemem *fm);
 void filemem_free(struct filemem *fm);

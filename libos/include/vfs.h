@@ -53,7 +53,17 @@ struct setattr { /* mask: ATTR_* */
 /* All return 0 or -errno.  dir is locked (dir->lock) by the caller for everything that
  * looks up or changes names; rename locks both, lower address first.  `d` is the
  * dentry of the name, negative for lookup/create; on success the operation fills
- * d->inode (dentry_instantiate). */
+ * d->inode (dentry_instantiate).
+ *
+ * Who does what: permissions, existence (EEXIST, ENOENT), sticky bits, loops, read-only
+ * mounts and the type rules of rename are checked by the caller.  The operation does what
+ * only it can know (ENOTEMPTY, ENOSPC), keeps nlink and the times of inodes and
+ * directories, and leaves the tree of dentries alone: after unlink, rmdir and rename
+ * the caller unhashes or moves dentries (rename over nd->inode drops that name too).
+ * Owner and set-group-id inheritance of new inodes are the operation's (the umask is
+ * already applied).  setattr, the xattr operations and file_ops are called without the
+ * inode's lock and take it themselves; setattr gets final values (the caller checked
+ * rights and decided about S_ISUID/S_ISGID) and sets ctime. */
 struct inode_ops {
     long (*lookup)(struct inode *dir, struct dentry *d); /* absent: 0 with d->inode NULL */
     long (*create)(struct inode *dir, struct dentry *d, u32 mode); /* regular file */
