@@ -68,7 +68,7 @@ struct boot_info {
     struct boot_stream stdio[3];
     int32_t trace_handle; /* --trace: where lines go; -1: off */
     int32_t poll_handle;  /* host epoll descriptor of the sandbox */
-    int32_t kick_handle;  /* host eventfd registered in it; readable = look at the mailbox */
+    int32_t kick_handle;  /* host eventfd registered in it, cookie ~0: look at the mailbox */
     uint32_t pids_max;
     uint64_t memory_limit; /* bytes; 0: none */
     uint64_t memory_total; /* bytes of the host, for /proc/meminfo */
@@ -87,6 +87,10 @@ struct boot_info {
     uint64_t mailbox_signals;
     uint32_t freeze; /* 0 run, 1 park */
     uint32_t winsize_changed;
+
+    /* A second host epoll, empty, used with a zero timeout only: "is this ready now?" */
+    int32_t probe_handle;
+    uint32_t reserved;
 };
 #define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
 #define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */

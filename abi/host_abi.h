@@ -146,6 +146,7 @@ enum host_control_op {
     HOST_SHUTDOWN,       /* a = how */
     HOST_STATFS,         /* buf: struct statfs, of an open stream's file system */
     HOST_PIPE_BYTES,     /* FIONREAD */
+    HOST_SEEK,           /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
 };
 struct host_tty {
     uint32_t iflag, oflag, cflag, lflag;

@@ -293,6 +293,7 @@ void fs_ctx_put(struct fs_ctx *c);
 /* ---- polling (fs/poll.c) -------------------------------------------------- */
 struct poll_table { /* NULL in ->poll: only ask */
     void (*queue)(struct poll_table *pt, struct waitq *q);
+    u32 events; /* POLL* bits the caller waits for; ->poll still returns the full mask */
 };
 static inline void poll_wait(struct poll_table *pt, struct waitq *q)
 {

@@ -1,0 +1,30 @@
+/* Pipes, FIFOs, event objects, polling and host streams.  ipc/ */
+#ifndef LIBOS_IPC_H
+#define LIBOS_IPC_H
+
+#include "types.h"
+#include "vfs.h"
+
+struct boot_stream;
+
+/* A file over a stream the sandbox was given at start (stdin, stdout, stderr): one
+ * reference, or ERR_PTR.  hostio.c */
+struct file *hostio_file_new(const struct boot_stream *s);
+
+/* Files opened on an inode with S_IFIFO, whatever its file system; the pipe hangs on
+ * inode->ipc.  The inode's owner calls fifo_inode_gone from its evict.  fifo.c */
+extern const struct file_ops fifo_fops;
+void fifo_inode_gone(struct inode *i);
+
+/* fcntl(F_SETPIPE_SZ), fcntl(F_GETPIPE_SZ): the size, or -EBADF if f is no pipe.  pipe.c */
+long pipe_set_size(struct file *f, u32 size);
+long pipe_get_size(struct file *f);
+
+/* The signal and the error of writing to something nobody reads any more: -EPIPE. */
+long ipc_broken_pipe(void);
+
+/* Looks at boot_info's mailbox (signals from outside, freeze): core/main.c.  Called by
+ * the poller when the monitor has rung. */
+void mailbox_poll(void);
+
+#endif

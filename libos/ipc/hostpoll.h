@@ -1,0 +1,29 @@
+/* Readiness of host streams.  ipc/hostpoll.c */
+#ifndef LIBOS_IPC_HOSTPOLL_H
+#define LIBOS_IPC_HOSTPOLL_H
+
+#include "lock.h"
+#include "types.h"
+#include "wait.h"
+
+/* One watched handle; embedded in what owns the handle. */
+struct hostpoll {
+    struct lock lock;
+    int handle;
+    u32 generation; /* tells events of a former owner of the number apart */
+    u32 armed;      /* POLL* bits the sandbox's host epoll watches for, 0: not in it */
+    bool always;    /* the host can't poll it (regular file, /dev/null): always ready */
+    struct waitq wait;
+};
+
+long hostpoll_init(struct hostpoll *hp, int handle); /* 0 or -ENOMEM */
+/* Forgets the handle; afterwards no event reaches hp.  Before the handle is closed. */
+void hostpoll_destroy(struct hostpoll *hp);
+
+/* Which of `events` (POLL* bits; POLLERR and POLLHUP are implied) hold right now. */
+u32 hostpoll_probe(struct hostpoll *hp, u32 events);
+/* From now on hp->wait is woken whenever one of `events` comes up; at once if one holds
+ * already.  Lasts until an event finds nobody waiting on hp->wait. */
+long hostpoll_arm(struct hostpoll *hp, u32 events);
+
+#endif
