@@ -6,6 +6,9 @@
 #ifndef LIBOS_SIGNAL_H
 #define LIBOS_SIGNAL_H
 
+#include <asm/signal.h> /* numbers and flags; its NSIG is libc's */
+#undef NSIG
+
 #include "list.h"
 #include "lock.h"
 #include "wait.h"

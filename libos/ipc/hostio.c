@@ -1,0 +1,378 @@
+/* Files over host streams: standard input, output and error as the sandbox got them.
+ *
+ * Three kinds, by what the stream is:
+ *   file      regular file or block device: read and written at the host's own position
+ *             (HOST_AT_POSITION), which the outside may share, as it does natively;
+ *   stream    pipe, socket, FIFO: tried without sleeping (HOST_NOWAIT); if the host would
+ *             block, the thread sleeps in the library OS, where signals and saves reach it;
+ *   waited    terminal, or a stream whose host driver knows no HOST_NOWAIT: first wait
+ *             until the host says ready, then move a piece small enough not to block.
+ * O_NONBLOCK inside is kept inside: the host's description may be shared with others.
+ *
+ * Locking: struct hostio is constant after creation but for single words; the host
+ * orders the data.  Blocking waits hold no lock.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/stat.h>
+
+#include "hostio.h"
+#include "ipc.h"
+#include "lib.h"
+#include "mm.h"
+#include "thread.h"
+#include "usercopy.h"
+
+/* What a ready "waited" stream takes without blocking: a pipe that polls writable has a
+ * free page; a terminal moves 2 KB at a time. */
+#define PIPE_PIECE 4096u
+#define TTY_PIECE 2048u
+
+static bool buffers_ok(const struct uio *u)
+{
+    if (u->kernel)
+        return true;
+    for (int i = 0; i < u->n; i++)
+        if (!user_range_ok(u->iov[i].base, u->iov[i].len))
+            return false;
+    return true;
+}
+
+/* One host call for as much of u as `limit` allows. */
+static long move_once(struct hostio *h, struct uio *u, bool write, size_t limit, u64 pos, int flags)
+{
+    struct host_iovec first = {(void *)u->iov[0].base, u->iov[0].len};
+    const struct host_iovec *v = (const struct host_iovec *)u->iov;
+    int n = MIN(u->n, 1024);
+
+    _Static_assert(sizeof(struct host_iovec) == sizeof(struct iov), "iov layout");
+    if (first.len > limit || (u->n == 1 && first.len > u->left)) {
+        first.len = MIN(limit, u->left);
+        v = &first;
+        n = 1;
+    } else if (u->left > limit) {
+        v = &first;
+        n = 1;
+    }
+    return write ? host_write(h->poll.handle, v, n, pos, flags)
+                 : host_read(h->poll.handle, v, n, pos, flags);
+}
+
+static void skip_empty(struct uio *u)
+{
+    while (u->n > 1 && u->iov[0].len == 0) {
+        u->iov++;
+        u->n--;
+    }
+}
+
+/* Tries to move without sleeping; -EAGAIN if the host isn't ready. */
+static long move_now(struct hostio *h, struct uio *u, bool write)
+{
+    u32 want = write ? POLLOUT : POLLIN;
+    size_t piece = h->type == HOST_TTY && write ? TTY_PIECE : write ? PIPE_PIECE : ~0UL;
+    long rc;
+
+    if (!READ_ONCE(h->waited)) {
+        rc = move_once(h, u, write, ~0UL, HOST_AT_POSITION, HOST_NOWAIT);
+        if (rc != -EOPNOTSUPP)
+            return rc;
+        WRITE_ONCE(h->waited, true);
+    }
+    if (!h->poll.always && !hostpoll_probe(&h->poll, want))
+        return -EAGAIN;
+    if (h->poll.always)
+        piece = ~0UL;
+    return move_once(h, u, write, piece, HOST_AT_POSITION, 0);
+}
+
+/* Sleeps until a move may succeed: moves are tried by the caller between queueing and
+ * sleeping, as wait.h shows. */
+static long stream_move(struct file *f, struct uio *u, bool write)
+{
+    struct hostio *h = f->private;
+    size_t done = 0;
+    struct waiter w;
+    long rc = 0;
+    bool queued = false;
+
+    while (u->left) {
+        u32 seq = thread_sleep_begin();
+
+        skip_empty(u);
+        rc = move_now(h, u, write);
+        if (rc > 0) {
+            uio_advance(u, (size_t)rc);
+            done += (size_t)rc;
+            if (!write)
+                break;
+            continue;
+        }
+        if (rc != -EAGAIN || (f->flags & O_NONBLOCK))
+            break;
+        if (!queued) {
+            waiter_init(&w);
+            w.events = (write ? POLLOUT : POLLIN) | POLLERR | POLLHUP;
+            waitq_add(&h->poll.wait, &w);
+            queued = true;
+            continue; /* once more, now that a wake can't be missed */
+        }
+        rc = hostpoll_arm(&h->poll, write ? POLLOUT : POLLIN);
+        if (!rc)
+            rc = thread_sleep(seq, HOST_FOREVER);
+        if (rc)
+            break;
+    }
+    if (queued)
+        waitq_remove(&w);
+    if (done)
+        return (long)done;
+    if (rc == -EPIPE && write)
+        return ipc_broken_pipe();
+    return rc == -EINTR ? -ERESTARTSYS : rc;
+}
+
+static long stream_read(struct file *f, struct uio *u, u64 *pos)
+{
+    return buffers_ok(u) ? stream_move(f, u, false) : -EFAULT;
+}
+
+static long stream_write(struct file *f, struct uio *u, u64 *pos)
+{
+    return buffers_ok(u) ? stream_move(f, u, true) : -EFAULT;
+}
+
+static u32 stream_poll(struct file *f, struct poll_table *pt)
+{
+    struct hostio *h = f->private;
+    u32 all = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLPRI | POLLRDHUP;
+    u32 mask;
+
+    poll_wait(pt, &h->poll.wait);
+    mask = hostpoll_probe(&h->poll, all);
+    if (pt && pt->queue && !h->poll.always)
+        hostpoll_arm(&h->poll, pt->events ? pt->events : all);
+    return mask;
+}
+
+/* ---- regular files -------------------------------------------------------- */
+
+static long file_move(struct file *f, struct uio *u, u64 *pos, bool write)
+{
+    struct hostio *h = f->private;
+    bool shared_position = pos == &f->pos;
+    int flags = write && (f->flags & O_APPEND) ? HOST_APPEND : 0;
+    size_t done = 0;
+    long rc = 0;
+
+    if (!buffers_ok(u))
+        return -EFAULT;
+    while (u->left) {
+        skip_empty(u);
+        rc = move_once(h, u, write, ~0UL, shared_position ? HOST_AT_POSITION : *pos, flags);
+        if (rc <= 0)
+            break;
+        uio_advance(u, (size_t)rc);
+        done += (size_t)rc;
+        *pos += (u64)rc;
+        if (!write)
+            break;
+    }
+    if (done)
+        return (long)done;
+    return rc == -EINTR ? -ERESTARTSYS : rc == -EPIPE ? ipc_broken_pipe() : rc;
+}
+
+static long file_read(struct file *f, struct uio *u, u64 *pos)
+{
+    return file_move(f, u, pos, false);
+}
+
+static long file_write(struct file *f, struct uio *u, u64 *pos)
+{
+    return file_move(f, u, pos, true);
+}
+
+static s64 file_llseek(struct file *f, s64 off, int whence)
+{
+    struct hostio *h = f->private;
+    long rc = host_control(h->poll.handle, HOST_SEEK, (u64)off, (u64)whence, 0, NULL, 0);
+
+    if (rc >= 0)
+        f->pos = (u64)rc;
+    return rc;
+}
+
+static long file_mmap(struct file *f, struct mapping_request *r)
+{
+    struct hostio *h = f->private;
+
+    r->kind = VMA_HOST;
+    r->handle = h->poll.handle;
+    return 0;
+}
+
+static long file_fsync(struct file *f, bool data_only)
+{
+    struct hostio *h = f->private;
+
+    return host_control(h->poll.handle, HOST_SYNC, data_only, 0, 0, NULL, 0);
+}
+
+static long file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+    struct hostio *h = f->private;
+
+    return host_control(h->poll.handle, HOST_ALLOCATE, mode, off, len, NULL, 0);
+}
+
+static u32 file_poll(struct file *f, struct poll_table *pt)
+{
+    return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
+}
+
+static int file_host_handle(struct file *f)
+{
+    struct hostio *h = f->private;
+
+    return h->poll.handle;
+}
+
+/* ---- life time and attributes ---------------------------------------------- */
+
+/* The stream belongs to the inode, so that /dev/stdin can be opened again. */
+static long hostio_open(struct file *f)
+{
+    f->private = f->inode->private;
+    return 0;
+}
+
+static void hostio_evict(struct inode *i)
+{
+    struct hostio *h = i->private;
+
+    i->private = NULL;
+    if (!h)
+        return;
+    hostpoll_destroy(&h->poll);
+    host_close(h->poll.handle);
+    kfree(h);
+}
+
+static long hostio_getattr(struct dentry *d, struct inode *i, struct kstat *st)
+{
+    struct hostio *h = i->private;
+    struct host_attr a;
+    long rc = host_attributes_get(NULL, h->poll.handle, &a);
+
+    if (rc) { /* what was told at the start */
+        st->ino = h->boot.ino;
+        st->dev = h->boot.dev;
+        st->rdev = h->boot.rdev;
+        st->mode = h->boot.mode;
+        st->nlink = 1;
+        return 0;
+    }
+    *st = (struct kstat){.ino = a.ino, .dev = a.dev, .rdev = a.rdev, .size = a.size,
+                         .blocks = a.blocks, .atime = a.atime, .mtime = a.mtime,
+                         .ctime = a.ctime, .btime = a.btime, .mode = a.mode, .nlink = a.nlink,
+                         .uid = a.uid, .gid = a.gid, .blksize = a.blksize};
+    return 0;
+}
+
+static long hostio_setattr(struct dentry *d, struct inode *i, const struct setattr *s)
+{
+    struct hostio *h = i->private;
+    struct host_attr a = {.mode = s->mode, .uid = s->uid, .gid = s->gid,
+                          .atime = s->atime, .mtime = s->mtime};
+    u32 mask = s->mask & (ATTR_MODE | ATTR_UID | ATTR_GID); /* = HOST_SET_* */
+    long rc = 0;
+
+    _Static_assert(ATTR_MODE == HOST_SET_MODE && ATTR_GID == HOST_SET_GID, "attribute bits");
+    if (s->mask & ATTR_ATIME)
+        mask |= HOST_SET_ATIME;
+    if (s->mask & ATTR_MTIME)
+        mask |= HOST_SET_MTIME;
+    if (s->mask & ATTR_SIZE)
+        rc = host_control(h->poll.handle, HOST_TRUNCATE, s->size, 0, 0, NULL, 0);
+    if (!rc && mask)
+        rc = host_attributes_set(NULL, h->poll.handle, mask, &a);
+    return rc;
+}
+
+static long always_permitted(struct inode *i, u32 mask) { return 0; }
+
+static const struct inode_ops hostio_inode_ops = {
+    .getattr = hostio_getattr,
+    .setattr = hostio_setattr,
+    .permission = always_permitted,
+    .evict = hostio_evict,
+};
+
+static const struct file_ops hostio_file_ops = {
+    .open = hostio_open,
+    .read = file_read,
+    .write = file_write,
+    .llseek = file_llseek,
+    .poll = file_poll,
+    .mmap = file_mmap,
+    .fsync = file_fsync,
+    .fallocate = file_fallocate,
+    .host_handle = file_host_handle,
+    .ioctl = hostio_ioctl,
+};
+
+static const struct file_ops hostio_stream_ops = {
+    .open = hostio_open,
+    .read = stream_read,
+    .write = stream_write,
+    .poll = stream_poll,
+    .ioctl = hostio_ioctl,
+};
+
+static u32 fmode_of(u32 flags)
+{
+    u32 access = flags & O_ACCMODE;
+
+    return (access != O_WRONLY ? FMODE_READ : 0) | (access != O_RDONLY ? FMODE_WRITE : 0);
+}
+
+struct file *hostio_file_new(const struct boot_stream *s)
+{
+    bool positioned = s->type == HOST_FILE || s->type == HOST_BLOCK || s->type == HOST_DIR;
+    const struct file_ops *ops = positioned ? &hostio_file_ops : &hostio_stream_ops;
+    struct hostio *h = kzalloc(sizeof(*h));
+    struct file *f;
+    char name[48];
+
+    if (!h || hostpoll_init(&h->poll, s->handle)) {
+        kfree(h);
+        return ERR_PTR(-ENOMEM);
+    }
+    h->boot = *s;
+    h->type = s->type;
+    h->waited = s->type == HOST_TTY || s->type == HOST_CHAR;
+    if (s->type == HOST_FIFO)
+        snprintf(name, sizeof(name), "pipe:[%lu]", s->ino);
+    else if (s->type == HOST_SOCKET)
+        snprintf(name, sizeof(name), "socket:[%lu]", s->ino);
+    else
+        snprintf(name, sizeof(name), "/dev/host/%d", s->handle);
+    f = file_anon(name, ops, h, s->flags);
+    if (IS_ERR(f)) {
+        hostpoll_destroy(&h->poll);
+        kfree(h);
+        return f;
+    }
+    f->fmode = fmode_of(s->flags);
+    f->inode->mode = s->mode;
+    f->inode->ino = s->ino;
+    f->inode->rdev = s->rdev;
+    f->inode->ops = &hostio_inode_ops;
+    f->inode->fops = ops;
+    f->inode->private = h;
+    return f;
+}
