@@ -1,0 +1,85 @@
+/* The security monitor, as the command line uses it: one call runs one sandbox.
+ *
+ * The calling process becomes the monitor: it starts the picoprocess, serves its
+ * control calls, passes signals on and reaps everything before it returns.  The caller
+ * is single-threaded.  Strings and arrays of the configuration must stay valid until
+ * monitor_run returns; they are not changed.
+ */
+#ifndef BAILEY_MONITOR_H
+#define BAILEY_MONITOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "error.h"
+
+#define MONITOR_EXIT_TIMEOUT   124 /* --timeout ran out */
+#define MONITOR_EXIT_FAILURE   125 /* Bailey itself could not do its work */
+#define MONITOR_EXIT_NOT_EXEC  126 /* the program exists and cannot be executed */
+#define MONITOR_EXIT_NOT_FOUND 127 /* no such program */
+
+#define MONITOR_VOLUMES_MAX 62
+
+/* A volume: host directory or single file shown at an absolute guest path. */
+struct sandbox_volume {
+    const char *host;  /* host path, resolved (symbolic links followed) at start */
+    const char *guest; /* absolute guest path */
+    bool read_only;
+    bool cache; /* nobody else changes it meanwhile: look-ups may be kept for good */
+};
+
+enum sandbox_root {
+    SANDBOX_ROOT_HOST, /* system directories of the host and the working directory, read-only */
+    SANDBOX_ROOT_DIR,  /* everything below root_dir, read-only base */
+};
+
+enum sandbox_net { SANDBOX_NET_NONE, SANDBOX_NET_HOST };
+
+struct sandbox_config {
+    const char *const *argv; /* program and arguments, NULL-terminated, argv[0] is searched
+                                in the guest's PATH by the library OS */
+    const char *const *envp; /* NULL-terminated */
+    const char *workdir;     /* absolute guest path; NULL: host cwd if visible, else "/" */
+    const char *hostname;    /* NULL: "bailey" */
+    const char *name;        /* --name, or NULL */
+    uint32_t uid, gid, umask;
+
+    enum sandbox_root root_mode;
+    const char *root_dir; /* SANDBOX_ROOT_DIR */
+    const struct sandbox_volume *volumes;
+    size_t volume_count;
+    bool read_only; /* root refuses writes instead of keeping them in memory */
+
+    uint64_t memory_limit;    /* bytes, 0: none */
+    uint32_t pids_max;        /* 0: default */
+    unsigned timeout_seconds; /* 0: none; then SIGTERM, after 2 s SIGKILL, exit code 124 */
+    unsigned grace_seconds;   /* between the two, 0: 2 s */
+    enum sandbox_net net;
+
+    int trace_fd;       /* --trace lines go here, -1: off */
+    bool debug;         /* library-OS log lines to standard error; picoprocess dumpable */
+    bool quiet;         /* no lines of the monitor's own except failures */
+    bool no_rewrite;    /* every system call takes the trap */
+    bool stats;         /* counters at the end */
+    bool diff;          /* report what changed in memory at the end */
+    bool stdin_open;    /* -i: standard input is passed on (otherwise as given, too) */
+    bool tty;           /* -t: refuse to start without a terminal on standard input */
+};
+
+/* Fills in what a plain run has: root_mode host, uid/gid 0, umask 022, trace off. */
+void sandbox_config_init(struct sandbox_config *config);
+
+/* Runs the sandbox to its end.  Returns the exit code: the program's 0..255, 128 + n if
+ * signal n ended it, or MONITOR_EXIT_*.  If Bailey failed, *err says why (text not empty);
+ * nothing of the sandbox is left in any case. */
+int monitor_run(const struct sandbox_config *config, struct error *err);
+
+/* `bailey check`: one line per thing needed or useful: "ok", "missing" or "absent (works
+ * without)".  Returns 0 if this host can run sandboxes, 1 if not. */
+int monitor_check(FILE *out);
+
+/* Would the host base show this absolute path?  For messages of the command line. */
+bool monitor_path_visible(const char *path, const char *workdir);
+
+#endif
