@@ -35,6 +35,10 @@ struct vma {
     struct vma *left, *right, *up;
     u32 priority;
     uptr subtree_gap;  /* the implementation's */
+    uptr subtree_min, subtree_max;
+    struct inode *inode; /* VMA_POOL: whose pages these are; kept alive by file */
+    uptr filled;         /* VMA_POOL: pages from here to end lay past the end of the file
+                          * when mapped; the host answers them with SIGBUS */
 };
 #define VMA_SHARED 1u
 #define VMA_GROWSDOWN 2u
@@ -46,6 +50,10 @@ struct vma {
 #define VMA_NORESERVE 128u
 #define VMA_MAYWRITE 256u /* mprotect(PROT_WRITE) allowed (shared mapping of a writable file) */
 #define VMA_STACK 512u
+#define VMA_HUGEPAGE 1024u
+#define VMA_NOHUGEPAGE 2048u
+#define VMA_NOEXEC 4096u  /* mprotect(PROT_EXEC) refused: file of a noexec mount */
+#define VMA_ONFAULT 8192u /* mlock2(MLOCK_ONFAULT) */
 
 struct mm {
     u32 refs;
@@ -101,6 +109,9 @@ struct vma *vma_next(struct mm *mm, uptr addr); /* first with end > addr, or NUL
 /* A fault at addr in program code: true if the mapping allows it now (stack growth, a
  * page mapped meanwhile) and the access should be tried again. */
 bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec);
+/* In the child of a fork, first thing in its address space: carries out MADV_DONTFORK and
+ * MADV_WIPEONFORK on the copied memory. */
+void mm_fork_child(struct mm *mm);
 
 /* Page pool: contiguous, sparse ranges of POOL_BASE.. ; mm/pool.c.
  * Offsets are from POOL_BASE; pages are zero until written. */

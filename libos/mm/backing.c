@@ -1,0 +1,102 @@
+/* The host's side of a VMA: which host mappings give it its pages.
+ *
+ * Anonymous and host-stream VMAs are one host mapping.  A VMA_POOL VMA is one host
+ * mapping per contiguous run of pool pages behind the file.  Pages past the end of the
+ * file are mapped from beyond the end of the pool object itself: the host answers
+ * an access with SIGBUS, as Linux does for a file, keeps doing so across mprotect, and
+ * mm_fault turns to backing_fill, which maps what the file has grown by since.
+ *
+ * Known difference: when a file shrinks, pages mapped before read as zeros instead of
+ * raising SIGBUS, since the mapping may be in another address space; they stay with the
+ * file (filemem->mapped) as long as it lives.
+ */
+#include <linux/errno.h>
+
+#include "../../abi/host_abi.h"
+#include "internal.h"
+#include "lib.h"
+#include "vfs.h"
+
+static int host_flags(const struct vma *v)
+{
+    int flags = v->flags & VMA_SHARED ? HOST_MAP_SHARED : HOST_MAP_PRIVATE;
+
+    return v->flags & VMA_NORESERVE ? flags | HOST_MAP_NORESERVE : flags;
+}
+
+static u64 file_end(const struct vma *v) { return PAGE_ALIGN(READ_ONCE(v->inode->size)); }
+
+/* Maps [from, to) of v, page by page of the file, run by run of the pool. */
+static long map_runs(struct vma *v, uptr from, uptr to, int flags)
+{
+    struct filemem *fm = inode_filemem(v->inode);
+    u64 off = v->offset + (from - v->start);
+
+    while (from < to) {
+        u64 at;
+        size_t run;
+        long rc = filemem_extent(fm, off, to - from, &at, &run);
+
+        if (rc < 0)
+            return rc;
+        rc = host_map(from, run, v->prot, flags, HOST_POOL, at);
+        if (rc < 0)
+            return rc;
+        from += run;
+        off += run;
+    }
+    return 0;
+}
+
+static long map_pool(struct vma *v, int flags)
+{
+    u64 end = file_end(v), off = v->offset;
+    long rc;
+
+    if (!inode_filemem(v->inode))
+        return -ENODEV;
+    v->filled = v->start;
+    if (off < end)
+        v->filled += MIN(end - off, v->end - v->start);
+    rc = map_runs(v, v->start, v->filled, flags);
+    if (rc < 0 || v->filled == v->end)
+        return rc;
+    return host_map(v->filled, v->end - v->filled, v->prot, host_flags(v), HOST_POOL, POOL_SIZE);
+}
+
+long backing_map(struct vma *v, bool populate)
+{
+    int flags = host_flags(v) | (populate ? HOST_MAP_POPULATE : 0);
+    long rc;
+
+    switch (v->kind) {
+    case VMA_HOST:
+        rc = host_map(v->start, v->end - v->start, v->prot, flags, v->handle, v->offset);
+        break;
+    case VMA_POOL:
+        rc = map_pool(v, flags);
+        break;
+    default:
+        rc = host_map(v->start, v->end - v->start, v->prot, flags, -1, 0);
+        break;
+    }
+    return rc < 0 ? rc : 0;
+}
+
+long backing_fill(struct vma *v, uptr addr)
+{
+    uptr page = ALIGN_DOWN(addr, PAGE_SIZE), to;
+    u64 end = file_end(v), off = v->offset + (v->filled - v->start);
+    long rc;
+
+    if (v->kind != VMA_POOL || page < v->filled || off >= end)
+        return -EFAULT;
+    to = v->filled + MIN(end - off, v->end - v->filled);
+    if (page >= to)
+        return -EFAULT;
+    rc = map_runs(v, v->filled, to, host_flags(v));
+    if (rc < 0)
+        return rc;
+    v->filled = to;
+    return 0;
+}

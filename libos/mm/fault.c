@@ -1,0 +1,29 @@
+/* Faults of program code that the host could not satisfy. */
+#include <linux/mman.h>
+
+#include "internal.h"
+#include "lib.h"
+
+static u32 needed(bool write, bool exec)
+{
+    return exec ? PROT_EXEC : write ? PROT_WRITE : PROT_READ;
+}
+
+/* The host mapping is exact but in one case: pages of an in-memory file that appeared
+ * after the mapping was made.  A fault on memory that allows the access and is no such
+ * page can still be a race (another thread mapped it meanwhile), but saying so would
+ * repeat a real SIGBUS for ever; a race is the program's own. */
+bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec)
+{
+    struct vma *v;
+    bool retry = false;
+
+    if (READ_ONCE(mm->patching))
+        return true;
+    lock(&mm->lock);
+    v = vma_find(mm, addr);
+    if (v && (v->prot & needed(write, exec)))
+        retry = backing_fill(v, addr) == 0;
+    unlock(&mm->lock);
+    return retry;
+}
