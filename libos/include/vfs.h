@@ -30,6 +30,7 @@ struct file;
 struct poll_table;
 struct vma;
 struct path_s;
+struct textbuf;
 
 struct kstat { /* what stat reports; times in ns */
     u64 ino, dev, rdev, size, blocks;
@@ -63,7 +64,8 @@ struct setattr { /* mask: ATTR_* */
  * Owner and set-group-id inheritance of new inodes are the operation's (the umask is
  * already applied).  setattr, the xattr operations and file_ops are called without the
  * inode's lock and take it themselves; setattr gets final values (the caller checked
- * rights and decided about S_ISUID/S_ISGID) and sets ctime. */
+ * rights and decided about S_ISUID/S_ISGID) and sets ctime.  A dentry that was looked up is
+ * hashed by the caller, negative ones too, unless ->lookup set DENTRY_NOCACHE. */
 struct inode_ops {
     long (*lookup)(struct inode *dir, struct dentry *d); /* absent: 0 with d->inode NULL */
     long (*create)(struct inode *dir, struct dentry *d, u32 mode); /* regular file */
@@ -98,9 +100,13 @@ struct inode_ops {
 #define MAY_READ 4u
 
 /* Directory output of getdents64: emit returns false when the buffer is full. */
-struct dir_emit {
+struct dir_emit { /* file systems emit "." and ".." themselves: dir_emit_dots */
     bool (*emit)(struct dir_emit *e, const char *name, size_t len, u64 ino, u8 type, s64 next_pos);
 };
+
+/* Emits "." and ".." for f->pos 0 and 1; false when the buffer is full.  Entries of the
+ * file system start at position 2. */
+bool dir_emit_dots(struct file *f, struct dir_emit *e);
 
 struct mapping_request; /* mm.h */
 
@@ -124,6 +130,8 @@ struct file_ops {
     long (*fallocate)(struct file *f, u32 mode, u64 off, u64 len);
     /* A reference to the host handle behind the file if all I/O may go straight there, else -1. */
     int (*host_handle)(struct file *f);
+    /* Text for /proc/PID/fdinfo/N after the common lines; may be NULL. */
+    void (*fdinfo)(struct file *f, struct textbuf *b);
 };
 
 struct inode {
@@ -142,7 +150,12 @@ struct inode {
     struct list watches;         /* inotify: fs/inotify.c */
     s32 write_count;             /* open for writing (> 0) or being executed (< 0): ETXTBSY */
     void *ipc;                   /* FIFO: struct pipe; socket: its endpoint */
+    u32 flags;                   /* INODE_* */
+    u32 seals;                   /* F_SEAL_*, meaningful with INODE_SEALABLE */
+    s32 mapped_shared;           /* writable shared mappings of it (kept by mm) */
 };
+#define INODE_SEALABLE 1u
+#define INODE_NOATIME 2u /* reading doesn't touch atime (proc, sys, host files) */
 
 struct dentry {
     u32 refs;
@@ -162,7 +175,10 @@ struct dentry {
     char inline_name[40];
     void *private;
 };
-#define DENTRY_UNHASHED 1u /* unlinked or renamed over: no longer findable */
+#define DENTRY_UNHASHED 1u   /* not (or no longer) findable: unlinked or renamed over */
+#define DENTRY_NOCACHE 2u    /* set by ->lookup: forget it after use (processes in /proc) */
+#define DENTRY_REFERENCED 4u /* found since the last sweep of the cache */
+#define DENTRY_DELETED 8u    /* was unlinked: shown as "(deleted)" */
 
 struct super { /* one file system instance */
     const char *type;   /* "tmpfs", "proc" ... */
@@ -175,10 +191,15 @@ struct super { /* one file system instance */
     /* May a cached dentry be used without asking?  NULL: always. */
     bool (*revalidate)(struct dentry *d);
     long (*statfs)(struct super *s, void *statfs_buf);
+    long (*sync)(struct super *s);
+    void (*gone)(struct super *s); /* unmounted and unused: free everything */
 };
+#define SUPER_RDONLY 1u
+#define SUPER_NOATIME 2u
 
+/* Mounts are few: the objects stay for good, so that walks need no count of them. */
 struct mount {
-    u32 refs;
+    u32 refs; /* unused by path_get/path_put */
     s32 id;
     struct super *super;
     struct dentry *root;       /* usually super->root */
@@ -187,9 +208,11 @@ struct mount {
     struct list all;
     u32 flags;                 /* MS_RDONLY, MS_NOSUID ... */
     char *source;
+    struct mount *hash_next;
+    bool gone;                 /* unmounted */
 };
 
-/* A place: a dentry seen through a mount.  Holds a reference on both. */
+/* A place: a dentry seen through a mount.  Holds a reference on the dentry. */
 struct path_s {
     struct mount *mnt;
     struct dentry *dentry;
@@ -210,10 +233,15 @@ struct file {
     s32 owner_sig;
     u32 fmode;           /* FMODE_* */
     struct waitq *async; /* O_ASYNC */
+    const char *anon_name; /* of files without a dentry: static text; ending in ':' means
+                              that "[inode number]" follows ("pipe:", "socket:") */
+    struct file *next_free;
 };
 #define FMODE_READ 1u
 #define FMODE_WRITE 2u
 #define FMODE_PATH 4u /* O_PATH */
+#define FMODE_SEEK 8u  /* has a position: reads and writes hold pos_lock; set by the opener */
+#define FMODE_WRITER 16u /* counted in inode->write_count */
 
 struct files { /* descriptor table, shared by CLONE_FILES */
     u32 refs;
@@ -238,6 +266,18 @@ static inline struct inode *inode_get(struct inode *i) { ref_get(&i->refs); retu
 void inode_put(struct inode *i);
 static inline struct dentry *dentry_get(struct dentry *d) { ref_get(&d->refs); return d; }
 void dentry_put(struct dentry *d);
+/* Owner, group and mode of a new inode in dir (set-group-ID directories). */
+void inode_init_owner(struct inode *i, struct inode *dir, u32 mode);
+/* The defaults behind a NULL getattr / setattr; setattr takes i->lock, sets ctime and
+ * leaves ATTR_SIZE to the caller beyond storing it. */
+void inode_getattr(struct inode *i, struct kstat *st);
+long inode_setattr(struct inode *i, const struct setattr *a);
+/* A running program's file refuses writers and the other way round: 0 or -ETXTBSY. */
+long inode_deny_write(struct inode *i);
+void inode_allow_write(struct inode *i);
+/* Attributes through the file system (overlay, hostfs), for callers with a place. */
+long path_getattr(const struct path_s *p, struct kstat *st);
+long dentry_setattr(struct dentry *d, const struct setattr *a); /* with fsnotify */
 static inline struct file *file_get(struct file *f) { ref_get(&f->refs); return f; }
 void file_put(struct file *f);
 void path_get(struct path_s *p);
@@ -250,9 +290,20 @@ struct dentry *dentry_make_root(struct super *s, struct inode *root);
 void dentry_instantiate(struct dentry *d, struct inode *i);
 /* Cached child, with a reference, or NULL when unknown. */
 struct dentry *dentry_lookup(struct dentry *parent, const char *name, size_t len);
+/* Makes a dentry from dentry_alloc findable / no longer findable.  Parent inode locked. */
+void dentry_hash(struct dentry *d);
+void dentry_unhash(struct dentry *d);
+/* d takes the parent and name of target, which is unhashed.  Both parents locked. */
+void dentry_move(struct dentry *d, struct dentry *target);
+void dentry_exchange(struct dentry *a, struct dentry *b);
+struct dentry *dentry_parent(struct dentry *d); /* with a reference */
+/* Unhashes everything cached below d (a super that changed under us, a removed dir). */
+void dentry_forget_children(struct dentry *d);
 /* Path of d below the process's root into buf: pointer into buf, or ERR_PTR(-ENAMETOOLONG).
  * Deleted: " (deleted)" is appended. */
 char *path_text(const struct path_s *p, char *buf, size_t len);
+/* What /proc/self/fd/N links to: path_text, or the name of an anonymous file. */
+char *file_text(struct file *f, char *buf, size_t len);
 /* Path of d within its super ("/a/b"). */
 char *dentry_path(struct dentry *d, char *buf, size_t len);
 
@@ -273,6 +324,8 @@ struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode, u32 loo
 /* A file on an existing place. */
 struct file *file_open_path(const struct path_s *p, u32 flags);
 long inode_permission(struct inode *i, u32 mask);
+long inode_permission_default(struct inode *i, u32 mask); /* mode bits and capabilities */
+bool inode_owner_or_capable(struct inode *i);             /* owner, or CAP_FOWNER */
 
 /* ---- descriptors (fs/fdtable.c) ------------------------------------------- */
 struct files *files_new(void);
@@ -287,6 +340,11 @@ long fd_close(int fd);
 /* Anonymous file: an inode of the anon super with the given ops. */
 struct file *file_anon(const char *name, const struct file_ops *ops, void *private, u32 flags);
 
+/* Devices by number (fs/dev*.c): ops of a special inode made with mknod, used when
+ * inode->fops is NULL.  FIFOs get fifo_fops (ipc.h). */
+const struct file_ops *device_ops(u32 mode, u64 rdev); /* NULL: ENXIO */
+
+struct fs_ctx *fs_ctx_new(void); /* root and cwd at the root mount */
 struct fs_ctx *fs_ctx_copy(struct fs_ctx *old);
 void fs_ctx_put(struct fs_ctx *c);
 
@@ -334,5 +392,14 @@ void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32
 
 /* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c */
 struct file *memfd_file_new(const char *name, u64 size, u32 flags);
+
+/* ---- moving data (fs/rw.c) -------------------------------------------------- */
+/* One read or write of a file with all the checks of read(2) behind the descriptor:
+ * mode, RLIMIT_FSIZE, atime, inotify.  pos NULL: the file's own position.  For splice,
+ * sendfile and the like. */
+long file_read(struct file *f, struct uio *u, u64 *pos);
+long file_write(struct file *f, struct uio *u, u64 *pos);
+/* Imports an iovec array: *out is `fast` (8 entries) or kmalloc'ed (free it then). */
+long uio_import(struct uio *u, uptr iov, u64 n, struct iov *fast, struct iov **out);
 
 #endif
