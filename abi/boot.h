@@ -59,7 +59,7 @@ struct boot_info {
     struct boot_strings argv, envp;
     uint32_t cwd, hostname, exe; /* exe: guest path or bare name to search in PATH */
     uint32_t uid, gid, umask;
-    uint32_t cpuinfo;     /* text of the host's /proc/cpuinfo */
+    uint32_t cpuinfo;     /* 0: open "host:cpuinfo" when somebody reads it */
     uint32_t cpu_online;  /* "0-1" */
     uint32_t kernel_release, kernel_version;
     uint32_t ncpu;
