@@ -2,6 +2,8 @@
 #ifndef BAILEY_CLI_COMMANDS_H
 #define BAILEY_CLI_COMMANDS_H
 
+#include "options.h"
+
 struct command {
     const char *name;
     const char *usage; /* what follows "bailey " */

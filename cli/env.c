@@ -1,6 +1,7 @@
 /* The environment a program starts with; see env.h. */
+#define _GNU_SOURCE
 #include "env.h"
-#include "error.h"
+#include "complain.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef BAILEY_CLI_ENV_H
 #define BAILEY_CLI_ENV_H
 
-#include "strings.h"
+#include "string_list.h"
 
 /* Sets "NAME=V", or with "NAME" alone passes the caller's value on (and nothing when
  * the caller has none).  A later setting replaces an earlier one.  Returns 0 or an

@@ -1,8 +1,6 @@
 /* bailey help and bailey version. */
 #include "commands.h"
-#include "error.h"
-#include "options.h"
-#include "version.h"
+#include "complain.h"
 
 #include <stdio.h>
 
@@ -15,14 +13,13 @@ static const char overview[] =
     "\n"
     "Commands:\n";
 
-static const char examples[] =
-    "\n"
-    "Examples:\n"
-    "  bailey run -- python3 -c 'print(1)'\n"
-    "  bailey run -v ./data:/data:ro -w /data -- sh -c 'wc -l *.csv'\n"
-    "  bailey run --trace -- cat /etc/hostname\n"
-    "\n"
-    "bailey run --help lists the options; man bailey tells the rest.\n";
+static const char examples[] = "\n"
+                               "Examples:\n"
+                               "  bailey run -- python3 -c 'print(1)'\n"
+                               "  bailey run -v ./data:/data:ro -w /data -- sh -c 'wc -l *.csv'\n"
+                               "  bailey run --trace -- cat /etc/hostname\n"
+                               "\n"
+                               "bailey run --help lists the options; man bailey tells the rest.\n";
 
 static const char run_notes[] =
     "\n"

@@ -1,6 +1,6 @@
 /* bailey: runs unmodified Linux programs in picoprocesses. */
 #include "commands.h"
-#include "error.h"
+#include "complain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@ const struct command commands[] = {
     {"check", "check", "Say whether this host can run sandboxes", command_check, NULL},
     {"version", "version", "Print the version", command_version, NULL},
     {"help", "help [COMMAND]", "Explain a command", command_help, NULL},
-    {0},
+    {.name = NULL},
 };
 
 const struct command *command_find(const char *name)

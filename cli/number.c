@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* strtoull takes signs and blanks, which no option of ours means. */
 static bool leading_number(const char *text, uint64_t *value, const char **rest)
@@ -47,28 +48,20 @@ bool parse_size(const char *text, uint64_t *bytes)
     return !__builtin_mul_overflow(value, 1ULL << (10 * (unit - units + 1)), bytes);
 }
 
-bool parse_duration(const char *text, uint64_t *ms)
+bool parse_seconds(const char *text, unsigned *seconds)
 {
     static const struct {
         const char *name;
-        uint64_t ms;
-    } units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}};
+        unsigned seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
     const char *rest;
-    uint64_t whole, thousandths = 0, scale = 100;
+    uint64_t value;
 
-    if (!leading_number(text, &whole, &rest))
+    if (!leading_number(text, &value, &rest) || value == 0 || value > UINT32_MAX / 2)
         return false;
-    if (*rest == '.') {
-        for (rest++; isdigit((unsigned char)*rest); rest++, scale /= 10)
-            thousandths += (uint64_t)(*rest - '0') * scale;
-    }
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(rest, units[i].name) != 0)
-            continue;
-        if (__builtin_mul_overflow(whole, units[i].ms, ms) || *ms > UINT64_MAX / 2)
-            return false;
-        *ms += thousandths * units[i].ms / 1000;
-        return *ms > 0;
+        if (strcmp(rest, units[i].name) == 0)
+            return !__builtin_mul_overflow((unsigned)value, units[i].seconds, seconds);
     }
     return false;
 }

@@ -1,6 +1,7 @@
 /* Table-driven option parser and help printer; see options.h. */
 #include "options.h"
-#include "error.h"
+
+#include "complain.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,10 +9,7 @@
 
 enum { HELP_COLUMN = 30, WORD_MAX = 128 };
 
-static bool is_end(const struct option_def *o)
-{
-    return o->kind == OPTION_HEADING && !o->help;
-}
+static bool is_end(const struct option_def *o) { return o->kind == OPTION_HEADING && !o->help; }
 
 static const struct option_def *find_long(const struct option_def *table, const char *name,
                                           size_t len)

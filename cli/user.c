@@ -6,7 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "user.h"
-#include "error.h"
+#include "complain.h"
 #include "number.h"
 
 #include <fcntl.h>

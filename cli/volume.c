@@ -1,6 +1,6 @@
 /* Volumes of a run; see volume.h. */
 #include "volume.h"
-#include "error.h"
+#include "complain.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ static int check_host(const char *what, struct volume *v, const char *host)
     v->host = realpath(host, NULL);
     if (!v->host || stat(v->host, &st) < 0)
         return complain_errno(what, errno,
-                              errno == ENOENT ? "make the directory first"
+                              errno == ENOENT  ? "make the directory first"
                               : errno == ELOOP ? "a symbolic link leads back to itself"
                                                : NULL);
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))

@@ -1,6 +1,6 @@
 /* A growing list of strings, always ended by NULL so that it can serve as an argv. */
-#ifndef BAILEY_CLI_STRINGS_H
-#define BAILEY_CLI_STRINGS_H
+#ifndef BAILEY_CLI_STRING_LIST_H
+#define BAILEY_CLI_STRING_LIST_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* One-line messages on standard error. */
-#include "error.h"
+#include "complain.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,16 +17,12 @@ static void make_printable(char *text)
     }
 }
 
-int complain(const char *what, const char *hint, const char *why, ...)
+int complain_text(const char *text, const char *hint)
 {
-    char reason[1024], line[4096];
-    va_list ap;
+    char line[4096];
 
-    va_start(ap, why);
-    vsnprintf(reason, sizeof(reason), why, ap);
-    va_end(ap);
-    snprintf(line, sizeof(line), "bailey: %s: %s%s%s%s", what, reason, hint ? " (" : "",
-             hint ? hint : "", hint ? ")" : "");
+    snprintf(line, sizeof(line), "bailey: %s%s%s%s", text, hint ? " (" : "", hint ? hint : "",
+             hint ? ")" : "");
     make_printable(line);
     /* One write, so that the line stays whole between other writers. */
     size_t n = strlen(line);
@@ -36,6 +32,18 @@ int complain(const char *what, const char *hint, const char *why, ...)
     if (write(STDERR_FILENO, line, n + 1) < 0)
         return CLI_FAILED;
     return CLI_FAILED;
+}
+
+int complain(const char *what, const char *hint, const char *why, ...)
+{
+    char reason[1024], text[2048];
+    va_list ap;
+
+    va_start(ap, why);
+    vsnprintf(reason, sizeof(reason), why, ap);
+    va_end(ap);
+    snprintf(text, sizeof(text), "%s: %s", what, reason);
+    return complain_text(text, hint);
 }
 
 int complain_errno(const char *what, int err, const char *hint)

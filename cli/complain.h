@@ -2,8 +2,8 @@
  *
  * Every refusal is one line on standard error: "bailey: what: why (what to do)".
  */
-#ifndef BAILEY_CLI_ERROR_H
-#define BAILEY_CLI_ERROR_H
+#ifndef BAILEY_CLI_COMPLAIN_H
+#define BAILEY_CLI_COMPLAIN_H
 
 /* Exit codes that are Bailey's own; any other is the program's (docs/bailey.1). */
 enum {
@@ -18,7 +18,10 @@ enum {
 int complain(const char *what, const char *hint, const char *why, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with the text of errno value `err` as the reason. */
+/* The same for a message that is "what: why" already. */
+int complain_text(const char *text, const char *hint);
+
+/* complain with the text of errno value `err` as the reason. */
 int complain_errno(const char *what, int err, const char *hint);
 
 /* Allocation failure ends the command: there is nothing to clean up before a run. */

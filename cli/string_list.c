@@ -1,6 +1,6 @@
-/* A growing list of strings; see strings.h. */
-#include "strings.h"
-#include "error.h"
+/* A growing list of strings; see string_list.h. */
+#include "string_list.h"
+#include "complain.h"
 
 #include <stdlib.h>
 
