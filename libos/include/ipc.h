@@ -12,9 +12,9 @@ struct boot_stream;
 struct file *hostio_file_new(const struct boot_stream *s);
 
 /* Files opened on an inode with S_IFIFO, whatever its file system; the pipe hangs on
- * inode->ipc.  The inode's owner calls fifo_inode_gone from its evict.  fifo.c */
+ * inode->ipc while it is open.  open may sleep until the other side comes: no lock of
+ * the caller's may be held, and a failed open must not be released.  fifo.c */
 extern const struct file_ops fifo_fops;
-void fifo_inode_gone(struct inode *i);
 
 /* fcntl(F_SETPIPE_SZ), fcntl(F_GETPIPE_SZ): the size, or -EBADF if f is no pipe.  pipe.c */
 long pipe_set_size(struct file *f, u32 size);

@@ -155,6 +155,7 @@ struct inode {
     s32 mapped_shared;           /* writable shared mappings of it (kept by mm) */
 };
 #define INODE_SEALABLE 1u
+#define INODE_PIPE 4u     /* of pipe(2): opening it again never waits */
 #define INODE_NOATIME 2u /* reading doesn't touch atime (proc, sys, host files) */
 
 struct dentry {

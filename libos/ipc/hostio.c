@@ -21,7 +21,6 @@
 
 #include "hostio.h"
 #include "ipc.h"
-#include "lib.h"
 #include "mm.h"
 #include "thread.h"
 #include "usercopy.h"
@@ -29,7 +28,7 @@
 /* What a ready "waited" stream takes without blocking: a pipe that polls writable has a
  * free page; a terminal moves 2 KB at a time. */
 #define PIPE_PIECE 4096u
-#define TTY_PIECE 2048u
+#define TTY_PIECE  2048u
 
 static bool buffers_ok(const struct uio *u)
 {
@@ -160,7 +159,7 @@ static u32 stream_poll(struct file *f, struct poll_table *pt)
 
 /* ---- regular files -------------------------------------------------------- */
 
-static long file_move(struct file *f, struct uio *u, u64 *pos, bool write)
+static long positioned_move(struct file *f, struct uio *u, u64 *pos, bool write)
 {
     struct hostio *h = f->private;
     bool shared_position = pos == &f->pos;
@@ -186,17 +185,17 @@ static long file_move(struct file *f, struct uio *u, u64 *pos, bool write)
     return rc == -EINTR ? -ERESTARTSYS : rc == -EPIPE ? ipc_broken_pipe() : rc;
 }
 
-static long file_read(struct file *f, struct uio *u, u64 *pos)
+static long positioned_read(struct file *f, struct uio *u, u64 *pos)
 {
-    return file_move(f, u, pos, false);
+    return positioned_move(f, u, pos, false);
 }
 
-static long file_write(struct file *f, struct uio *u, u64 *pos)
+static long positioned_write(struct file *f, struct uio *u, u64 *pos)
 {
-    return file_move(f, u, pos, true);
+    return positioned_move(f, u, pos, true);
 }
 
-static s64 file_llseek(struct file *f, s64 off, int whence)
+static s64 positioned_llseek(struct file *f, s64 off, int whence)
 {
     struct hostio *h = f->private;
     long rc = host_control(h->poll.handle, HOST_SEEK, (u64)off, (u64)whence, 0, NULL, 0);
@@ -206,7 +205,7 @@ static s64 file_llseek(struct file *f, s64 off, int whence)
     return rc;
 }
 
-static long file_mmap(struct file *f, struct mapping_request *r)
+static long positioned_mmap(struct file *f, struct mapping_request *r)
 {
     struct hostio *h = f->private;
 
@@ -215,31 +214,33 @@ static long file_mmap(struct file *f, struct mapping_request *r)
     return 0;
 }
 
-static long file_fsync(struct file *f, bool data_only)
+static long positioned_fsync(struct file *f, bool data_only)
 {
     struct hostio *h = f->private;
 
     return host_control(h->poll.handle, HOST_SYNC, data_only, 0, 0, NULL, 0);
 }
 
-static long file_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+static long positioned_fallocate(struct file *f, u32 mode, u64 off, u64 len)
 {
     struct hostio *h = f->private;
 
     return host_control(h->poll.handle, HOST_ALLOCATE, mode, off, len, NULL, 0);
 }
 
-static u32 file_poll(struct file *f, struct poll_table *pt)
+static u32 positioned_poll(struct file *f, struct poll_table *pt)
 {
     return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
 }
 
-static int file_host_handle(struct file *f)
+static int positioned_host_handle(struct file *f)
 {
     struct hostio *h = f->private;
 
     return h->poll.handle;
 }
+
+static const struct file_ops hostio_file_ops;
 
 /* ---- life time and attributes ---------------------------------------------- */
 
@@ -247,6 +248,8 @@ static int file_host_handle(struct file *f)
 static long hostio_open(struct file *f)
 {
     f->private = f->inode->private;
+    if (f->ops == &hostio_file_ops)
+        f->fmode |= FMODE_SEEK;
     return 0;
 }
 
@@ -276,18 +279,28 @@ static long hostio_getattr(struct dentry *d, struct inode *i, struct kstat *st)
         st->nlink = 1;
         return 0;
     }
-    *st = (struct kstat){.ino = a.ino, .dev = a.dev, .rdev = a.rdev, .size = a.size,
-                         .blocks = a.blocks, .atime = a.atime, .mtime = a.mtime,
-                         .ctime = a.ctime, .btime = a.btime, .mode = a.mode, .nlink = a.nlink,
-                         .uid = a.uid, .gid = a.gid, .blksize = a.blksize};
+    *st = (struct kstat){.ino = a.ino,
+                         .dev = a.dev,
+                         .rdev = a.rdev,
+                         .size = a.size,
+                         .blocks = a.blocks,
+                         .atime = a.atime,
+                         .mtime = a.mtime,
+                         .ctime = a.ctime,
+                         .btime = a.btime,
+                         .mode = a.mode,
+                         .nlink = a.nlink,
+                         .uid = a.uid,
+                         .gid = a.gid,
+                         .blksize = a.blksize};
     return 0;
 }
 
 static long hostio_setattr(struct dentry *d, struct inode *i, const struct setattr *s)
 {
     struct hostio *h = i->private;
-    struct host_attr a = {.mode = s->mode, .uid = s->uid, .gid = s->gid,
-                          .atime = s->atime, .mtime = s->mtime};
+    struct host_attr a = {
+        .mode = s->mode, .uid = s->uid, .gid = s->gid, .atime = s->atime, .mtime = s->mtime};
     u32 mask = s->mask & (ATTR_MODE | ATTR_UID | ATTR_GID); /* = HOST_SET_* */
     long rc = 0;
 
@@ -314,14 +327,14 @@ static const struct inode_ops hostio_inode_ops = {
 
 static const struct file_ops hostio_file_ops = {
     .open = hostio_open,
-    .read = file_read,
-    .write = file_write,
-    .llseek = file_llseek,
-    .poll = file_poll,
-    .mmap = file_mmap,
-    .fsync = file_fsync,
-    .fallocate = file_fallocate,
-    .host_handle = file_host_handle,
+    .read = positioned_read,
+    .write = positioned_write,
+    .llseek = positioned_llseek,
+    .poll = positioned_poll,
+    .mmap = positioned_mmap,
+    .fsync = positioned_fsync,
+    .fallocate = positioned_fallocate,
+    .host_handle = positioned_host_handle,
     .ioctl = hostio_ioctl,
 };
 
@@ -346,7 +359,10 @@ struct file *hostio_file_new(const struct boot_stream *s)
     const struct file_ops *ops = positioned ? &hostio_file_ops : &hostio_stream_ops;
     struct hostio *h = kzalloc(sizeof(*h));
     struct file *f;
-    char name[48];
+    const char *name = s->type == HOST_FIFO     ? "pipe:"
+                       : s->type == HOST_SOCKET ? "socket:"
+                       : s->type == HOST_TTY    ? "/dev/console"
+                                                : "file:";
 
     if (!h || hostpoll_init(&h->poll, s->handle)) {
         kfree(h);
@@ -355,19 +371,13 @@ struct file *hostio_file_new(const struct boot_stream *s)
     h->boot = *s;
     h->type = s->type;
     h->waited = s->type == HOST_TTY || s->type == HOST_CHAR;
-    if (s->type == HOST_FIFO)
-        snprintf(name, sizeof(name), "pipe:[%lu]", s->ino);
-    else if (s->type == HOST_SOCKET)
-        snprintf(name, sizeof(name), "socket:[%lu]", s->ino);
-    else
-        snprintf(name, sizeof(name), "/dev/host/%d", s->handle);
     f = file_anon(name, ops, h, s->flags);
     if (IS_ERR(f)) {
         hostpoll_destroy(&h->poll);
         kfree(h);
         return f;
     }
-    f->fmode = fmode_of(s->flags);
+    f->fmode = fmode_of(s->flags) | (positioned ? FMODE_SEEK : 0);
     f->inode->mode = s->mode;
     f->inode->ino = s->ino;
     f->inode->rdev = s->rdev;
