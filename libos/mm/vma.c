@@ -96,8 +96,8 @@ struct vma *vma_join(struct mm *mm, struct vma *v, struct vma **dead)
         absorb(mm, o, v, dead);
         v = o;
     }
-    o = vma_next(mm, v->end);
-    if (o && alike(v, o))
+    /* More than one when a split at the edge of a range turned out needless. */
+    while ((o = vma_next(mm, v->end)) && alike(v, o))
         absorb(mm, v, o, dead);
     return v;
 }

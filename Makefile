@@ -1,0 +1,46 @@
+# A short front to Meson and Ninja.  BUILD=dir builds somewhere else.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: all deps demo test bench check install clean
+
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD)
+
+# What is missing is installed with apt-get; nothing happens when all is there.
+deps:
+	@tools/deps.sh
+
+demo:
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh $(BUILD)
+
+# Unit tests, the same under sanitizers, then programs inside, as root and as an
+# ordinary user.  The last line counts all of them.
+test:
+	@tools/deps.sh build tests
+	@$(MAKE) --no-print-directory all
+	@tools/test.sh $(BUILD)
+
+bench:
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(BUILD)
+
+check:
+	@tools/deps.sh build checks
+	@$(MAKE) --no-print-directory all
+	@tools/check.sh $(BUILD)
+
+install: all
+	install -D -m 755 $(BUILD)/bailey $(DESTDIR)$(PREFIX)/bin/bailey
+	install -D -m 644 docs/bailey.1 $(DESTDIR)$(PREFIX)/share/man/man1/bailey.1
+	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bailey
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-sanitize

@@ -1,0 +1,30 @@
+/* The commands of `bailey`, one file each. */
+#ifndef BAILEY_CLI_COMMANDS_H
+#define BAILEY_CLI_COMMANDS_H
+
+#include "options.h"
+
+struct command {
+    const char *name;
+    const char *usage; /* what follows "bailey " */
+    const char *help;  /* one line */
+    /* argv[0] is the command's name.  Returns the exit code. */
+    int (*run)(int argc, char **argv);
+    const struct option_def *options; /* NULL: none */
+};
+
+/* Ends with an entry without a name. */
+extern const struct command commands[];
+extern const struct option_def run_options[];
+
+int command_run(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_diff(int argc, char **argv);
+int command_help(int argc, char **argv);
+int command_version(int argc, char **argv);
+
+/* The help page of a command. */
+void help_print(const struct command *command);
+const struct command *command_find(const char *name);
+
+#endif

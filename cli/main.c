@@ -1,0 +1,49 @@
+/* bailey: runs unmodified Linux programs in picoprocesses. */
+#include "commands.h"
+#include "complain.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct command commands[] = {
+    {"run", "run [options] [--] PROGRAM [ARG...]", "Run a program in a sandbox", command_run,
+     run_options},
+    {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,
+     NULL},
+    {"check", "check", "Say whether this host can run sandboxes", command_check, NULL},
+    {"version", "version", "Print the version", command_version, NULL},
+    {"help", "help [COMMAND]", "Explain a command", command_help, NULL},
+    {.name = NULL},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = commands; c->name; c++) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return complain("no command", "try bailey run -- PROGRAM, or bailey --help",
+                        "there is nothing to do");
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    const struct command *command = command_find(name);
+    if (!command) {
+        return complain(name, "see bailey --help; to run a program: bailey run -- PROGRAM",
+                        "no such command");
+    }
+    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0)) {
+        help_print(command);
+        return fflush(stdout) == 0 ? 0 : CLI_FAILED;
+    }
+    return command->run(argc - 1, argv + 1);
+}

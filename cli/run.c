@@ -1,0 +1,325 @@
+/* bailey run: turns the command line into a sandbox's configuration.
+ *
+ * All that can be known before the start is checked here, so that a mistake costs one
+ * line and nothing half done.  The process then becomes the monitor of the sandbox.
+ */
+#define _GNU_SOURCE
+#include "commands.h"
+#include "env.h"
+#include "complain.h"
+#include "monitor/monitor.h"
+#include "number.h"
+#include "options.h"
+#include "string_list.h"
+#include "user.h"
+#include "volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MEMORY_MIN = 1 << 20, PIDS_MAX = 200000 };
+
+struct settings {
+    struct sandbox_config config;
+    struct strings env;
+    struct volumes volumes;
+    struct user user;
+    const char *user_text;
+    char *root, *workdir;
+    const char *trace; /* file name, "" for standard error, NULL: off */
+};
+
+static int take_env(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    return env_set(&s->env, shown, value);
+}
+
+static int take_env_file(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    (void)shown;
+    return env_read_file(&s->env, value);
+}
+
+static int take_workdir(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    char *path = guest_path(value);
+
+    if (!path)
+        return complain(shown, "start it with /", "'%s' is not an absolute path inside", value);
+    free(s->workdir);
+    s->workdir = path;
+    return 0;
+}
+
+static int take_volume(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (s->volumes.count >= MONITOR_VOLUMES_MAX)
+        return complain(shown, NULL, "more than %d volumes", MONITOR_VOLUMES_MAX);
+    return volume_add(&s->volumes, shown, value);
+}
+
+static int take_user(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!*value)
+        return complain(shown, "give it as USER or USER:GROUP", "empty");
+    s->user_text = value;
+    return 0;
+}
+
+static int take_hostname(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!*value || strlen(value) > 64)
+        return complain(shown, NULL, "a host name has 1 to 64 characters");
+    s->config.hostname = value;
+    return 0;
+}
+
+static int take_name(void *context, const char *shown, const char *value)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_.-";
+    struct settings *s = context;
+
+    if (!*value || *value == '.' || *value == '-' || strlen(value) > 64 ||
+        value[strspn(value, allowed)])
+        return complain(shown, "use letters, digits, _ . -, at most 64", "'%s' is no name", value);
+    s->config.name = value;
+    return 0;
+}
+
+static int take_memory(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!parse_size(value, &s->config.memory_limit))
+        return complain(shown, "give it as 512m or 2g", "'%s' is no size", value);
+    if (s->config.memory_limit < MEMORY_MIN)
+        return complain(shown, "give at least 1m", "%s is too little to start in", value);
+    return 0;
+}
+
+static int take_pids(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    uint64_t n;
+
+    if (!parse_number(value, 1, PIDS_MAX, &n))
+        return complain(shown, NULL, "'%s' is not a number from 1 to %d", value, PIDS_MAX);
+    s->config.pids_max = (uint32_t)n;
+    return 0;
+}
+
+static int take_timeout(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!parse_seconds(value, &s->config.timeout_seconds))
+        return complain(shown, "give it as 30, 30s, 5m or 1h", "'%s' is no time", value);
+    return 0;
+}
+
+static int take_net(void *context, const char *shown, const char *value)
+{
+    (void)context;
+    if (strcmp(value, "none") == 0)
+        return 0;
+    if (strcmp(value, "host") == 0 || strncmp(value, "allow=", 6) == 0)
+        return complain(shown, "only --net none works in this version", "%s is not there yet",
+                        value);
+    return complain(shown, "use none", "'%s' is no kind of network", value);
+}
+
+static int take_root(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    char what[512];
+    struct stat st;
+
+    snprintf(what, sizeof(what), "%s %.400s", shown, value);
+    free(s->root);
+    s->root = realpath(value, NULL);
+    if (!s->root || stat(s->root, &st) < 0)
+        return complain_errno(what, errno, "name a directory that holds a root file system");
+    if (!S_ISDIR(st.st_mode))
+        return complain_errno(what, ENOTDIR, "name a directory that holds a root file system");
+    s->config.root_mode = SANDBOX_ROOT_DIR;
+    s->config.root_dir = s->root;
+    return 0;
+}
+
+static int take_trace(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (value && !*value)
+        return complain(shown, "give it as --trace or --trace=FILE", "the file name is empty");
+    s->trace = value ? value : "";
+    return 0;
+}
+
+/* The options that only set a switch of the configuration. */
+#define TAKE_SWITCH(name, member)                                                                  \
+    static int take_##name(void *context, const char *shown, const char *value)                    \
+    {                                                                                              \
+        (void)shown;                                                                               \
+        (void)value;                                                                               \
+        ((struct settings *)context)->config.member = true;                                        \
+        return 0;                                                                                  \
+    }
+TAKE_SWITCH(interactive, stdin_open)
+TAKE_SWITCH(tty, tty)
+TAKE_SWITCH(read_only, read_only)
+TAKE_SWITCH(quiet, quiet)
+TAKE_SWITCH(debug, debug)
+TAKE_SWITCH(no_rewrite, no_rewrite)
+TAKE_SWITCH(stats, stats)
+
+/* Every run cleans up after itself. */
+static int take_rm(void *context, const char *shown, const char *value)
+{
+    (void)context;
+    (void)shown;
+    (void)value;
+    return 0;
+}
+
+#define HEADING(text)                                                                              \
+    {                                                                                              \
+        .kind = OPTION_HEADING, .help = text                                                       \
+    }
+#define FLAG(letter, name, help, take)                                                             \
+    {                                                                                              \
+        OPTION_FLAG, letter, name, NULL, help, take                                                \
+    }
+#define VALUE(letter, name, arg, help, take)                                                       \
+    {                                                                                              \
+        OPTION_VALUE, letter, name, arg, help, take                                                \
+    }
+
+const struct option_def run_options[] = {
+    HEADING("What the program starts with"),
+    VALUE('e', "env", "NAME[=V]", "set a variable, or pass the caller's on", take_env),
+    VALUE(0, "env-file", "FILE", "settings from a file, one a line", take_env_file),
+    VALUE('w', "workdir", "DIR", "start in this directory inside", take_workdir),
+    VALUE('u', "user", "USER[:GROUP]", "by name or number (default: root inside)", take_user),
+    VALUE(0, "hostname", "NAME", "host name inside (default: bailey)", take_hostname),
+    VALUE(0, "name", "NAME", "name of the sandbox", take_name),
+    FLAG('i', "interactive", "standard input is the caller's (always so)", take_interactive),
+    FLAG('t', "tty", "insist on a terminal", take_tty),
+    HEADING("What it sees and may touch"),
+    VALUE('v', "volume", "HOST:GUEST[:ro]", "show a host directory or file inside", take_volume),
+    VALUE(0, "root", "DIR", "DIR is the root file system, not the host's\nsystem directories",
+          take_root),
+    FLAG(0, "read-only", "refuse changes outside volumes and /tmp", take_read_only),
+    VALUE(0, "net", "KIND", "none (the only kind in this version)", take_net),
+    HEADING("Limits"),
+    VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
+    VALUE(0, "pids", "N", "at most N threads", take_pids),
+    VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", take_timeout),
+    HEADING("What it tells"),
+    {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
+    FLAG(0, "stats", "counters at the end", take_stats),
+    FLAG('q', "quiet", "nothing but failures", take_quiet),
+    FLAG(0, "debug", "what the library OS logs, on standard error", take_debug),
+    HEADING("Accepted"),
+    FLAG(0, "rm", "every run cleans up after itself", take_rm),
+    FLAG(0, "no-rewrite", NULL, take_no_rewrite),
+    {.kind = OPTION_HEADING},
+};
+
+static int open_trace(struct settings *s)
+{
+    char what[512];
+
+    if (!s->trace)
+        return 0;
+    if (!*s->trace) {
+        s->config.trace_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        return s->config.trace_fd < 0 ? complain_errno("--trace", errno, NULL) : 0;
+    }
+    s->config.trace_fd = open(s->trace, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    if (s->config.trace_fd >= 0)
+        return 0;
+    snprintf(what, sizeof(what), "--trace=%.400s", s->trace);
+    return complain_errno(what, errno, NULL);
+}
+
+/* What depends on several options together. */
+static int settle(struct settings *s)
+{
+    int error = volumes_check(&s->volumes, s->root);
+
+    if (!error)
+        error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
+    if (!error)
+        error = open_trace(s);
+    if (error)
+        return error;
+    env_add_defaults(&s->env, s->user.home);
+    s->config.envp = (const char *const *)s->env.items;
+    s->config.workdir = s->workdir;
+    s->config.uid = s->user.uid;
+    s->config.gid = s->user.gid;
+    return 0;
+}
+
+static int run(struct settings *s)
+{
+    struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
+    struct error err = {0};
+
+    for (size_t i = 0; i < s->volumes.count; i++) {
+        const struct volume *v = &s->volumes.items[i];
+        volumes[i].host = v->host;
+        volumes[i].guest = v->guest;
+        volumes[i].read_only = v->readonly;
+    }
+    s->config.volumes = volumes;
+    s->config.volume_count = s->volumes.count;
+    int code = monitor_run(&s->config, &err);
+    if (err.text[0])
+        complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    return code;
+}
+
+int command_run(int argc, char **argv)
+{
+    struct settings s = {0};
+    int rest;
+
+    sandbox_config_init(&s.config);
+    int code = options_parse(run_options, "run", argc, argv, &s, &rest);
+    if (!code && rest >= argc)
+        code = complain("no program", "bailey run [options] -- PROGRAM [ARG...]",
+                        "there is nothing to run");
+    else if (!code && !argv[rest][0])
+        code = complain("''", NULL, "the program's name is empty");
+    if (!code)
+        code = settle(&s);
+    if (!code) {
+        s.config.argv = (const char *const *)(argv + rest);
+        code = run(&s);
+    }
+    if (s.config.trace_fd >= 0)
+        close(s.config.trace_fd);
+    strings_free(&s.env);
+    volumes_free(&s.volumes);
+    free(s.user.home);
+    free(s.root);
+    free(s.workdir);
+    return code;
+}

@@ -1,0 +1,42 @@
+#!/bin/sh
+# usage: deps.sh [build|tests|checks|bench]...     (no word: all of them)
+#
+# Installs what building and testing need, on Debian 12 and its relatives.  Nothing is
+# asked and nothing is fetched when everything is there.
+set -eu
+
+build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3"
+tests="libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
+       python3-numpy xz-utils zstd openssl"
+checks="clang clang-format clang-tidy cppcheck"
+bench="bubblewrap"
+
+missing=
+for group in ${*:-build tests checks bench}; do
+    case $group in
+    build) packages=$build ;;
+    tests) packages=$tests ;;
+    checks) packages=$checks ;;
+    bench) packages=$bench ;;
+    *) echo "deps.sh: $group: no such group of packages" >&2; exit 2 ;;
+    esac
+    for package in $packages; do
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || missing="$missing $package"
+    done
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif sudo -n true 2>/dev/null; then
+    as_root=sudo
+else
+    echo "Missing:$missing" >&2
+    echo "Run as root: apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+fi
+echo "Installing:$missing"
+$as_root apt-get update -qq
+$as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing >/dev/null
