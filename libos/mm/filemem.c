@@ -29,8 +29,8 @@ struct extent {
     u64 *map;
 };
 
-#define GROWTH_MAX 16384u       /* pages an extent grows by of its own accord: 64 MB */
-#define EXTENT_MAX (1u << 26)   /* pages: the whole pool */
+#define GROWTH_MAX   16384u     /* pages an extent grows by of its own accord: 64 MB */
+#define EXTENT_MAX   (1u << 26) /* pages: the whole pool */
 #define POPULATE_MIN 8u         /* pages from which one host call beats page faults */
 
 /* ---- the bits of one extent ------------------------------------------------ */
@@ -197,7 +197,7 @@ static long reserve(struct filemem *fm, u64 page, u64 want)
     if (e && e->page <= page)
         return i;
 
-    struct extent n = { 0 };
+    struct extent n = {0};
     long rc = make_room(fm);
     if (rc)
         return rc;

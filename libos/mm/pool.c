@@ -27,8 +27,8 @@ struct range {
 };
 
 #define RECENT_CLASSES 5 /* 1, 2, 4, 8, 16 pages */
-#define RECENT_DEPTH 32
-#define FIRST_PAGE 16u /* offset 0 is never handed out */
+#define RECENT_DEPTH   32
+#define FIRST_PAGE     16u /* offset 0 is never handed out */
 
 static struct {
     struct lock lock;
