@@ -36,4 +36,8 @@ void ktimer_arm(struct ktimer *t, u64 deadline);
 /* After return fn is not running and will not run.  False if it was not armed. */
 bool ktimer_cancel(struct ktimer *t);
 
+/* A process ends: its interval and POSIX timers are disarmed and freed. */
+struct process;
+void process_timers_exit(struct process *p);
+
 #endif

@@ -70,6 +70,7 @@ struct mm {
     struct lock futex_lock;
     s32 patching;        /* text is being changed: faults in it retry */
     u64 def_flags;
+    s32 host_threads;    /* host threads running in this address space */
 };
 
 /* Answer of file_ops->mmap. */
@@ -87,7 +88,7 @@ struct mapping_request {
 };
 
 struct mm *mm_new(void);
-/* Copies the VMAs for fork (the host copies the pages). */
+/* Copies the VMAs for fork (the host copies the pages).  The caller holds old->lock. */
 struct mm *mm_copy(struct mm *old);
 void mm_put(struct mm *mm);
 /* Unmaps everything of the program (exec). */

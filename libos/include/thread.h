@@ -92,7 +92,7 @@ struct thread {
     struct fault fault;
     struct restart restart;
     struct cred cred;
-    uptr clear_child_tid, robust_list;
+    uptr clear_child_tid, set_child_tid, robust_list;
     size_t robust_len;
     u64 fs_base;
     char comm[16];
@@ -127,7 +127,8 @@ struct process {
     s32 host_pid;
     s32 exit_status;           /* wait status once zombie */
     bool group_exit, zombie, execing, stopped, continued, subreaper, dumpable;
-    u8 exit_signal;
+    u8 exit_signal, stop_signal;
+    bool stop_report;          /* a stop not yet told to the parent */
     struct waitq child_wait;   /* woken when a child changes state */
     u64 rlimits[16][2];
     char *exe;                 /* guest path of the program */

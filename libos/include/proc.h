@@ -1,0 +1,63 @@
+/* Inside proc/: processes, threads, programs. */
+#ifndef LIBOS_PROC_H
+#define LIBOS_PROC_H
+
+#include "elf.h"
+#include "thread.h"
+
+struct path_s;
+
+/* ---- slots and threads (proc/thread.c) ---- */
+/* A free slot with an initialised struct thread, or NULL. */
+struct thread *thread_alloc(void);
+void thread_free(struct thread *t); /* of a thread whose host thread never started */
+_Noreturn void exit_to_program(struct thread *t);
+void pal_thread_init(struct thread *t);
+void thread_first_run(struct thread *t); /* set_child_tid and the like, on the new thread */
+
+/* ---- processes (proc/process.c) ---- */
+void process_init_first(struct thread *t);
+/* A child of the current process with its own copies or shares by CLONE_* flags. */
+struct process *process_new(u64 clone_flags); /* NULL: no memory */
+void process_add_thread(struct process *p, struct thread *t);
+void process_link(struct process *p, struct process *parent); /* into the table and the parent's children */
+void process_release(struct process *p); /* zombie collected */
+
+/* Ends every other thread of the process and waits until they are gone (exec). */
+long kill_other_threads(void);
+
+/* ---- programs (proc/exec.c, proc/stack.c, proc/elf_load.c) ---- */
+_Noreturn void exec_fail_first(int err, const char *what);
+void exec_first(struct boot_info *b);
+
+struct exec_args { /* strings of argv and envp, copied out of the old program */
+    char *data;        /* argc strings, then envc strings, each NUL-terminated */
+    size_t len, cap;
+    u32 argc, envc;
+};
+
+struct loaded { /* what the loader found out, for the auxiliary vector */
+    uptr entry;        /* where to start: interpreter's or program's */
+    uptr program_entry, phdr, base; /* base: of the interpreter, 0 if none */
+    u32 phnum;
+    uptr brk;
+    bool exec_stack;
+};
+struct file;
+struct mm;
+/* Maps program and interpreter into mm (empty). */
+long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct loaded *out);
+/* Builds the initial stack; stack pointer in *sp. */
+long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l,
+                 const char *exe, uptr *sp);
+
+/* ---- futexes (proc/futex.c) ---- */
+void futex_wake_addr(uptr addr, int n);
+void robust_list_exit(struct thread *t);
+
+/* Counts traps per call site and rewrites hot ones.  pal/rewrite.c */
+void note_trapped_site(struct thread *t);
+
+void mailbox_poll(void);
+
+#endif

@@ -1,0 +1,293 @@
+/* clone, clone3, fork, vfork.
+ *
+ * A thread is a host thread on a new slot.  A process without CLONE_VM is a host fork
+ * of the address space: the library OS is in shared memory and needs no copying; the
+ * VMA tree is copied and the host cloned under one hold of mm->lock, so that tree and
+ * pages agree.  With CLONE_VM (vfork, posix_spawn) the child is one more host thread in
+ * the same address space until it execs. */
+#include "kalloc.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc_internal.h"
+#include "syscall.h"
+#include "syscalls_gen.h"
+#include "usercopy.h"
+#include "vfs.h"
+
+#define EAGAIN 11
+#define ENOMEM 12
+#define EINVAL 22
+#define ENOSYS 38
+#define PF_CLONE_UNSUPPORTED                                                           \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+     CLONE_NEWNET)
+
+struct clone_request {
+    u64 flags;
+    uptr stack; /* 0: the parent's */
+    uptr parent_tid, child_tid, tls, pidfd;
+    int exit_signal;
+};
+
+static long check(const struct clone_request *r)
+{
+    u64 f = r->flags;
+
+    if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+        return -EINVAL;
+    if ((f & CLONE_CLEAR_SIGHAND) && (f & CLONE_SIGHAND))
+        return -EINVAL;
+    if (f & PF_CLONE_UNSUPPORTED)
+        return f & CLONE_NEWUSER ? -28 /* ENOSPC: no user namespaces */ : -1 /* EPERM */;
+    if ((f & CLONE_PIDFD) && (f & CLONE_THREAD))
+        return -EINVAL;
+    return 0;
+}
+
+/* The child starts where the parent is, with rax = 0. */
+static void init_thread(struct thread *t, const struct clone_request *r)
+{
+    struct thread *me = current();
+
+    *t->regs = *me->regs;
+    t->regs->rax = 0;
+    t->regs->orig_rax = NOT_A_SYSCALL;
+    if (r->stack)
+        t->regs->rsp = r->stack;
+    signal_thread_init(t);
+    t->sig.blocked = me->sig.blocked;
+    if (!(r->flags & CLONE_VM) || (r->flags & CLONE_VFORK)) {
+        t->sig.alt_sp = me->sig.alt_sp;
+        t->sig.alt_size = me->sig.alt_size;
+        t->sig.alt_flags = me->sig.alt_flags;
+    }
+    t->cred = me->cred;
+    t->nice = me->nice;
+    memcpy(t->affinity, me->affinity, sizeof(t->affinity));
+    memcpy(t->comm, me->comm, sizeof(t->comm));
+    t->no_new_privs = me->no_new_privs;
+    t->timer_slack = me->timer_slack;
+    t->start_ns = host_time(HOST_CLOCK_BOOTTIME);
+    __asm__("rdfsbase %0" : "=r"(t->fs_base));
+    if (r->flags & CLONE_SETTLS)
+        t->fs_base = r->tls;
+    if (me->attention & ATTN_GS) {
+        t->user_gs = me->user_gs;
+        t->attention |= ATTN_GS;
+    }
+    t->clear_child_tid = r->flags & CLONE_CHILD_CLEARTID ? r->child_tid : 0;
+    t->set_child_tid = r->flags & CLONE_CHILD_SETTID ? r->child_tid : 0;
+}
+
+/* On the new thread, before its first program instruction. */
+void thread_first_run(struct thread *t)
+{
+    if (t->set_child_tid)
+        put_user((s32)t->tid, t->set_child_tid);
+    t->set_child_tid = 0;
+}
+
+static long start_thread(struct thread *t, const struct clone_request *r)
+{
+    struct process *p = current()->proc;
+    long rc;
+
+    lock(&p->lock);
+    if (p->group_exit || p->execing) {
+        unlock(&p->lock);
+        return -EAGAIN;
+    }
+    t->proc = p;
+    list_add_tail(&p->threads, &t->link);
+    p->nthreads++;
+    unlock(&p->lock);
+    t->host_pid = current()->host_pid;
+    __atomic_fetch_add(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
+    if (r->flags & CLONE_PARENT_SETTID)
+        put_user((s32)t->tid, r->parent_tid);
+    rc = host_thread_create(t);
+    if (rc < 0) {
+        __atomic_fetch_sub(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
+        lock(&p->lock);
+        list_del(&t->link);
+        p->nthreads--;
+        unlock(&p->lock);
+        return -EAGAIN;
+    }
+    return t->tid;
+}
+
+/* Host side of a new process: a thread in this address space, or a copy of it. */
+static long start_space(struct process *child, struct thread *t, u64 flags)
+{
+    struct mm *mm = current()->proc->mm;
+    long rc;
+
+    if (flags & CLONE_VM) {
+        ref_get(&mm->refs);
+        __atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&mm->host_threads, 1, __ATOMIC_RELAXED);
+        child->mm = mm;
+        t->host_pid = current()->host_pid;
+        rc = host_thread_create(t);
+        if (rc < 0) {
+            __atomic_fetch_sub(&mm->host_threads, 1, __ATOMIC_RELAXED);
+            __atomic_fetch_sub(&mm->users, 1, __ATOMIC_RELAXED);
+            mm_put(mm);
+        }
+        return rc;
+    }
+    lock(&mm->lock);
+    child->mm = mm_copy(mm);
+    if (!child->mm) {
+        unlock(&mm->lock);
+        return -ENOMEM;
+    }
+    child->mm->host_threads = 1;
+    rc = host_space_fork(t);
+    unlock(&mm->lock);
+    if (rc < 0)
+        mm_put(child->mm);
+    else
+        t->host_pid = (s32)rc;
+    return rc;
+}
+
+static struct process *parent_for(u64 flags)
+{
+    struct process *me = current()->proc;
+
+    return (flags & (CLONE_PARENT | CLONE_THREAD)) && me->parent ? me->parent : me;
+}
+
+static long start_process(struct thread *t, const struct clone_request *r)
+{
+    struct process *child = process_new(r->flags);
+    struct thread *me = current();
+    s32 pid = t->tid;
+    long rc;
+
+    if (!child)
+        return -ENOMEM;
+    child->pid = pid;
+    child->leader = t;
+    child->exit_signal = (u8)r->exit_signal;
+    t->proc = child;
+    list_add_tail(&child->threads, &t->link);
+    child->nthreads = 1;
+    if (r->flags & CLONE_VFORK)
+        t->vfork_parent = me;
+    if (r->flags & CLONE_PARENT_SETTID)
+        put_user(pid, r->parent_tid);
+    me->vfork_done = 0;
+    process_link(child, parent_for(r->flags));
+    rc = start_space(child, t, r->flags);
+    if (rc < 0) {
+        lock(&child->parent->lock);
+        list_del(&child->sibling);
+        unlock(&child->parent->lock);
+        process_drop_shares(child);
+        process_release(child);
+        return rc == -ENOMEM ? -ENOMEM : -EAGAIN;
+    }
+    if (r->flags & CLONE_VFORK) {
+        /* The child borrows our stack: nothing but its exec or end lets us go on. */
+        while (!__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE)) {
+            u32 seq = thread_sleep_begin();
+            if (__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE))
+                break;
+            thread_sleep_uninterruptible(seq, HOST_FOREVER);
+        }
+    }
+    return pid;
+}
+
+void vfork_done(struct thread *t)
+{
+    struct thread *parent = t->vfork_parent;
+
+    if (!parent)
+        return;
+    t->vfork_parent = NULL;
+    __atomic_store_n(&parent->vfork_done, 1, __ATOMIC_RELEASE);
+    thread_wake(parent);
+}
+
+static long do_clone(const struct clone_request *r)
+{
+    struct thread *t;
+    long rc = check(r);
+
+    if (rc)
+        return rc;
+    t = thread_alloc();
+    if (!t)
+        return -EAGAIN;
+    t->tid = pid_alloc(t);
+    if (t->tid < 0) {
+        thread_free(t);
+        return -EAGAIN;
+    }
+    init_thread(t, r);
+    if (r->flags & CLONE_PIDFD)
+        rc = -EINVAL; /* descriptors of processes come with session control */
+    else
+        rc = r->flags & CLONE_THREAD ? start_thread(t, r) : start_process(t, r);
+    if (rc < 0) {
+        pid_free(t->tid);
+        t->proc = NULL;
+        thread_free(t);
+    }
+    return rc;
+}
+
+long sys_clone(u64 flags, uptr stack, uptr parent_tid, uptr child_tid, u64 tls)
+{
+    struct clone_request r = {
+        .flags = flags & ~0xffUL & 0xffffffffUL, .stack = stack, .parent_tid = parent_tid,
+        .child_tid = child_tid, .tls = tls, .exit_signal = (int)(flags & 0xff)};
+
+    return do_clone(&r);
+}
+
+long sys_fork(void)
+{
+    struct clone_request r = {.exit_signal = 17};
+    return do_clone(&r);
+}
+
+long sys_vfork(void)
+{
+    struct clone_request r = {.flags = CLONE_VFORK | CLONE_VM, .exit_signal = 17};
+    return do_clone(&r);
+}
+
+long sys_clone3(uptr args, size_t size)
+{
+    struct clone_args a = {0};
+    struct clone_request r;
+
+    if (size < CLONE_ARGS_SIZE_VER0)
+        return -EINVAL;
+    if (size > PAGE_SIZE)
+        return -7; /* E2BIG */
+    if (copy_from_user(&a, args, MIN(size, sizeof(a))))
+        return -14;
+    if (a.set_tid_size || (a.flags & CLONE_INTO_CGROUP))
+        return -EINVAL;
+    if ((a.flags & 0xff) || a.exit_signal > NSIG || (!a.stack) != (!a.stack_size))
+        return -EINVAL;
+    r = (struct clone_request){
+        .flags = a.flags, .stack = a.stack ? a.stack + a.stack_size : 0, .parent_tid = a.parent_tid,
+        .child_tid = a.child_tid, .tls = a.tls, .pidfd = a.pidfd,
+        .exit_signal = (int)a.exit_signal};
+    return do_clone(&r);
+}
+
+long sys_set_tid_address(uptr p)
+{
+    current()->clear_child_tid = p;
+    return current()->tid;
+}

@@ -1,0 +1,206 @@
+/* The end of threads and processes.
+ *
+ * exit_group marks the process and makes every thread leave; the last one out turns the
+ * process into a zombie and wakes the parent.  A host process ends with the last host
+ * thread in its address space.  When program 1 ends, so does the sandbox. */
+#include "kalloc.h"
+#include "ktime.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc_internal.h"
+#include "syscalls_gen.h"
+#include "trace.h"
+#include "usercopy.h"
+#include "vfs.h"
+
+#define SIGCHLD 17
+#define SIGKILL 9
+#define CLD_EXITED 1
+#define CLD_KILLED 2
+#define CLD_DUMPED 3
+
+/* Children go to the nearest ancestor that reaps for others, else to program 1. */
+static void reparent_children(struct process *p)
+{
+    struct process *heir = p->parent, *child, *tmp;
+
+    while (heir && !heir->subreaper && heir != init_process)
+        heir = heir->parent;
+    if (!heir || heir->zombie)
+        heir = init_process;
+    if (heir == p)
+        return;
+    lock(&heir->lock);
+    lock(&p->lock);
+    list_for_each_safe(child, tmp, &p->children, sibling) {
+        list_del(&child->sibling);
+        child->parent = heir;
+        list_add_tail(&heir->children, &child->sibling);
+    }
+    unlock(&p->lock);
+    unlock(&heir->lock);
+    waitq_wake_all(&heir->child_wait, 0);
+}
+
+static void notify_parent(struct process *p)
+{
+    struct process *parent = p->parent;
+    struct siginfo_k info = {.signo = p->exit_signal};
+    int status = p->exit_status;
+    bool ignored = false;
+
+    info.chld.pid = p->pid;
+    info.chld.uid = current()->cred.uid;
+    info.chld.utime = p->utime / 10000000;
+    info.chld.stime = p->stime / 10000000;
+    info.code = (status & 0x7f) == 0 ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+    info.chld.status = (status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f;
+    if (p->exit_signal == SIGCHLD && parent->sighand) {
+        struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
+        ignored = a->handler == SIG_IGN_ || (a->flags & 2 /* SA_NOCLDWAIT */);
+    }
+    if (p->exit_signal)
+        signal_process(parent, p->exit_signal, &info);
+    lock(&parent->lock);
+    p->zombie = true;
+    if (ignored)
+        list_del(&p->sibling);
+    unlock(&parent->lock);
+    waitq_wake_all(&parent->child_wait, 0);
+    if (ignored)
+        process_release(p);
+}
+
+/* Last thread of a process: gives back what it shared, becomes a zombie. */
+static void process_finish(struct process *p)
+{
+    process_timers_exit(p);
+    if (p == init_process) {
+        host_report(HOST_REPORT_EXIT, (u64)p->exit_status, 0, NULL);
+        host_space_exit();
+    }
+    process_drop_shares(p);
+    reparent_children(p);
+    notify_parent(p);
+}
+
+/* Leaves the host: nothing of the thread may be used after this but its stack. */
+static _Noreturn void leave_host(struct thread *t, struct mm *mm)
+{
+    bool last = __atomic_sub_fetch(&mm->host_threads, 1, __ATOMIC_ACQ_REL) == 0;
+
+    mm_put(mm);
+    thread_free(t);
+    if (last)
+        host_space_exit();
+    host_thread_exit();
+}
+
+_Noreturn void thread_exit(int code)
+{
+    struct thread *t = current();
+    struct process *p = t->proc;
+    struct mm *mm = p->mm;
+    bool last;
+
+    t->exiting = true;
+    t->sig.blocked = ~0ULL;
+    robust_list_exit(t);
+    if (t->clear_child_tid && mm->host_threads > 1) {
+        put_user((s32)0, t->clear_child_tid);
+        futex_wake_addr(t->clear_child_tid, 1);
+    }
+    vfork_done(t);
+    ref_get(&mm->refs);
+    lock(&p->lock);
+    if (!p->group_exit)
+        p->exit_status = (code & 0xff) << 8;
+    list_del(&t->link);
+    last = --p->nthreads == 0;
+    if (p->leader == t && !last)
+        p->leader = list_first(&p->threads, struct thread, link);
+    unlock(&p->lock);
+    t->state = THREAD_DEAD;
+    signal_flush(&t->sig.pending);
+    pid_free(t->tid);
+    waitq_wake_all(&t->exit_wait, 0);
+    waitq_wake_all(&p->child_wait, 0); /* an exec or exit_group counting threads */
+    if (last) {
+        __atomic_fetch_sub(&mm->users, 1, __ATOMIC_RELAXED);
+        process_finish(p);
+        mm_put(mm); /* the process's reference */
+    }
+    t->proc = NULL;
+    leave_host(t, mm);
+}
+
+/* Every thread but the caller is told to go. */
+static void tell_others(struct process *p)
+{
+    struct thread *t;
+
+    lock(&p->lock);
+    list_for_each(t, &p->threads, link) {
+        if (t != current())
+            thread_kick(t, ATTN_EXIT);
+    }
+    unlock(&p->lock);
+}
+
+_Noreturn void process_exit(int wait_status)
+{
+    struct process *p = current()->proc;
+
+    lock(&p->lock);
+    if (!p->group_exit) {
+        p->group_exit = true;
+        p->exit_status = wait_status;
+    }
+    unlock(&p->lock);
+    tell_others(p);
+    thread_exit(0);
+}
+
+long kill_other_threads(void)
+{
+    struct thread *me = current();
+    struct process *p = me->proc;
+
+    lock(&p->lock);
+    if (p->group_exit || p->execing) {
+        unlock(&p->lock);
+        return -11;
+    }
+    p->execing = true;
+    unlock(&p->lock);
+    while (READ_ONCE(p->nthreads) > 1) {
+        struct waiter w;
+        waiter_init(&w);
+        waitq_add(&p->child_wait, &w);
+        tell_others(p);
+        u32 seq = thread_sleep_begin();
+        if (READ_ONCE(p->nthreads) > 1)
+            thread_sleep_uninterruptible(seq, host_time(HOST_CLOCK_MONOTONIC) + 10000000);
+        waitq_remove(&w);
+    }
+    p->execing = false;
+    return 0;
+}
+
+long sys_exit(int code)
+{
+    struct process *p = current()->proc;
+
+    if (trace_on())
+        trace_event("+++ thread %d exited with %d +++", current()->tid, code);
+    if (READ_ONCE(p->nthreads) == 1)
+        process_exit((code & 0xff) << 8);
+    thread_exit(code);
+}
+
+long sys_exit_group(int code)
+{
+    if (trace_on())
+        trace_event("+++ exited with %d +++", code & 0xff);
+    process_exit((code & 0xff) << 8);
+}

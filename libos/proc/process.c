@@ -1,0 +1,174 @@
+/* Making and unmaking processes. */
+#include "kalloc.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc.h"
+#include "proc_internal.h"
+#include "vfs.h"
+
+#define RLIM_INFINITY (~0ULL)
+#define CAP_ALL ((1ULL << 41) - 1)
+/* What podman gives root in a container: no raw devices, no modules, no host clocks. */
+#define CAP_DEFAULT 0x00000000a80425fbULL
+
+static void init_fields(struct process *p)
+{
+    p->refs = 1;
+    lock_init(&p->lock);
+    list_init(&p->children);
+    list_init(&p->sibling);
+    list_init(&p->all);
+    list_init(&p->threads);
+    waitq_init(&p->child_wait);
+    signal_process_init(p);
+    p->start_ns = host_time(HOST_CLOCK_BOOTTIME);
+    p->dumpable = true;
+    p->exit_signal = 17; /* SIGCHLD */
+}
+
+void process_add_thread(struct process *p, struct thread *t)
+{
+    lock(&p->lock);
+    t->proc = p;
+    list_add_tail(&p->threads, &t->link);
+    p->nthreads++;
+    unlock(&p->lock);
+}
+
+static void first_cred(struct cred *c)
+{
+    struct boot_info *b = boot();
+
+    c->uid = c->euid = c->suid = c->fsuid = b->uid;
+    c->gid = c->egid = c->sgid = c->fsgid = b->gid;
+    c->cap_bset = CAP_DEFAULT;
+    if (b->uid == 0)
+        c->cap_effective = c->cap_permitted = CAP_DEFAULT;
+}
+
+/* Program 1: runs on slot 0, whose host thread is the one we are on. */
+void process_init_first(struct thread *t)
+{
+    struct process *p = kzalloc(sizeof(*p));
+
+    if (!p)
+        panic("no memory for the first process");
+    init_fields(p);
+    list_init(&t->link);
+    waitq_init(&t->exit_wait);
+    signal_thread_init(t);
+    p->pid = t->tid = pid_alloc(t);
+    p->pgid = p->sid = p->pid;
+    pid_hold(p->pgid);
+    pid_hold(p->sid);
+    p->leader = t;
+    t->start_ns = p->start_ns;
+    p->mm = mm_new();
+    p->files = files_new();
+    p->sighand = sighand_new();
+    if (!p->mm || !p->files || !p->sighand)
+        panic("no memory for the first process");
+    p->mm->host_threads = 1;
+    first_cred(&t->cred);
+    t->dumpable = 1;
+    for (int i = 0; i < 16; i++) {
+        p->rlimits[i][0] = boot()->rlimits[i][0];
+        p->rlimits[i][1] = boot()->rlimits[i][1];
+    }
+    init_process = p;
+    process_add_thread(p, t);
+    process_table_set(p->pid, p);
+}
+
+/* Shares or copies, as the flags say.  Nothing is visible to others before
+ * process_link. */
+struct process *process_new(u64 flags)
+{
+    struct process *old = current()->proc, *p = kzalloc(sizeof(*p));
+
+    if (!p)
+        return NULL;
+    init_fields(p);
+    p->pgid = old->pgid;
+    p->sid = old->sid;
+    p->tty = old->tty;
+    p->dumpable = old->dumpable;
+    p->auxc = old->auxc;
+    memcpy(p->auxv, old->auxv, sizeof(p->auxv));
+    memcpy(p->rlimits, old->rlimits, sizeof(p->rlimits));
+    p->arg_start = old->arg_start;
+    p->arg_end = old->arg_end;
+    p->env_start = old->env_start;
+    p->env_end = old->env_end;
+    p->exe = old->exe ? kstrdup(old->exe) : NULL;
+    if (flags & CLONE_FILES) {
+        p->files = old->files;
+        ref_get(&p->files->refs);
+    } else {
+        p->files = files_copy(old->files);
+    }
+    if (flags & CLONE_FS) {
+        p->fs = old->fs;
+        ref_get(&p->fs->refs);
+    } else {
+        p->fs = fs_ctx_copy(old->fs);
+    }
+    if (flags & CLONE_SIGHAND) {
+        p->sighand = old->sighand;
+        ref_get(&p->sighand->refs);
+    } else {
+        p->sighand = sighand_copy(old->sighand);
+        if (p->sighand && (flags & CLONE_CLEAR_SIGHAND))
+            sighand_exec(p->sighand);
+    }
+    if (!p->files || !p->fs || !p->sighand) {
+        process_drop_shares(p);
+        kfree(p->exe);
+        kfree(p);
+        return NULL;
+    }
+    return p;
+}
+
+/* Everything but the entry in the table; the mm goes last, with the host thread. */
+void process_drop_shares(struct process *p)
+{
+    if (p->files)
+        files_put(p->files);
+    if (p->fs)
+        fs_ctx_put(p->fs);
+    if (p->sighand)
+        sighand_put(p->sighand);
+    p->files = NULL;
+    p->fs = NULL;
+    p->sighand = NULL;
+}
+
+void process_link(struct process *p, struct process *parent)
+{
+    pid_hold(p->pgid);
+    pid_hold(p->sid);
+    lock(&parent->lock);
+    p->parent = parent;
+    list_add_tail(&parent->children, &p->sibling);
+    unlock(&parent->lock);
+    process_table_set(p->pid, p);
+}
+
+void process_put(struct process *p)
+{
+    if (!ref_put(&p->refs))
+        return;
+    kfree(p->exe);
+    kfree(p);
+}
+
+/* A collected zombie: its number becomes free. */
+void process_release(struct process *p)
+{
+    process_table_set(p->pid, NULL);
+    pid_drop(p->pgid);
+    pid_drop(p->sid);
+    signal_flush(&p->shared.pending);
+    process_put(p);
+}

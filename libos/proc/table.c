@@ -1,0 +1,130 @@
+/* Numbers of processes and threads.
+ *
+ * A number is in use while a thread, a process, a process group or a session bears it:
+ * pid_refs counts them, so no number is reused while anything could still be named by
+ * it.  Both tables are indexed by number; look-ups take table_lock shared. */
+#include "lib.h"
+#include "proc.h"
+
+#define PID_MAX 32768
+
+static struct rwlock table_lock;
+static struct process *process_table[PID_MAX];
+static struct thread *thread_table[PID_MAX];
+static u16 pid_refs[PID_MAX];
+static s32 last_pid;
+static u32 threads_used;
+
+struct process *init_process;
+
+s32 pid_alloc(void *owner)
+{
+    u32 limit = boot()->pids_max ? boot()->pids_max : PID_MAX - 300;
+    s32 pid = -11; /* EAGAIN */
+
+    write_lock(&table_lock);
+    for (u32 i = 1; threads_used < limit && i < PID_MAX; i++) {
+        s32 next = last_pid + (s32)i;
+        if (next >= PID_MAX)
+            next -= PID_MAX - 300; /* low numbers are not reused, as in Linux */
+        if (pid_refs[next] == 0) {
+            pid_refs[next] = 1;
+            thread_table[next] = owner;
+            threads_used++;
+            last_pid = pid = next;
+            break;
+        }
+    }
+    write_unlock(&table_lock);
+    return pid;
+}
+
+void pid_free(s32 pid)
+{
+    write_lock(&table_lock);
+    thread_table[pid] = NULL;
+    pid_refs[pid]--;
+    threads_used--;
+    write_unlock(&table_lock);
+}
+
+void pid_hold(s32 pid)
+{
+    write_lock(&table_lock);
+    pid_refs[pid]++;
+    write_unlock(&table_lock);
+}
+
+void pid_drop(s32 pid)
+{
+    write_lock(&table_lock);
+    pid_refs[pid]--;
+    write_unlock(&table_lock);
+}
+
+bool pid_in_use(s32 pid) { return pid > 0 && pid < PID_MAX && pid_refs[pid] > 0; }
+
+/* exec moves a thread to another slot. */
+void thread_table_set(s32 tid, struct thread *t)
+{
+    write_lock(&table_lock);
+    thread_table[tid] = t;
+    write_unlock(&table_lock);
+}
+
+void process_table_set(s32 pid, struct process *p)
+{
+    write_lock(&table_lock);
+    process_table[pid] = p;
+    pid_refs[pid] = (u16)(pid_refs[pid] + (p ? 1 : -1));
+    write_unlock(&table_lock);
+}
+
+struct process *process_find(s32 pid)
+{
+    struct process *p = NULL;
+
+    if (pid <= 0 || pid >= PID_MAX)
+        return NULL;
+    read_lock(&table_lock);
+    p = process_table[pid];
+    if (p && !ref_get_unless_zero(&p->refs))
+        p = NULL;
+    read_unlock(&table_lock);
+    return p;
+}
+
+struct process *process_next(s32 after_pid)
+{
+    struct process *p = NULL;
+
+    read_lock(&table_lock);
+    for (s32 pid = after_pid + 1; pid <= last_pid || pid < PID_MAX; pid++) {
+        if (pid > 0 && process_table[pid] && ref_get_unless_zero(&process_table[pid]->refs)) {
+            p = process_table[pid];
+            break;
+        }
+    }
+    read_unlock(&table_lock);
+    return p;
+}
+
+/* The process a thread number belongs to, with a reference. */
+struct process *process_of_tid(s32 tid)
+{
+    struct process *p = NULL;
+
+    if (tid <= 0 || tid >= PID_MAX)
+        return NULL;
+    read_lock(&table_lock);
+    if (thread_table[tid]) {
+        p = thread_table[tid]->proc;
+        if (p && !ref_get_unless_zero(&p->refs))
+            p = NULL;
+    }
+    read_unlock(&table_lock);
+    return p;
+}
+
+u32 thread_count(void) { return threads_used; }
+s32 last_pid_used(void) { return last_pid; }

@@ -1,0 +1,92 @@
+/* Thread slots, library-OS threads without a program (kthreads), thread numbers' owners.
+ *
+ * A slot is free when no thread struct lives in it (proc and kfunc empty) and its host
+ * thread is gone (host_tid 0, cleared by the host kernel).  Freed slots wait in a list
+ * until the second holds. */
+#include "kalloc.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc.h"
+#include "usercopy.h"
+
+#define FREE_MAX 4096
+
+static struct lock slot_lock;
+static u32 slots_used = 1; /* slot 0 is the first thread's */
+static u32 free_slots[FREE_MAX]; /* stack of slot numbers */
+static u32 free_count;
+
+static struct thread *slot(u32 n) { return (struct thread *)(SEG_BASE + SEG_SLOTS + n * SLOT_SIZE); }
+
+/* The most recently freed slot whose host thread has ended: its pages are warm. */
+static struct thread *take_free(void)
+{
+    for (u32 i = free_count; i-- > 0;) {
+        struct thread *t = slot(free_slots[i]);
+        if (__atomic_load_n(&t->host_tid, __ATOMIC_ACQUIRE) == 0) {
+            free_slots[i] = free_slots[--free_count];
+            return t;
+        }
+    }
+    return NULL;
+}
+
+struct thread *thread_alloc(void)
+{
+    struct thread *t;
+
+    lock(&slot_lock);
+    t = take_free();
+    if (!t && slots_used < SLOT_MAX)
+        t = slot(slots_used++);
+    unlock(&slot_lock);
+    if (!t)
+        return NULL;
+    memset(t, 0, sizeof(*t));
+    pal_thread_init(t);
+    list_init(&t->link);
+    waitq_init(&t->exit_wait);
+    return t;
+}
+
+/* Gives the slot back; its host thread may still be running its last instructions. */
+void thread_free(struct thread *t)
+{
+    lock(&slot_lock);
+    if (free_count < FREE_MAX)
+        free_slots[free_count++] = (u32)(((u64)t - SEG_BASE - SEG_SLOTS) / SLOT_SIZE);
+    unlock(&slot_lock);
+}
+
+struct thread *thread_find(struct process *p, s32 tid)
+{
+    struct thread *t;
+
+    list_for_each(t, &p->threads, link) {
+        if (t->tid == tid)
+            return t;
+    }
+    return NULL;
+}
+
+struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name)
+{
+    struct thread *t = thread_alloc();
+
+    if (!t)
+        return NULL;
+    t->kthread = true;
+    t->kfunc = fn;
+    t->karg = arg;
+    t->proc = init_process;
+    strlcpy(t->comm, name, sizeof(t->comm));
+    signal_thread_init(t);
+    t->sig.blocked = ~0ULL;
+    if (host_thread_create(t) < 0) {
+        thread_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+bool capable(int cap) { return current()->cred.cap_effective & (1ULL << cap); }

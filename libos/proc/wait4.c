@@ -1,0 +1,188 @@
+/* wait4 and waitid. */
+#include <linux/wait.h>
+
+#include "ktime.h"
+#include "lib.h"
+#include "proc_internal.h"
+#include "syscalls_gen.h"
+#include "usercopy.h"
+
+#define ECHILD 10
+#define EFAULT 14
+#define EINVAL 22
+#define ESRCH 3
+#define SIGCHLD 17
+
+struct wait_request {
+    int type; /* P_ALL, P_PID, P_PGID */
+    s32 id;
+    u32 options;
+};
+
+struct wait_result {
+    s32 pid;
+    u32 uid;
+    int status; /* as wait4 gives it */
+    u64 utime, stime;
+};
+
+static bool wanted(const struct process *c, const struct wait_request *r)
+{
+    bool clone_child = c->exit_signal != SIGCHLD;
+
+    if (r->type == P_PID && c->pid != r->id)
+        return false;
+    if (r->type == P_PGID && c->pgid != r->id)
+        return false;
+    if (r->options & (__WALL | __WNOTHREAD))
+        return true;
+    return clone_child == !!(r->options & __WCLONE);
+}
+
+/* What child c has to tell; false if nothing the caller asked for. */
+static bool collect(struct process *c, const struct wait_request *r, struct wait_result *out)
+{
+    out->pid = c->pid;
+    out->utime = c->utime + c->child_utime;
+    out->stime = c->stime + c->child_stime;
+    out->uid = c->leader ? c->leader->cred.uid : 0;
+    if (c->zombie && (r->options & WEXITED)) {
+        out->status = c->exit_status;
+        return true;
+    }
+    if (c->stopped && (r->options & WUNTRACED) && c->stop_report) {
+        out->status = c->stop_signal << 8 | 0x7f;
+        if (!(r->options & WNOWAIT))
+            c->stop_report = false;
+        return true;
+    }
+    if (c->continued && (r->options & WCONTINUED)) {
+        out->status = 0xffff;
+        if (!(r->options & WNOWAIT))
+            c->continued = false;
+        return true;
+    }
+    return false;
+}
+
+/* 1: a result; 0: children, but none ready; -ECHILD. */
+static long scan(struct process *p, const struct wait_request *r, struct wait_result *out)
+{
+    struct process *c, *dead = NULL;
+    long rc = -ECHILD;
+
+    lock(&p->lock);
+    list_for_each(c, &p->children, sibling) {
+        if (!wanted(c, r))
+            continue;
+        rc = 0;
+        if (!collect(c, r, out))
+            continue;
+        if (c->zombie && !(r->options & WNOWAIT)) {
+            list_del(&c->sibling);
+            p->child_utime += out->utime;
+            p->child_stime += out->stime;
+            dead = c;
+        }
+        rc = 1;
+        break;
+    }
+    unlock(&p->lock);
+    if (dead)
+        process_release(dead);
+    return rc;
+}
+
+static long do_wait(const struct wait_request *r, struct wait_result *out)
+{
+    struct process *p = current()->proc;
+    long found = 0, rc;
+
+    rc = wait_event(&p->child_wait,
+                    (found = scan(p, r, out)) != 0 || (r->options & WNOHANG), HOST_FOREVER);
+    if (found)
+        return found;
+    return rc ? -ERESTARTSYS : 0;
+}
+
+struct rusage_k {
+    s64 utime_sec, utime_usec, stime_sec, stime_usec;
+    s64 rest[14];
+};
+
+static long put_rusage(uptr to, const struct wait_result *w)
+{
+    struct rusage_k u = {(s64)(w->utime / NSEC), (s64)(w->utime % NSEC / 1000),
+                         (s64)(w->stime / NSEC), (s64)(w->stime % NSEC / 1000), {0}};
+
+    return to ? copy_to_user(to, &u, sizeof(u)) : 0;
+}
+
+long sys_wait4(int pid, uptr status, int options, uptr rusage)
+{
+    struct wait_request r = {.options = (u32)options | WEXITED};
+    struct wait_result w = {0};
+    long rc;
+
+    if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | (int)__WALL | (int)__WCLONE | __WNOTHREAD))
+        return -EINVAL;
+    if (pid == (s32)0x80000000)
+        return -ESRCH;
+    r.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID;
+    r.id = pid > 0 ? pid : pid == 0 ? current()->proc->pgid : -pid;
+    rc = do_wait(&r, &w);
+    if (rc <= 0)
+        return rc;
+    if ((status && put_user((s32)w.status, status)) || put_rusage(rusage, &w))
+        return -EFAULT;
+    return w.pid;
+}
+
+static void fill_siginfo(struct siginfo_k *i, const struct wait_result *w)
+{
+    int s = w->status;
+
+    i->signo = SIGCHLD;
+    i->chld.pid = w->pid;
+    i->chld.uid = w->uid;
+    if (s == 0xffff) {
+        i->code = 6; /* CLD_CONTINUED */
+        i->chld.status = 18;
+    } else if ((s & 0xff) == 0x7f) {
+        i->code = 5; /* CLD_STOPPED */
+        i->chld.status = s >> 8 & 0xff;
+    } else if ((s & 0x7f) == 0) {
+        i->code = 1;
+        i->chld.status = s >> 8 & 0xff;
+    } else {
+        i->code = s & 0x80 ? 3 : 2;
+        i->chld.status = s & 0x7f;
+    }
+}
+
+long sys_waitid(int which, int id, uptr info, int options, uptr rusage)
+{
+    struct wait_request r = {.type = which, .id = id, .options = (u32)options};
+    struct wait_result w = {0};
+    struct siginfo_k si = {0};
+    long rc;
+
+    if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)__WALL |
+                    (int)__WCLONE | __WNOTHREAD) ||
+        !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+        return -EINVAL;
+    if (which == P_PGID && id == 0)
+        r.id = current()->proc->pgid;
+    else if (which != P_ALL && id <= 0)
+        return -EINVAL;
+    if (which != P_ALL && which != P_PID && which != P_PGID)
+        return which == P_PIDFD ? -9 : -EINVAL;
+    rc = do_wait(&r, &w);
+    if (rc < 0)
+        return rc;
+    if (rc > 0)
+        fill_siginfo(&si, &w);
+    if ((info && copy_to_user(info, &si, sizeof(si))) || (rc > 0 && put_rusage(rusage, &w)))
+        return -EFAULT;
+    return 0;
+}

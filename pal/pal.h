@@ -1,0 +1,69 @@
+/* Private to the PAL. */
+#ifndef BAILEY_PAL_H
+#define BAILEY_PAL_H
+
+#include "../libos/include/lib.h"
+#include "../libos/include/thread.h"
+
+long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
+
+/* Host system calls behind the contract (x86-64 numbers). */
+#define HOST_NR_mmap 9
+#define HOST_NR_mprotect 10
+#define HOST_NR_munmap 11
+#define HOST_NR_mremap 25
+#define HOST_NR_madvise 28
+#define HOST_NR_close 3
+#define HOST_NR_sendmsg 46
+#define HOST_NR_recvmsg 47
+#define HOST_NR_clone 56
+#define HOST_NR_exit 60
+#define HOST_NR_sigaltstack 131
+#define HOST_NR_futex 202
+#define HOST_NR_exit_group 231
+#define HOST_NR_epoll_ctl 233
+#define HOST_NR_epoll_pwait 281
+#define HOST_NR_accept4 288
+#define HOST_NR_preadv2 327
+#define HOST_NR_pwritev2 328
+
+static inline void write_gsbase(u64 v) { __asm__ volatile("wrgsbase %0" ::"r"(v)); }
+static inline u64 read_gsbase(void)
+{
+    u64 v;
+    __asm__ volatile("rdgsbase %0" : "=r"(v));
+    return v;
+}
+static inline void write_fsbase(u64 v) { __asm__ volatile("wrfsbase %0" ::"r"(v)); }
+static inline u64 read_fsbase(void)
+{
+    u64 v;
+    __asm__ volatile("rdfsbase %0" : "=r"(v));
+    return v;
+}
+
+static inline struct thread *slot_thread(u32 slot)
+{
+    return (struct thread *)(SEG_BASE + SEG_SLOTS + (u64)slot * SLOT_SIZE);
+}
+static inline struct thread *thread_of_stack(const void *p)
+{
+    return (struct thread *)((uptr)p & ~(SLOT_SIZE - 1));
+}
+
+/* Fills the fixed part of a slot's thread: self, stack, entry. */
+void pal_thread_init(struct thread *t);
+/* Per host thread: gs, fs and signal stack.  Runs on the new thread. */
+void pal_thread_setup(struct thread *t);
+
+/* entry.S */
+void syscall_entry(void);
+void syscall_entry_end(void);
+void exit_begin(void);
+void exit_end(void);
+void exit_restart(void);
+void thread_start_asm(void);
+/* Leaves to program code with t->regs; does not return. */
+_Noreturn void exit_to_program(struct thread *t);
+
+#endif

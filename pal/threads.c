@@ -1,0 +1,46 @@
+/* Threads and address spaces of the contract. */
+#include "pal.h"
+
+#define CLONE_VM 0x100
+#define CLONE_FS 0x200
+#define CLONE_FILES 0x400
+#define CLONE_SIGHAND 0x800
+#define CLONE_PARENT 0x8000
+#define CLONE_THREAD 0x10000
+#define CLONE_SYSVSEM 0x40000
+#define CLONE_PARENT_SETTID 0x100000
+#define CLONE_CHILD_CLEARTID 0x200000
+#define SIGCHLD 17
+
+/* These two words, exactly, are what the filter allows. */
+#define THREAD_FLAGS                                                                  \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+     CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+#define SPACE_FLAGS \
+    (CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
+
+/* The child's stack: below where struct regs will be, the address it returns to from
+ * the gate. */
+static long start(struct thread *t, long flags)
+{
+    u64 *sp = (u64 *)(((u64)t->regs - 64) & ~15UL);
+
+    *sp = (u64)thread_start_asm;
+    return gate(HOST_NR_clone, flags, (long)sp, (long)&t->host_tid, (long)&t->host_tid, 0, 0);
+}
+
+long host_thread_create(struct thread *t) { return start(t, THREAD_FLAGS); }
+long host_space_fork(struct thread *t) { return start(t, SPACE_FLAGS); }
+
+_Noreturn void host_thread_exit(void)
+{
+    for (;;)
+        gate(HOST_NR_exit, 0, 0, 0, 0, 0, 0);
+}
+
+_Noreturn void pal_thread_main(struct thread *t);
+_Noreturn void pal_thread_main(struct thread *t)
+{
+    pal_thread_setup(t);
+    upcall_thread_start(t);
+}
