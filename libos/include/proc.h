@@ -45,6 +45,8 @@ struct loaded { /* what the loader found out, for the auxiliary vector */
 };
 struct file;
 struct mm;
+/* Opens a program for execution, with the checks of execve: a file or ERR_PTR. */
+struct file *exec_open(const char *path);
 /* Maps program and interpreter into mm (empty). */
 long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct loaded *out);
 /* Builds the initial stack; stack pointer in *sp. */
@@ -59,5 +61,7 @@ void robust_list_exit(struct thread *t);
 void note_trapped_site(struct thread *t);
 
 void mailbox_poll(void);
+/* Vector and FPU state as a new program finds it. */
+void arch_reset_fpu(void);
 
 #endif

@@ -75,7 +75,6 @@ struct mm *mm_copy(struct mm *old)
 
     if (!mm)
         return NULL;
-    lock(&old->lock);
     *mm = *old;
     mm->refs = 1;
     mm->users = 1;
@@ -88,7 +87,6 @@ struct mm *mm_copy(struct mm *old)
     lock_init(&mm->lock);
     lock_init(&mm->futex_lock);
     rc = copy_vmas(mm, old);
-    unlock(&old->lock);
     if (rc) {
         mm_put(mm);
         return NULL;

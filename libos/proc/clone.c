@@ -84,6 +84,9 @@ static void init_thread(struct thread *t, const struct clone_request *r)
 /* On the new thread, before its first program instruction. */
 void thread_first_run(struct thread *t)
 {
+    if (t->fork_child)
+        mm_fork_child(t->proc->mm);
+    t->fork_child = false;
     if (t->set_child_tid)
         put_user((s32)t->tid, t->set_child_tid);
     t->set_child_tid = 0;
@@ -146,6 +149,7 @@ static long start_space(struct process *child, struct thread *t, u64 flags)
         return -ENOMEM;
     }
     child->mm->host_threads = 1;
+    t->fork_child = true;
     rc = host_space_fork(t);
     unlock(&mm->lock);
     if (rc < 0)
