@@ -90,7 +90,11 @@ struct boot_info {
 
     /* A second host epoll, empty, used with a zero timeout only: "is this ready now?" */
     int32_t probe_handle;
-    uint32_t reserved;
+    int32_t seg_handle, pool_handle; /* descriptors of the two memory objects */
+    int32_t host_pid;                /* of the first host process, as the monitor names it */
+
+    /* Added by both vDSOs' users to the host's clocks: 0 until a resume. */
+    int64_t mono_offset, boot_offset;
 };
 #define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
 #define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */
