@@ -58,6 +58,8 @@ long thread_sleep(u32 seq, u64 deadline);
 long thread_sleep_uninterruptible(u32 seq, u64 deadline);
 /* Wakes t wherever it sleeps. */
 void thread_wake(struct thread *t);
+/* Takes what the monitor left in boot_info (ATTN_MAILBOX); may kick threads. */
+void mailbox_poll(void);
 
 /* Waits until cond holds; rc = 0, -EINTR or -ETIMEDOUT. */
 #define wait_event(queue, cond, deadline)                       \

@@ -1,0 +1,83 @@
+/* Scatter/gather buffers. */
+#include "uio.h"
+
+#include "lib.h"
+#include "usercopy.h"
+
+/* Moves n bytes between a segment's start and p; bytes moved. */
+typedef size_t mover(uptr base, bool kernel, void *p, size_t n);
+
+static size_t move_in(uptr base, bool kernel, void *p, size_t n)
+{
+    if (!kernel)
+        return n - user_copy_in(p, base, n);
+    memcpy(p, (const void *)base, n);
+    return n;
+}
+
+static size_t move_out(uptr base, bool kernel, void *p, size_t n)
+{
+    if (!kernel)
+        return n - user_copy_out(base, p, n);
+    memcpy((void *)base, p, n);
+    return n;
+}
+
+static size_t move_zero(uptr base, bool kernel, void *p, size_t n)
+{
+    if (!kernel)
+        return n - user_zero(base, n);
+    memset((void *)base, 0, n);
+    return n;
+}
+
+static inline __attribute__((always_inline)) size_t uio_move(struct uio *u, void *p, size_t n,
+                                                             mover *move)
+{
+    size_t done = 0;
+
+    n = MIN(n, u->left);
+    while (done < n) {
+        struct iov *v = u->iov;
+        size_t k = MIN(v->len, n - done);
+        size_t moved = k ? move(v->base, u->kernel, (void *)((uptr)p + done), k) : 0;
+
+        v->base += moved;
+        v->len -= moved;
+        u->left -= moved;
+        done += moved;
+        if (moved < k)
+            break;
+        if (v->len == 0 && u->n > 1) {
+            u->iov++;
+            u->n--;
+        }
+    }
+    return done;
+}
+
+size_t uio_copy_in(void *dst, struct uio *u, size_t n) { return uio_move(u, dst, n, move_in); }
+
+size_t uio_copy_out(struct uio *u, const void *src, size_t n)
+{
+    return uio_move(u, (void *)src, n, move_out);
+}
+
+size_t uio_zero(struct uio *u, size_t n) { return uio_move(u, NULL, n, move_zero); }
+
+void uio_advance(struct uio *u, size_t n)
+{
+    n = MIN(n, u->left);
+    u->left -= n;
+    while (n) {
+        size_t k = MIN(u->iov->len, n);
+
+        u->iov->base += k;
+        u->iov->len -= k;
+        n -= k;
+        if (u->iov->len == 0 && u->n > 1) {
+            u->iov++;
+            u->n--;
+        }
+    }
+}

@@ -1,0 +1,168 @@
+/* Blocking: how a thread sleeps on its own word, and queues of waiters.
+ *
+ * The sleeper publishes THREAD_BLOCKED and then looks at its word and its attention
+ * bits; a waker changes the word (a kicker: the bits) and then looks at the state.
+ * All four accesses are sequentially consistent, so at least one side sees the other:
+ * either the sleeper doesn't sleep or the waker wakes it.  Of several wakers the one
+ * that turns BLOCKED back pays for the host call.
+ *
+ * A thread is never freed memory (it lives in its slot), so waking one that is long
+ * gone or doing something else is at worst a spurious wake-up.
+ */
+#include "wait.h"
+
+#include <asm/errno.h>
+
+#include "../../abi/host_abi.h"
+#include "thread.h"
+
+#define ATTN_ENDS_SLEEP (ATTN_EXIT | ATTN_RENDEZVOUS)
+
+u32 thread_sleep_begin(void) { return __atomic_load_n(&current()->wake_seq, __ATOMIC_ACQUIRE); }
+
+static u32 word_of(struct thread *t) { return __atomic_load_n(&t->wake_seq, __ATOMIC_SEQ_CST); }
+
+/* Something the current thread must see to at the system-call boundary. */
+static bool must_leave(struct thread *t)
+{
+    u32 attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
+
+    if (likely(!attn))
+        return false;
+    if (attn & ATTN_MAILBOX) {
+        __atomic_fetch_and(&t->attention, ~ATTN_MAILBOX, __ATOMIC_SEQ_CST);
+        mailbox_poll();
+        attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
+    }
+    return (attn & ATTN_ENDS_SLEEP) || ((attn & ATTN_SIGNAL) && signal_pending());
+}
+
+static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
+{
+    struct thread *t = current();
+    long rc = 0;
+
+    while (word_of(t) == seq) {
+        __atomic_store_n(&t->state, THREAD_BLOCKED, __ATOMIC_SEQ_CST);
+        if (interruptible && must_leave(t)) {
+            rc = -EINTR;
+            break;
+        }
+        rc = host_wait(&t->wake_seq, seq, deadline);
+        if (rc == -ETIMEDOUT)
+            break;
+        rc = 0; /* woken, interrupted or spurious: the word and the bits tell */
+    }
+    __atomic_store_n(&t->state, THREAD_INSIDE, __ATOMIC_RELEASE);
+    /* A wake that came in time counts: the caller looks at its object again. */
+    return word_of(t) == seq ? rc : 0;
+}
+
+long thread_sleep(u32 seq, u64 deadline) { return sleep_on_word(seq, deadline, true); }
+
+long thread_sleep_uninterruptible(u32 seq, u64 deadline)
+{
+    return sleep_on_word(seq, deadline, false);
+}
+
+/* Changes t's word; true if the caller has to wake the host thread. */
+static bool mark_woken(struct thread *t)
+{
+    u32 blocked = THREAD_BLOCKED;
+
+    __atomic_fetch_add(&t->wake_seq, 1, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n(&t->state, &blocked, THREAD_INSIDE, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_SEQ_CST);
+}
+
+void thread_wake(struct thread *t)
+{
+    if (mark_woken(t))
+        host_wake(&t->wake_seq, 1);
+}
+
+void thread_kick(struct thread *t, u32 attn_bits)
+{
+    __atomic_fetch_or(&t->attention, attn_bits, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&t->state, __ATOMIC_SEQ_CST) == THREAD_BLOCKED)
+        thread_wake(t);
+    else if (t != current() && !t->kthread)
+        host_thread_interrupt(t);
+}
+
+void waitq_init(struct waitq *q)
+{
+    lock_init(&q->lock);
+    list_init(&q->waiters);
+}
+
+void waiter_init(struct waiter *w)
+{
+    *w = (struct waiter){.t = current()};
+    list_init(&w->link);
+}
+
+void waitq_add(struct waitq *q, struct waiter *w)
+{
+    lock(&q->lock);
+    w->q = q;
+    /* Exclusive ones behind the others, in order of arrival. */
+    if (w->flags & WAITER_EXCLUSIVE)
+        list_add_tail(&q->waiters, &w->link);
+    else
+        list_add(&q->waiters, &w->link);
+    unlock(&q->lock);
+}
+
+void waitq_remove(struct waiter *w)
+{
+    struct waitq *q = w->q;
+
+    if (!q)
+        return;
+    lock(&q->lock);
+    list_del(&w->link);
+    w->q = NULL;
+    unlock(&q->lock);
+}
+
+/* Threads to wake once the queue's lock is released, lest they run into it. */
+struct wake_batch {
+    struct thread *t[16];
+    int n;
+};
+
+/* True if w used up an exclusive wake. */
+static bool wake_one(struct waiter *w, u32 key, struct wake_batch *batch)
+{
+    if (w->func)
+        return w->func(w, key);
+    if (batch->n == (int)ARRAY_SIZE(batch->t))
+        thread_wake(w->t);
+    else if (mark_woken(w->t))
+        batch->t[batch->n++] = w->t;
+    return true;
+}
+
+void waitq_wake(struct waitq *q, u32 key, int n)
+{
+    struct wake_batch batch = {.n = 0};
+    struct waiter *w, *next;
+
+    /* The caller has changed what waiters look at; a waiter queues itself before it
+     * looks.  With the fence, one not seen here will see the change. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (READ_ONCE(q->waiters.next) == &q->waiters)
+        return;
+    lock(&q->lock);
+    list_for_each_safe(w, next, &q->waiters, link)
+    {
+        if (key && w->events && !(w->events & key))
+            continue;
+        if (wake_one(w, key, &batch) && (w->flags & WAITER_EXCLUSIVE) && --n <= 0)
+            break;
+    }
+    unlock(&q->lock);
+    for (int i = 0; i < batch.n; i++)
+        host_wake(&batch.t[i]->wake_seq, 1);
+}
