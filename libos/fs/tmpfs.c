@@ -28,18 +28,6 @@ struct tmpfs_super {
 
 /* ---- inodes ----------------------------------------------------------------- */
 
-void inode_init_owner(struct inode *i, const struct inode *dir)
-{
-    const struct cred *c = &current()->cred;
-    i->uid = c->fsuid;
-    i->gid = c->fsgid;
-    if (dir && (dir->mode & S_ISGID)) {
-        i->gid = dir->gid;
-        if (S_ISDIR(i->mode))
-            i->mode |= S_ISGID;
-    }
-}
-
 void tmpfs_node_init(struct inode *i, struct tmpfs_node *n, struct filemem_quota *quota)
 {
     i->private = n;
@@ -66,7 +54,7 @@ void tmpfs_node_free(struct inode *i, struct tmpfs_node *n)
     xattrs_free(&n->xattrs);
 }
 
-static struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u32 mode)
+static struct inode *tmpfs_inode_new(struct super *s, struct inode *dir, u32 mode)
 {
     struct tmpfs_node *n = kzalloc(sizeof(*n));
     struct inode *i = n ? inode_new(s, mode) : NULL;
@@ -74,7 +62,7 @@ static struct inode *tmpfs_inode_new(struct super *s, const struct inode *dir, u
         kfree(n);
         return NULL;
     }
-    inode_init_owner(i, dir);
+    inode_init_owner(i, dir, mode);
     tmpfs_node_init(i, n, &container_of(s, struct tmpfs_super, super)->quota);
     i->ops = &tmpfs_inode_ops;
     if (S_ISDIR(mode)) {
@@ -98,47 +86,12 @@ static void tmpfs_evict(struct inode *i)
 
 /* ---- attributes --------------------------------------------------------------- */
 
-void inode_stat(const struct inode *i, struct kstat *st)
-{
-    *st = (struct kstat){
-        .ino = i->ino,
-        .dev = i->super->dev,
-        .rdev = i->rdev,
-        .size = i->size,
-        .blocks = i->blocks,
-        .atime = i->atime,
-        .mtime = i->mtime,
-        .ctime = i->ctime,
-        .btime = i->btime,
-        .mode = i->mode,
-        .nlink = i->nlink,
-        .uid = i->uid,
-        .gid = i->gid,
-        .blksize = i->blksize,
-    };
-}
-
 static long tmpfs_getattr(struct dentry *d, struct inode *i, struct kstat *st)
 {
-    inode_stat(i, st);
+    inode_getattr(i, st);
     if (S_ISREG(i->mode))
         st->blocks = tmpfs_node(i)->mem.pages * 8; /* mappings add pages unseen */
     return 0;
-}
-
-void setattr_copy(struct inode *i, const struct setattr *a)
-{
-    if (a->mask & ATTR_MODE)
-        i->mode = (i->mode & S_IFMT) | (a->mode & 07777);
-    if (a->mask & ATTR_UID)
-        i->uid = a->uid;
-    if (a->mask & ATTR_GID)
-        i->gid = a->gid;
-    if (a->mask & ATTR_ATIME)
-        i->atime = a->atime;
-    if (a->mask & ATTR_MTIME)
-        i->mtime = a->mtime;
-    i->ctime = now_real();
 }
 
 long tmpfs_set_size(struct inode *i, u64 size)
@@ -146,7 +99,7 @@ long tmpfs_set_size(struct inode *i, u64 size)
     struct tmpfs_node *n = tmpfs_node(i);
     if (size > SIZE_LIMIT)
         return -EFBIG;
-    if (size < i->size ? n->seals & F_SEAL_SHRINK : size > i->size && (n->seals & F_SEAL_GROW))
+    if (size < i->size ? i->seals & F_SEAL_SHRINK : size > i->size && (i->seals & F_SEAL_GROW))
         return -EPERM;
     u64 old = i->size;
     WRITE_ONCE(i->size, size);
@@ -157,19 +110,19 @@ long tmpfs_set_size(struct inode *i, u64 size)
     return 0;
 }
 
-static long tmpfs_setattr(struct dentry *d, struct inode *i, const struct setattr *a)
+long tmpfs_setattr(struct dentry *d, struct inode *i, const struct setattr *a)
 {
+    struct setattr rest = *a;
     long rc = 0;
-    lock(&i->lock);
-    if (a->mask & ATTR_SIZE)
+    rest.mask &= ~ATTR_SIZE;
+    if ((a->mask & ATTR_MODE) && (i->seals & F_SEAL_EXEC) && ((i->mode ^ a->mode) & 0111))
+        return -EPERM;
+    if (a->mask & ATTR_SIZE) {
+        lock(&i->lock);
         rc = tmpfs_set_size(i, a->size);
-    if (!rc && (a->mask & ATTR_MODE) && S_ISREG(i->mode) && (tmpfs_node(i)->seals & F_SEAL_EXEC) &&
-        ((i->mode ^ a->mode) & 0111))
-        rc = -EPERM;
-    if (!rc)
-        setattr_copy(i, a);
-    unlock(&i->lock);
-    return rc;
+        unlock(&i->lock);
+    }
+    return rc ? rc : inode_setattr(i, &rest);
 }
 
 static long tmpfs_getxattr(struct inode *i, struct dentry *d, const char *name, void *buf, size_t n)

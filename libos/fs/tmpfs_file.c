@@ -9,40 +9,12 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
-#include <linux/resource.h>
 #include <linux/stat.h>
 
 #include "lib.h"
-#include "thread.h"
 #include "tmpfs.h"
 
-#ifndef SIGXFSZ
-#define SIGXFSZ 25 /* <linux/signal.h> and our signal.h exclude each other */
-#endif
-
 void inode_touch(struct inode *i) { i->mtime = i->ctime = now_real(); }
-
-void inode_accessed(struct file *f)
-{
-    struct inode *i = f->inode;
-    if (!(f->flags & O_NOATIME) && (i->atime <= i->mtime || i->atime <= i->ctime))
-        i->atime = now_real();
-}
-
-long write_limit(u64 pos, size_t n)
-{
-    u64 limit = current()->proc ? current()->proc->rlimits[RLIMIT_FSIZE][0] : ~0ULL;
-    if (pos >= SIZE_LIMIT)
-        return -EFBIG;
-    n = MIN(n, SIZE_LIMIT - pos);
-    if (limit == ~0ULL)
-        return n;
-    if (pos >= limit) {
-        signal_thread(current(), SIGXFSZ, NULL);
-        return -EFBIG;
-    }
-    return MIN(n, limit - pos);
-}
 
 static long tmpfs_read(struct file *f, struct uio *u, u64 *pos)
 {
@@ -50,21 +22,9 @@ static long tmpfs_read(struct file *f, struct uio *u, u64 *pos)
     if (*pos >= size || u->left == 0)
         return 0;
     long n = filemem_read(&tmpfs_node(f->inode)->mem, u, *pos, MIN(u->left, size - *pos));
-    if (n > 0) {
+    if (n > 0)
         *pos += n;
-        inode_accessed(f);
-    }
     return n;
-}
-
-/* A write by someone without privilege takes set-id bits away. */
-static void drop_setid(struct inode *i)
-{
-    u32 bits = i->mode & S_ISUID;
-    if ((i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-        bits |= S_ISGID;
-    if (bits && current()->cred.fsuid != 0)
-        i->mode &= ~bits;
 }
 
 static long write_locked(struct file *f, struct uio *u, u64 *pos)
@@ -72,13 +32,14 @@ static long write_locked(struct file *f, struct uio *u, u64 *pos)
     struct inode *i = f->inode;
     struct tmpfs_node *node = tmpfs_node(i);
     u64 at = f->flags & O_APPEND ? i->size : *pos;
-    long n = write_limit(at, u->left);
+    long n = u->left;
 
-    if (n <= 0)
-        return n;
-    if (node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+    if (at >= SIZE_LIMIT)
+        return -EFBIG;
+    n = MIN((u64)n, SIZE_LIMIT - at);
+    if (i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return -EPERM;
-    if (at + n > i->size && (node->seals & F_SEAL_GROW)) {
+    if (at + n > i->size && (i->seals & F_SEAL_GROW)) {
         if (at >= i->size)
             return -EPERM;
         n = i->size - at;
@@ -90,7 +51,6 @@ static long write_locked(struct file *f, struct uio *u, u64 *pos)
     if (*pos > i->size)
         WRITE_ONCE(i->size, *pos);
     i->blocks = node->mem.pages * 8;
-    drop_setid(i);
     inode_touch(i);
     return n;
 }
@@ -138,13 +98,12 @@ static s64 tmpfs_llseek(struct file *f, s64 off, int whence)
 
 static long tmpfs_mmap(struct file *f, struct mapping_request *r)
 {
-    u32 seals = tmpfs_node(f->inode)->seals;
+    u32 seals = f->inode->seals;
     if (r->shared && (r->prot & PROT_WRITE) && (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)))
         return -EPERM;
     r->kind = VMA_POOL;
     r->inode = f->inode;
     r->handle = -1;
-    inode_accessed(f);
     return 0;
 }
 
@@ -152,27 +111,20 @@ static long tmpfs_fsync(struct file *f, bool data_only) { return 0; }
 
 static long punch(struct inode *i, u64 off, u64 len)
 {
-    struct tmpfs_node *n = tmpfs_node(i);
-    if (n->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+    if (i->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
         return -EPERM;
-    filemem_punch(&n->mem, off, len);
+    filemem_punch(&tmpfs_node(i)->mem, off, len);
     return 0;
 }
 
 static long allocate(struct inode *i, u32 mode, u64 off, u64 len)
 {
-    struct tmpfs_node *n = tmpfs_node(i);
     u64 end = off + len;
     bool grows = !(mode & FALLOC_FL_KEEP_SIZE) && end > i->size;
 
-    if (grows && (n->seals & F_SEAL_GROW))
+    if (grows && (i->seals & F_SEAL_GROW))
         return -EPERM;
-    if (grows) {
-        long rc = write_limit(i->size, end - i->size);
-        if (rc < 0 || (u64)rc < end - i->size)
-            return -EFBIG;
-    }
-    long rc = filemem_allocate(&n->mem, off, len);
+    long rc = filemem_allocate(&tmpfs_node(i)->mem, off, len);
     if (!rc && grows)
         WRITE_ONCE(i->size, end);
     return rc;
@@ -236,7 +188,6 @@ static long tmpfs_readdir(struct file *f, struct dir_emit *e)
             goto out;
         f->pos = n->cookie + 1;
     }
-    inode_accessed(f);
 out:
     unlock(&i->lock);
     return 0;
