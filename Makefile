@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test bench check install clean
+.PHONY: all deps demo test bench check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -36,6 +36,10 @@ check:
 	@tools/deps.sh build checks
 	@$(MAKE) --no-print-directory all
 	@tools/check.sh $(BUILD)
+
+# What is generated and committed all the same, so that it can be read without a build.
+docs:
+	@python3 tools/gen_syscalls.py markdown docs/compatibility.md libos/*/syscalls.tbl
 
 install: all
 	install -D -m 755 $(BUILD)/bailey $(DESTDIR)$(PREFIX)/bin/bailey

@@ -1,0 +1,99 @@
+#!/bin/bash
+# usage: test.sh BUILD
+#
+# Runs every suite and counts their TAP lines.  The last line is
+# "N passed, N failed, N skipped"; the exit code says whether all passed.
+#
+#   unit        meson's tests: the library OS as an ordinary program, the monitor's parts
+#   sanitizers  the same with address and undefined-behaviour sanitizers
+#   design      rules of the design that a program can check
+#   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
+#               when the caller is root
+set -u
+cd "$(dirname "$0")/.."
+build=$(realpath "$1")
+sanitized=$build-sanitize
+results=$build/results.tap
+: >"$results"
+
+suite() { # NAME COMMAND...: its TAP lines count; failing without any counts as one
+    local name=$1 log code
+    shift
+    log=$(mktemp)
+    echo "== $name"
+    "$@" 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    grep -aE '^ *(ok|not ok)\b' "$log" | sed "s/^ *//; s/\$/ [$name]/" >>"$results"
+    if [ "$code" != 0 ] && ! grep -aqE '^ *not ok\b' "$log"; then
+        echo "not ok - $name ended with code $code" | tee -a "$results"
+    fi
+    rm -f "$log"
+}
+
+meson_tap() { # DIR: runs meson's tests there and prints them as TAP
+    local log=$1/meson-logs/testlog.json
+    rm -f "$log"
+    meson test -C "$1" --no-suite guest >"$1/meson-logs/run.txt" 2>&1 || true
+    if ! [ -s "$log" ]; then
+        grep -qi 'no tests' "$1/meson-logs/run.txt" && return 0
+        cat "$1/meson-logs/run.txt"
+        return 1
+    fi
+    python3 - "$log" <<'END'
+import json, re, sys
+for line in open(sys.argv[1]):
+    test = json.loads(line)
+    parts = [p for p in test.get('stdout', '').splitlines() if re.match(r'(not )?ok\b', p)]
+    bad = test['result'] not in ('OK', 'SKIP', 'EXPECTEDFAIL')
+    for part in parts:
+        print(part, '-', test['name'])
+    if bad and not any(p.startswith('not ok') for p in parts):
+        print('not ok -', test['name'], '-', test['result'])
+    elif not parts:
+        print('ok -', test['name'], '# SKIP' if test['result'] == 'SKIP' else '')
+    if bad:
+        for text in (test.get('stdout', ''), test.get('stderr', '')):
+            print(''.join('# ' + t + '\n' for t in text.splitlines()[-60:]), end='')
+END
+}
+
+sanitizers() {
+    [ -e "$sanitized/build.ninja" ] ||
+        meson setup "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false >/dev/null || return 1
+    meson_tap "$sanitized"
+}
+
+guest() { BUILD=$1 "$2/tests/run"; }
+
+cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
+
+# An ordinary user can't read a clone below /root, so it gets a copy.
+as_user() {
+    local copy
+    copy=$(mktemp -d /tmp/bailey-test.XXXXXX)
+    mkdir "$copy/build"
+    cp -r tests "$copy/"
+    cp -r "$build/bailey" "$build/tests" "$copy/build/"
+    chmod -R a+rX "$copy"
+    mkdir -m 1777 "$copy/tmp"
+    local user=(setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs env HOME=/nonexistent TMPDIR="$copy/tmp")
+    (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/run)
+    local code=$?
+    (cd "$copy" && BAILEY=$copy/build/bailey "${user[@]}" bats --tap tests/cli/*.bats) || code=1
+    rm -rf "$copy"
+    return $code
+}
+
+suite unit meson_tap "$build"
+suite sanitizers sanitizers
+suite design tools/design.sh "$build"
+suite guest guest "$build" .
+suite cli cli "$build" .
+[ "$(id -u)" != 0 ] || suite "as a user" as_user
+
+skipped=$(grep -cE '^ok.*# *(SKIP|skip)' "$results")
+failed=$(grep -c '^not ok' "$results")
+passed=$(($(grep -c '^ok' "$results") - skipped))
+[ "$failed" = 0 ] || { echo "== failures"; grep '^not ok' "$results"; }
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
