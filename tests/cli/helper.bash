@@ -1,0 +1,54 @@
+# What the command line's tests share.  BAILEY is the executable under test.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    BAILEY=${BAILEY:-$BATS_TEST_DIRNAME/../../build/bailey}
+    place=$(mktemp -d)
+    chmod 755 "$place"
+    cd "$place" || return 1
+    export TMPDIR=$place
+}
+
+teardown() {
+    cd / && rm -rf "$place"
+}
+
+# Runs bailey; $status, $output and $stderr are what came out.
+bailey() { run --separate-stderr timeout 60 "$BAILEY" "$@"; }
+
+fail() {
+    printf '%s\n' "$*" "status: $status" "output: $output" "stderr: $stderr"
+    return 1
+}
+
+# The run ended with CODE, said one line that holds all the WORDS, and nothing else.
+refused() { # CODE WORD...
+    [ "$status" = "$1" ] || fail "expected exit code $1"
+    shift
+    [ -z "$output" ] || fail "nothing belongs on standard output"
+    [ "$(wc -l <<<"$stderr")" = 1 ] || fail "expected one line"
+    [[ $stderr == "bailey: "* ]] || fail "the line starts with bailey:"
+    local word
+    for word; do
+        [[ $stderr == *"$word"* ]] || fail "expected '$word' in the line"
+    done
+}
+
+answered() { # CODE OUTPUT
+    [ "$status" = "$1" ] || fail "expected exit code $1"
+    [ "$output" = "$2" ] || fail "expected output '$2'"
+}
+
+# Waits at most SECONDS until CONDITION holds.
+eventually() { # SECONDS CONDITION...
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# No process of the host has this mark in its environment any more.  Picoprocesses have
+# none of their own, so they are found as members of the session that started them.
+session_empty() { [ -z "$(ps -o pid= -s "$1")" ]; }
