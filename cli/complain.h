@@ -25,6 +25,6 @@ int complain_text(const char *text, const char *hint);
 int complain_errno(const char *what, int err, const char *hint);
 
 /* Allocation failure ends the command: there is nothing to clean up before a run. */
-void *need(void *allocated);
+void *need(void *allocated) __attribute__((returns_nonnull));
 
 #endif

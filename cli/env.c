@@ -28,7 +28,7 @@ static void put(struct strings *env, const char *name, size_t len, const char *v
 
     if (asprintf(&setting, "%.*s=%s", (int)len, name, value) < 0)
         setting = NULL;
-    need(setting);
+    setting = need(setting);
     if (!old) {
         strings_add(env, setting);
         return;

@@ -280,6 +280,7 @@ static int settle(struct settings *s)
 static int run(struct settings *s)
 {
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
+    struct sandbox_config config = s->config;
     struct error err = {0};
 
     for (size_t i = 0; i < s->volumes.count; i++) {
@@ -288,9 +289,9 @@ static int run(struct settings *s)
         volumes[i].guest = v->guest;
         volumes[i].read_only = v->readonly;
     }
-    s->config.volumes = volumes;
-    s->config.volume_count = s->volumes.count;
-    int code = monitor_run(&s->config, &err);
+    config.volumes = volumes;
+    config.volume_count = s->volumes.count;
+    int code = monitor_run(&config, &err);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);
     return code;
