@@ -51,7 +51,7 @@ void exit_work(struct regs *regs)
 static void on_fault(struct thread *t, int sig)
 {
     struct siginfo_k info = {.signo = sig, .code = t->fault.code};
-    bool page_fault = sig == 11 && t->fault.trapno == 14;
+    bool page_fault = (sig == SIGSEGV || sig == SIGBUS) && t->fault.trapno == 14;
 
     if (page_fault && mm_fault(t->proc->mm, t->fault.addr, t->fault.error & 2, t->fault.error & 16))
         return;

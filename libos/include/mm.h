@@ -88,7 +88,8 @@ struct mapping_request {
 };
 
 struct mm *mm_new(void);
-/* Copies the VMAs for fork (the host copies the pages).  The caller holds old->lock. */
+/* Copies the VMAs for fork (the host copies the pages).  The caller holds old->lock until
+ * the host has copied, so that tree and pages agree. */
 struct mm *mm_copy(struct mm *old);
 void mm_put(struct mm *mm);
 /* Unmaps everything of the program (exec). */

@@ -104,7 +104,7 @@ _Noreturn void thread_exit(int code)
     bool last;
 
     t->exiting = true;
-    t->sig.blocked = ~0ULL;
+    signal_set_mask(~0ULL); /* what it was to take goes to another thread */
     robust_list_exit(t);
     if (t->clear_child_tid && mm->host_threads > 1) {
         put_user((s32)0, t->clear_child_tid);

@@ -133,15 +133,20 @@ struct process *process_new(u64 flags)
 /* Everything but the entry in the table; the mm goes last, with the host thread. */
 void process_drop_shares(struct process *p)
 {
+    struct sighand *sighand;
+
     if (p->files)
         files_put(p->files);
     if (p->fs)
         fs_ctx_put(p->fs);
-    if (p->sighand)
-        sighand_put(p->sighand);
     p->files = NULL;
     p->fs = NULL;
+    lock(&p->lock); /* senders look at it under this lock */
+    sighand = p->sighand;
     p->sighand = NULL;
+    unlock(&p->lock);
+    if (sighand)
+        sighand_put(sighand);
 }
 
 void process_link(struct process *p, struct process *parent)

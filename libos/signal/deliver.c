@@ -1,0 +1,139 @@
+/* On the way back to the program: what to do about pending signals, and whether an
+ * interrupted system call starts again.  This is the only place where that is decided.
+ *
+ * A call that was interrupted left one of the ERESTART codes in rax.  With a handler to
+ * run, the frame saves either the registers that will repeat the call after the handler
+ * (rip at the syscall instruction, rax the number) or -EINTR.  Without one, the call is
+ * repeated at once and the program never notices.
+ */
+#include <asm/errno.h>
+
+#include "internal.h"
+#include "lib.h"
+
+static void default_action(struct process *p, int sig)
+{
+    if (SIGBIT(sig) & IGNORED_BY_DEFAULT)
+        return;
+    if (SIGBIT(sig) & STOP_SIGNALS) {
+        if (sig == SIGSTOP || !pgrp_orphaned(p->pgid))
+            process_stop(p, sig);
+        return;
+    }
+    /* No core file is written, so the status never says one was. */
+    process_exit(sig);
+}
+
+/* The next signal with a handler, taken off; 0 if there is none to run.  Carries out
+ * default actions on the way. */
+static int next_handler(struct thread *t, struct siginfo_k *info, struct ksigaction *a)
+{
+    struct process *p = t->proc;
+    struct sighand *sh = p->sighand;
+    int sig;
+
+    for (;;) {
+        if (unlikely(READ_ONCE(p->stopped)))
+            stop_wait();
+        if (unlikely(READ_ONCE(t->attention) & ATTN_EXIT))
+            return 0;
+        lock(&sh->lock);
+        sig = pending_take(&t->sig.pending, ~t->sig.blocked, info);
+        if (!sig)
+            sig = pending_take(&p->shared.pending, ~t->sig.blocked, info);
+        if (sig) {
+            *a = sh->action[sig - 1];
+            if (a->handler > SIG_IGN_ && (a->flags & SA_RESETHAND))
+                sh->action[sig - 1].handler = SIG_DFL_;
+        }
+        unlock(&sh->lock);
+        if (!sig || a->handler > SIG_IGN_)
+            return sig;
+        if (a->handler == SIG_DFL_)
+            default_action(p, sig);
+    }
+}
+
+static bool interrupted(const struct regs *regs)
+{
+    s64 rc = (s64)regs->rax;
+
+    return regs->orig_rax != NOT_A_SYSCALL && rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK;
+}
+
+static void repeat_call(struct regs *regs)
+{
+    regs->rax = regs->orig_rax;
+    regs->rip -= 2;
+}
+
+static void resolve_with_handler(struct thread *t, struct regs *regs, const struct ksigaction *a)
+{
+    s64 code = -(s64)regs->rax;
+
+    if (code == ERESTARTNOINTR || (code == ERESTARTSYS && (a->flags & SA_RESTART))) {
+        repeat_call(regs);
+        return;
+    }
+    t->restart.valid = false;
+    regs->rax = (u64)-EINTR;
+}
+
+/* The stack is no good: the program gets SIGSEGV, and dies if that was the signal. */
+static void frame_failed(struct thread *t, int sig)
+{
+    struct siginfo_k info = {.signo = SIGSEGV, .code = SI_KERNEL_};
+    struct sighand *sh = t->proc->sighand;
+
+    if (sig == SIGSEGV) {
+        lock(&sh->lock);
+        sh->action[SIGSEGV - 1].handler = SIG_DFL_;
+        unlock(&sh->lock);
+    }
+    signal_force(SIGSEGV, &info);
+}
+
+static void run_handler(struct thread *t, struct regs *regs, int sig, const struct siginfo_k *info,
+                        const struct ksigaction *a)
+{
+    struct sighand *sh = t->proc->sighand;
+    sigset_k mask = t->sig.restore_mask ? t->sig.saved_mask : t->sig.blocked;
+
+    if (interrupted(regs))
+        resolve_with_handler(t, regs, a);
+    regs->orig_rax = NOT_A_SYSCALL;
+    if (frame_push(regs, sig, info, a, mask)) {
+        frame_failed(t, sig);
+        return;
+    }
+    lock(&sh->lock);
+    t->sig.blocked |= a->mask & ~UNMASKABLE;
+    if (!(a->flags & SA_NODEFER))
+        t->sig.blocked |= SIGBIT(sig);
+    t->sig.restore_mask = false;
+    unlock(&sh->lock);
+}
+
+void signal_deliver(struct regs *regs)
+{
+    struct thread *t = current();
+    struct siginfo_k info;
+    struct ksigaction a;
+    int sig = next_handler(t, &info, &a);
+
+    if (sig) {
+        run_handler(t, regs, sig, &info, &a);
+        /* More frames go on top of this one. */
+        if (signal_pending())
+            set_attention(ATTN_SIGNAL);
+        return;
+    }
+    if (interrupted(regs)) {
+        repeat_call(regs);
+        regs->orig_rax = NOT_A_SYSCALL;
+    }
+    if (t->sig.restore_mask) {
+        t->sig.restore_mask = false;
+        signal_set_mask(t->sig.saved_mask);
+    }
+}

@@ -1,0 +1,86 @@
+/* Stopping and continuing a process. */
+#include "../../abi/host_abi.h"
+#include "internal.h"
+#include "lib.h"
+
+void tell_parent(struct process *p, int code, int status)
+{
+    struct process *parent = p->parent;
+    struct siginfo_k info = {.signo = SIGCHLD, .code = code};
+    struct sighand *sh;
+
+    if (!parent)
+        return;
+    info.chld.pid = p->pid;
+    info.chld.uid = p->leader ? p->leader->cred.uid : 0;
+    info.chld.status = status;
+    sh = parent->sighand;
+    if (sh && !(sh->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
+        signal_process(parent, SIGCHLD, &info);
+    waitq_wake_all(&parent->child_wait, 0);
+}
+
+/* A group is orphaned if no member has a parent outside it in the same session: then
+ * nobody could continue it, and terminal stops are ignored. */
+bool pgrp_orphaned(s32 pgid)
+{
+    struct process *p;
+    bool orphaned = true;
+    s32 pid = 0;
+
+    while (orphaned && (p = process_next(pid))) {
+        struct process *parent = p->parent;
+
+        pid = p->pid;
+        if (p->pgid == pgid && !p->zombie && parent && parent->sid == p->sid &&
+            parent->pgid != pgid)
+            orphaned = false;
+        process_put(p);
+    }
+    return orphaned;
+}
+
+void process_stop(struct process *p, int sig)
+{
+    bool first;
+
+    lock(&p->lock);
+    first = !p->stopped && !p->group_exit;
+    if (first) {
+        p->stopped = true;
+        p->continued = false;
+        p->stop_report = true;
+        p->stop_signal = (u8)sig;
+        signal_kick_all(p);
+    }
+    unlock(&p->lock);
+    if (first)
+        tell_parent(p, CLD_STOPPED_, sig);
+}
+
+bool process_continue(struct process *p)
+{
+    if (!p->stopped)
+        return false;
+    p->stopped = false;
+    p->continued = true;
+    p->stop_report = false;
+    signal_kick_all(p);
+    return true;
+}
+
+void stop_wait(void)
+{
+    struct thread *t = current();
+    struct process *p = t->proc;
+
+    for (;;) {
+        u32 seq = thread_sleep_begin();
+
+        if (!READ_ONCE(p->stopped) || (pending_of(t) & SIGBIT(SIGKILL)))
+            return;
+        if (READ_ONCE(t->attention) & (ATTN_EXIT | ATTN_RENDEZVOUS))
+            return;
+        thread_sleep_uninterruptible(seq, HOST_FOREVER);
+    }
+}
