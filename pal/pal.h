@@ -56,6 +56,8 @@ void pal_thread_init(struct thread *t);
 /* Per host thread: gs, fs and signal stack.  Runs on the new thread. */
 void pal_thread_setup(struct thread *t);
 
+void pal_note_writable(int handle);
+
 /* entry.S */
 void syscall_entry(void);
 void syscall_entry_end(void);

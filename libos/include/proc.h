@@ -59,8 +59,13 @@ void robust_list_exit(struct thread *t);
 
 /* Counts traps per call site and rewrites hot ones.  pal/rewrite.c */
 void note_trapped_site(struct thread *t);
+/* The program owns gs: call sites of this address space go back to trapping. */
+void sites_forbid(struct mm *mm);
 
 void mailbox_poll(void);
+
+const char *system_hostname(void);
+const char *system_domainname(void);
 /* Vector and FPU state as a new program finds it. */
 void arch_reset_fpu(void);
 

@@ -105,7 +105,7 @@ struct thread {
     s32 vfork_done;        /* parent of a vfork sleeps until set */
     struct thread *vfork_parent;
     struct waitq exit_wait;
-    u32 dumpable, no_new_privs, pdeath_signal, timer_slack;
+    u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
     u64 syscalls;          /* served so far */
     u64 cpu_start;
     void *futex_private;
@@ -128,6 +128,7 @@ struct process {
     s32 host_pid;
     s32 exit_status;           /* wait status once zombie */
     bool group_exit, zombie, execing, stopped, continued, subreaper, dumpable;
+    bool forknoexec;           /* forked and has not called exec: may be put into a group */
     u8 exit_signal, stop_signal;
     bool stop_report;          /* a stop not yet told to the parent */
     struct waitq child_wait;   /* woken when a child changes state */

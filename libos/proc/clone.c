@@ -178,6 +178,7 @@ static long start_process(struct thread *t, const struct clone_request *r)
     child->pid = pid;
     child->leader = t;
     child->exit_signal = (u8)r->exit_signal;
+    child->forknoexec = true;
     t->proc = child;
     list_add_tail(&child->threads, &t->link);
     child->nthreads = 1;

@@ -304,6 +304,8 @@ static long commit(struct program *prog, struct exec_args *a, const char *name)
     sighand_exec(p->sighand);
     reset_thread(t, l.entry, sp);
     p->dumpable = true;
+    p->forknoexec = false;
+    vfork_done(t);
     return 0;
 }
 

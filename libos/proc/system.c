@@ -1,0 +1,350 @@
+/* The machine as a program sees it: names, memory, load, processors, scheduling. */
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+
+#include "kalloc.h"
+#include "ktime.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc_internal.h"
+#include "syscalls_gen.h"
+#include "usercopy.h"
+
+#define EPERM 1
+#define ESRCH 3
+#define E2BIG 7
+#define EACCES 13
+#define EFAULT 14
+#define EINVAL 22
+#define ENAMETOOLONG 36
+
+static struct lock name_lock;
+static char hostname[65], domainname[65];
+
+static const char *boot_text(u32 offset, const char *otherwise)
+{
+    return offset ? (const char *)(SEG_BASE + offset) : otherwise;
+}
+
+static const char *host_name(void)
+{
+    return hostname[0] ? hostname : boot_text(boot()->hostname, "bailey");
+}
+
+long sys_uname(uptr to)
+{
+    struct new_utsname u = {"Linux", "", "", "", "x86_64", "(none)"};
+
+    lock(&name_lock);
+    strlcpy(u.nodename, host_name(), sizeof(u.nodename));
+    if (domainname[0])
+        strlcpy(u.domainname, domainname, sizeof(u.domainname));
+    unlock(&name_lock);
+    strlcpy(u.release, boot_text(boot()->kernel_release, "6.1.0"), sizeof(u.release));
+    strlcpy(u.version, boot_text(boot()->kernel_version, "#1 SMP"), sizeof(u.version));
+    return copy_to_user(to, &u, sizeof(u));
+}
+
+static long set_name(char *which, uptr from, size_t len)
+{
+    char name[65] = {0};
+
+    if (!capable(CAP_SYS_ADMIN))
+        return -EPERM;
+    if (len > 64)
+        return -EINVAL;
+    if (copy_from_user(name, from, len))
+        return -EFAULT;
+    lock(&name_lock);
+    memcpy(which, name, sizeof(name));
+    unlock(&name_lock);
+    return 0;
+}
+
+long sys_sethostname(uptr name, size_t len) { return set_name(hostname, name, len); }
+long sys_setdomainname(uptr name, size_t len) { return set_name(domainname, name, len); }
+const char *system_hostname(void) { return host_name(); }
+const char *system_domainname(void) { return domainname[0] ? domainname : "(none)"; }
+
+long sys_sysinfo(uptr to)
+{
+    struct boot_info *b = boot();
+    u64 total = b->memory_limit ? b->memory_limit : b->memory_total;
+    u64 used = pool_used() + kalloc_used();
+    struct sysinfo s = {
+        .uptime = (s64)((host_time(HOST_CLOCK_BOOTTIME) - b->host_boottime_ns) / NSEC),
+        .totalram = total,
+        .freeram = total > used ? total - used : 0,
+        .procs = (u16)thread_count(),
+        .mem_unit = 1,
+    };
+
+    return copy_to_user(to, &s, sizeof(s));
+}
+
+/* ---- processors and scheduling ---------------------------------------------------- */
+
+static struct thread *find_thread(int pid, struct process **owner)
+{
+    struct thread *t = NULL;
+
+    *owner = NULL;
+    if (pid < 0)
+        return NULL;
+    if (pid == 0)
+        return current();
+    *owner = process_of_tid(pid);
+    if (*owner) {
+        lock(&(*owner)->lock);
+        t = thread_find(*owner, pid);
+        unlock(&(*owner)->lock);
+    }
+    return t;
+}
+
+static void put_owner(struct process *p)
+{
+    if (p)
+        process_put(p);
+}
+
+static void all_cpus(u64 *mask)
+{
+    memset(mask, 0, 16 * sizeof(u64));
+    for (u32 i = 0; i < boot()->ncpu && i < 1024; i++)
+        mask[i / 64] |= 1UL << (i % 64);
+}
+
+long sys_sched_getaffinity(int pid, u32 len, uptr to)
+{
+    struct process *owner;
+    struct thread *t = find_thread(pid, &owner);
+    u64 mask[16];
+    size_t need = ALIGN_UP((boot()->ncpu + 7) / 8, 8);
+    bool set = false;
+
+    if (!t) {
+        put_owner(owner);
+        return pid < 0 ? -EINVAL : -ESRCH;
+    }
+    all_cpus(mask);
+    for (int i = 0; i < 16; i++)
+        set |= t->affinity[i] != 0;
+    if (set)
+        memcpy(mask, t->affinity, sizeof(mask));
+    put_owner(owner);
+    if (len < need || (len & 7))
+        return -EINVAL;
+    len = MIN(len, (u32)need);
+    return copy_to_user(to, mask, len) ? -EFAULT : (long)len;
+}
+
+/* Remembered and shown; host threads run where the host puts them. */
+long sys_sched_setaffinity(int pid, u32 len, uptr from)
+{
+    struct process *owner;
+    struct thread *t = find_thread(pid, &owner);
+    u64 mask[16] = {0}, valid[16];
+    bool any = false;
+
+    if (!t) {
+        put_owner(owner);
+        return -ESRCH;
+    }
+    if (copy_from_user(mask, from, MIN(len, (u32)sizeof(mask)))) {
+        put_owner(owner);
+        return -EFAULT;
+    }
+    all_cpus(valid);
+    for (int i = 0; i < 16; i++) {
+        mask[i] &= valid[i];
+        any |= mask[i] != 0;
+    }
+    if (any)
+        memcpy(t->affinity, mask, sizeof(mask));
+    put_owner(owner);
+    return any ? 0 : -EINVAL;
+}
+
+long sys_getcpu(uptr cpu, uptr node, uptr unused)
+{
+    u32 aux, lo, hi;
+
+    __asm__ volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(aux));
+    if ((cpu && put_user((u32)(aux & 0xfff), cpu)) || (node && put_user((u32)(aux >> 12), node)))
+        return -EFAULT;
+    return 0;
+}
+
+/* A host thread has no yield in the contract; a waiter that is about to be woken gets
+ * the processor from the shortest sleep the host has. */
+long sys_sched_yield(void)
+{
+    u32 word = 0;
+
+    host_wait(&word, 0, 1);
+    return 0;
+}
+
+static long check_pid(int pid)
+{
+    if (pid < 0)
+        return -EINVAL;
+    return pid && !pid_in_use(pid) ? -ESRCH : 0;
+}
+
+long sys_sched_getscheduler(int pid)
+{
+    return check_pid(pid);
+}
+
+static long policy_ok(int policy, int priority)
+{
+    switch (policy & ~SCHED_RESET_ON_FORK) {
+    case SCHED_NORMAL:
+    case SCHED_BATCH:
+    case SCHED_IDLE: return priority == 0 ? 0 : -EINVAL;
+    case SCHED_FIFO:
+    case SCHED_RR: return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
+    default: return -EINVAL;
+    }
+}
+
+long sys_sched_setscheduler(int pid, int policy, uptr param)
+{
+    s32 priority;
+    long rc = check_pid(pid);
+
+    if (rc)
+        return rc;
+    return get_user(priority, param) ? -EFAULT : policy_ok(policy, priority);
+}
+
+long sys_sched_getparam(int pid, uptr param)
+{
+    long rc = param ? check_pid(pid) : -EINVAL;
+    return rc ? rc : put_user((s32)0, param);
+}
+
+long sys_sched_setparam(int pid, uptr param)
+{
+    s32 priority;
+    long rc = param ? check_pid(pid) : -EINVAL;
+
+    if (rc)
+        return rc;
+    return get_user(priority, param) ? -EFAULT : priority ? -EINVAL : 0;
+}
+
+long sys_sched_get_priority_max(int policy)
+{
+    return policy == SCHED_FIFO || policy == SCHED_RR ? 99
+           : policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ||
+                   policy == SCHED_DEADLINE
+               ? 0
+               : -EINVAL;
+}
+
+long sys_sched_get_priority_min(int policy)
+{
+    return policy == SCHED_FIFO || policy == SCHED_RR ? 1 : sys_sched_get_priority_max(policy);
+}
+
+long sys_sched_rr_get_interval(int pid, uptr to)
+{
+    struct timespec_k ts = {0, 4000000};
+    long rc = check_pid(pid);
+    return rc ? rc : copy_to_user(to, &ts, sizeof(ts));
+}
+
+long sys_sched_getattr(int pid, uptr attr, u32 size, u32 flags)
+{
+    struct sched_attr a = {.size = sizeof(a), .sched_nice = current()->nice};
+    long rc = check_pid(pid);
+
+    if (rc || flags || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+        return rc ? rc : -EINVAL;
+    a.size = MIN(size, (u32)sizeof(a));
+    return copy_to_user(attr, &a, a.size);
+}
+
+long sys_sched_setattr(int pid, uptr attr, u32 flags)
+{
+    struct sched_attr a = {0};
+    long rc = check_pid(pid);
+    u32 size;
+
+    if (rc || flags)
+        return rc ? rc : -EINVAL;
+    if (get_user(size, attr))
+        return -EFAULT;
+    size = size ? size : SCHED_ATTR_SIZE_VER0;
+    if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
+        return -E2BIG;
+    if (copy_from_user(&a, attr, MIN(size, (u32)sizeof(a))))
+        return -EFAULT;
+    rc = policy_ok((int)a.sched_policy, (int)a.sched_priority);
+    if (rc == 0)
+        current()->nice = a.sched_nice;
+    return rc;
+}
+
+long sys_getpriority(int which, int who)
+{
+    struct process *owner;
+    struct thread *t;
+    long rc = -ESRCH;
+
+    if (which < 0 || which > 2)
+        return -EINVAL;
+    if (which != 0)
+        return 20 - current()->nice;
+    t = find_thread(who, &owner);
+    if (t)
+        rc = 20 - t->nice;
+    put_owner(owner);
+    return rc;
+}
+
+long sys_setpriority(int which, int who, int nice)
+{
+    struct process *owner;
+    struct thread *t;
+    long rc = -ESRCH;
+
+    if (which < 0 || which > 2)
+        return -EINVAL;
+    nice = MAX(-20, MIN(19, nice));
+    t = find_thread(which == 0 ? who : 0, &owner);
+    if (t) {
+        rc = nice < t->nice && !capable(CAP_SYS_NICE) ? -EACCES : 0;
+        if (rc == 0)
+            t->nice = nice;
+    }
+    put_owner(owner);
+    return rc;
+}
+
+long sys_ioprio_get(int which, int who) { return 4; }
+long sys_ioprio_set(int which, int who, int prio) { return which < 1 || which > 3 ? -EINVAL : 0; }
+long sys_personality(u64 persona)
+{
+    return persona == 0xffffffff || persona == 0 || persona == 0x40000 ? 0 : -EINVAL;
+}
+long sys_vhangup(void) { return -EPERM; }
+long sys_iopl(u32 level) { return -EPERM; }
+long sys_ioperm(u64 from, u64 num, int on) { return -EPERM; }
+long sys_reboot(int m1, int m2, u32 cmd, uptr arg) { return -EPERM; }
+long sys_syslog(int type, uptr buf, int len) { return type == 10 /* size */ ? 0 : -EPERM; }
+long sys_acct(uptr name) { return -EPERM; }
+long sys_swapon(uptr path, int flags) { return -EPERM; }
+long sys_swapoff(uptr path) { return -EPERM; }
+long sys_init_module(uptr image, size_t len, uptr args) { return -EPERM; }
+long sys_finit_module(int fd, uptr args, int flags) { return -EPERM; }
+long sys_delete_module(uptr name, u32 flags) { return -EPERM; }
+long sys_kexec_load(u64 entry, u64 n, uptr segments, u64 flags) { return -EPERM; }
+long sys_bpf(int cmd, uptr attr, u32 size) { return -EPERM; }
+long sys_perf_event_open(uptr attr, int pid, int cpu, int group, u64 flags) { return -EACCES; }
