@@ -26,7 +26,6 @@
 #define ARGS_MAX (2UL << 20)   /* a quarter of the default stack */
 #define STRING_MAX (128UL << 10)
 #define SCRIPT_DEPTH 5
-#define O_RDONLY 0
 
 /* ---- arguments ------------------------------------------------------------ */
 
