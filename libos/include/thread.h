@@ -108,7 +108,9 @@ struct thread {
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
     u64 syscalls;          /* served so far */
     u64 cpu_start;
-    void *futex_private;
+    void *trace;             /* --trace: the line being built */
+    const char *trace_rest;
+    int trace_args;
 };
 
 struct process {

@@ -90,6 +90,7 @@ static _Noreturn void leave_host(struct thread *t, struct mm *mm)
     bool last = __atomic_sub_fetch(&mm->host_threads, 1, __ATOMIC_ACQ_REL) == 0;
 
     mm_put(mm);
+    kfree(t->trace);
     thread_free(t);
     if (last)
         host_space_exit();
