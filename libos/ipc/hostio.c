@@ -228,11 +228,6 @@ static long positioned_fallocate(struct file *f, u32 mode, u64 off, u64 len)
     return host_control(h->poll.handle, HOST_ALLOCATE, mode, off, len, NULL, 0);
 }
 
-static u32 positioned_poll(struct file *f, struct poll_table *pt)
-{
-    return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
-}
-
 static int positioned_host_handle(struct file *f)
 {
     struct hostio *h = f->private;
@@ -330,7 +325,6 @@ static const struct file_ops hostio_file_ops = {
     .read = positioned_read,
     .write = positioned_write,
     .llseek = positioned_llseek,
-    .poll = positioned_poll,
     .mmap = positioned_mmap,
     .fsync = positioned_fsync,
     .fallocate = positioned_fallocate,
@@ -367,6 +361,11 @@ struct file *hostio_file_new(const struct boot_stream *s)
     if (!h || hostpoll_init(&h->poll, s->handle)) {
         kfree(h);
         return ERR_PTR(-ENOMEM);
+    }
+    if (s->type == HOST_CHAR) { /* /dev/null and its like can't be waited for */
+        hostpoll_probe(&h->poll, POLLIN);
+        if (h->poll.always)
+            ops = &hostio_file_ops;
     }
     h->boot = *s;
     h->type = s->type;
