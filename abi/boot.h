@@ -95,6 +95,9 @@ struct boot_info {
 
     /* Added by both vDSOs' users to the host's clocks: 0 until a resume. */
     int64_t mono_offset, boot_offset;
+
+    /* Whose host user runs the monitor: files of theirs appear inside as uid and gid above. */
+    uint32_t host_uid, host_gid;
 };
 #define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
 #define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */

@@ -62,7 +62,8 @@ static struct inode *tmpfs_inode_new(struct super *s, struct inode *dir, u32 mod
         kfree(n);
         return NULL;
     }
-    inode_init_owner(i, dir, mode);
+    if (dir)
+        inode_init_owner(i, dir, mode);
     tmpfs_node_init(i, n, &container_of(s, struct tmpfs_super, super)->quota);
     i->ops = &tmpfs_inode_ops;
     if (S_ISDIR(mode)) {

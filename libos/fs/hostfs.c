@@ -1,0 +1,545 @@
+/* hostfs: a directory (or file) that the monitor exports, shown inside.
+ *
+ * Every operation names its file by the URI made of the dentries above it, or by a host
+ * handle if one is open.  The dentry cache is the cache of names.  In a `cache` export
+ * nothing changes under us: attributes and negative answers stay good, and a directory
+ * where names are missed is listed once to answer later misses from memory.  Elsewhere a
+ * dentry is confirmed by the host before each use, unless that happened a moment ago.
+ *
+ * Two names of one host file share an inode, found by host device and inode number.
+ * Owners: the user who runs the monitor appears as the user the sandbox started as, root
+ * as root; in writable exports everybody else is nobody.
+ *
+ * Locking: names under the directory's inode lock, held by the caller; fs->lock for the
+ * table of inodes and the handles (hostfs_file.c), never held over a host call.
+ */
+#include <asm/statfs.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/stat.h>
+
+#include "hostfs.h"
+#include "lib.h"
+#include "thread.h"
+
+#define FRESH_DIR_NS          (20 * 1000000ULL) /* a directory seen this recently is still there */
+#define FRESH_FILE_NS         1000000ULL
+#define MISSES_BEFORE_LISTING 2
+#define NOBODY                65534u
+
+static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;
+
+char *hostfs_uri(struct dentry *d, char *buf)
+{
+    char prefix[16];
+    int n = snprintf(prefix, sizeof(prefix), "dir:%u", hostfs_of(d->super)->index);
+    char *path = dentry_path(d, buf + sizeof(prefix), URI_MAX - sizeof(prefix));
+    if (IS_ERR(path))
+        return path;
+    memcpy(path - n, prefix, n);
+    return path - n;
+}
+
+/* ---- inodes ----------------------------------------------------------------- */
+
+static u32 map_uid(const struct hostfs *fs, u32 uid)
+{
+    const struct boot_info *b = boot();
+    if (b->host_uid && uid == b->host_uid)
+        return b->uid;
+    return uid == 0 || b->host_uid == 0 || fs->cache ? uid : NOBODY;
+}
+
+static u32 map_gid(const struct hostfs *fs, u32 gid)
+{
+    const struct boot_info *b = boot();
+    if (b->host_uid && gid == b->host_gid)
+        return b->gid;
+    return gid == 0 || b->host_uid == 0 || fs->cache ? gid : NOBODY;
+}
+
+/* Files of other host devices below the export keep their numbers apart from ours. */
+u64 hostfs_map_ino(struct hostfs *fs, u64 dev, u64 ino)
+{
+    u32 i = 0;
+    while (i < fs->ndevs && fs->devs[i] != dev)
+        i++;
+    if (i == fs->ndevs && i < ARRAY_SIZE(fs->devs)) {
+        fs->devs[i] = dev;
+        fs->ndevs++;
+    }
+    return ino ^ ((u64)i << 52);
+}
+
+void hostfs_take_attr(struct inode *i, const struct host_attr *a)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    WRITE_ONCE(i->size, a->size);
+    i->mode = a->mode;
+    i->uid = map_uid(fs, a->uid);
+    i->gid = map_gid(fs, a->gid);
+    i->nlink = a->nlink;
+    i->blksize = a->blksize;
+    i->rdev = a->rdev;
+    i->blocks = a->blocks;
+    i->atime = a->atime;
+    i->mtime = a->mtime;
+    i->ctime = a->ctime;
+    i->btime = a->btime;
+    hostfs_node(i)->checked_ns = fs->cache ? ~0ULL : now_mono();
+}
+
+static bool is_inode(const struct inode *i, const struct host_attr *a)
+{
+    const struct hostfs_node *n = hostfs_node(i);
+    return n->host_ino == a->ino && n->host_dev == a->dev && !((i->mode ^ a->mode) & S_IFMT);
+}
+
+static void grow_table(struct hostfs *fs)
+{
+    u32 size = fs->size ? fs->size * 4 : 64;
+    struct inode **table = kzalloc(size * sizeof(*table));
+    if (!table)
+        return;
+    for (u32 b = 0; b < fs->size; b++) {
+        struct inode *i = fs->table[b], *next;
+        for (; i; i = next) {
+            struct hostfs_node *n = hostfs_node(i);
+            struct inode **to = &table[hash_u64(n->host_ino) & (size - 1)];
+            next = n->next;
+            n->next = *to;
+            *to = i;
+        }
+    }
+    kfree(fs->table);
+    fs->table = table;
+    fs->size = size;
+}
+
+static struct inode *new_inode(struct hostfs *fs, const struct host_attr *a)
+{
+    struct hostfs_node *n = kzalloc(sizeof(*n));
+    struct inode *i = n ? inode_new(&fs->super, a->mode) : NULL;
+    if (!i) {
+        kfree(n);
+        return NULL;
+    }
+    n->handle = n->write_handle = -1;
+    n->host_ino = a->ino;
+    n->host_dev = a->dev;
+    list_init(&n->lru);
+    i->private = n;
+    i->ino = hostfs_map_ino(fs, a->dev, a->ino);
+    i->ops = S_ISDIR(a->mode) ? &hostfs_dir_inode_ops : &hostfs_inode_ops;
+    if (S_ISDIR(a->mode))
+        i->fops = &hostfs_dir_ops;
+    else if (S_ISREG(a->mode))
+        i->fops = &hostfs_file_ops;
+    i->flags |= INODE_NOATIME;
+    struct inode **bucket = &fs->table[hash_u64(a->ino) & (fs->size - 1)];
+    n->next = *bucket;
+    *bucket = i;
+    fs->count++;
+    return i;
+}
+
+/* The inode of a host file, with a reference and these attributes; NULL: no memory. */
+struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a)
+{
+    lock(&fs->lock);
+    if (fs->count >= fs->size)
+        grow_table(fs);
+    struct inode *i = fs->size ? fs->table[hash_u64(a->ino) & (fs->size - 1)] : NULL;
+    while (i && !(is_inode(i, a) && ref_get_unless_zero(&i->refs)))
+        i = hostfs_node(i)->next;
+    if (!i && fs->size)
+        i = new_inode(fs, a);
+    unlock(&fs->lock);
+    if (i)
+        hostfs_take_attr(i, a);
+    return i;
+}
+
+static void hostfs_evict(struct inode *i)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    struct hostfs_node *n = hostfs_node(i);
+
+    lock(&fs->lock);
+    struct inode **p = &fs->table[hash_u64(n->host_ino) & (fs->size - 1)];
+    while (*p != i)
+        p = &hostfs_node(*p)->next;
+    *p = n->next;
+    fs->count--;
+    if (!list_empty(&n->lru)) {
+        list_del(&n->lru);
+        fs->idle--;
+    }
+    unlock(&fs->lock);
+    hostfs_close_handles(i);
+    listing_free(n->listing);
+    kfree(n);
+    i->private = NULL;
+}
+
+/* ---- attributes --------------------------------------------------------------- */
+
+long hostfs_refresh(struct dentry *d, struct inode *i, u64 max_age)
+{
+    struct hostfs_node *n = hostfs_node(i);
+    char buf[URI_MAX], *uri = NULL;
+    struct host_attr a;
+
+    if (hostfs_of(i->super)->cache || now_mono() - n->checked_ns < max_age)
+        return 0;
+    int handle = READ_ONCE(n->handle) >= 0 ? n->handle : n->write_handle;
+    if (handle < 0) {
+        uri = hostfs_uri(d, buf);
+        if (IS_ERR(uri))
+            return PTR_ERR(uri);
+    }
+    long rc = host_attributes_get(uri, handle, &a);
+    if (rc < 0)
+        return rc;
+    if (!is_inode(i, &a))
+        return -ESTALE;
+    hostfs_take_attr(i, &a);
+    return 0;
+}
+
+static long hostfs_getattr(struct dentry *d, struct inode *i, struct kstat *st)
+{
+    /* A file that went away under us shows what was known of it last. */
+    long rc = hostfs_refresh(d, i, FRESH_FILE_NS);
+    if (rc == -EINTR)
+        return -ERESTARTSYS;
+    inode_getattr(i, st);
+    return 0;
+}
+
+static u32 unmap_id(u32 id, u32 inside, u32 host) { return host && id == inside ? host : id; }
+
+/* Fills a from the request; the mask to send.  Owners that stay as they are are not sent:
+ * "root" inside may say chown(0, 0) of its own files though the host user isn't root. */
+static unsigned host_mask(struct inode *i, const struct setattr *s, struct host_attr *a)
+{
+    const struct boot_info *b = boot();
+    unsigned mask = 0;
+    if (s->mask & ATTR_MODE) {
+        a->mode = s->mode & 07777;
+        mask |= HOST_SET_MODE;
+    }
+    if ((s->mask & ATTR_UID) && s->uid != i->uid) {
+        a->uid = unmap_id(s->uid, b->uid, b->host_uid);
+        mask |= HOST_SET_UID;
+    }
+    if ((s->mask & ATTR_GID) && s->gid != i->gid) {
+        a->gid = unmap_id(s->gid, b->gid, b->host_uid ? b->host_gid : 0);
+        mask |= HOST_SET_GID;
+    }
+    if (s->mask & ATTR_SIZE) {
+        a->size = s->size;
+        mask |= HOST_SET_SIZE;
+    }
+    if (s->mask & ATTR_ATIME) {
+        a->atime = s->atime;
+        mask |= HOST_SET_ATIME;
+    }
+    if (s->mask & ATTR_MTIME) {
+        a->mtime = s->mtime;
+        mask |= HOST_SET_MTIME;
+    }
+    return mask;
+}
+
+static long hostfs_setattr(struct dentry *d, struct inode *i, const struct setattr *s)
+{
+    struct hostfs_node *n = hostfs_node(i);
+    struct host_attr a = {0};
+    char buf[URI_MAX], *uri = NULL;
+    unsigned mask = host_mask(i, s, &a);
+    long rc = 0;
+
+    if (mask) {
+        int handle = n->write_handle;
+        if (handle < 0 && !(s->mask & ATTR_SIZE))
+            handle = n->handle;
+        if (handle < 0) {
+            uri = hostfs_uri(d, buf);
+            if (IS_ERR(uri))
+                return PTR_ERR(uri);
+        }
+        rc = host_attributes_set(uri, handle, mask, &a);
+    }
+    n->checked_ns = 0;
+    if (rc < 0)
+        return rc;
+    if (s->mask & ATTR_SIZE)
+        WRITE_ONCE(i->size, s->size);
+    return inode_setattr(i, s);
+}
+
+static long hostfs_readlink(struct dentry *d, char *buf, size_t len)
+{
+    char ubuf[URI_MAX], *uri = hostfs_uri(d, ubuf);
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    long n = host_readlink(uri, buf, len - 1);
+    if (n >= 0)
+        buf[MIN((size_t)n, len - 1)] = 0;
+    return n;
+}
+
+/* ---- names -------------------------------------------------------------------- */
+
+static long found(struct dentry *d, const struct host_attr *a)
+{
+    struct inode *i = hostfs_inode(hostfs_of(d->super), a);
+    if (!i)
+        return -ENOMEM;
+    d->checked_ns = now_mono();
+    dentry_instantiate(d, i);
+    return 0;
+}
+
+/* Does the listing say that there is no such name?  Fetches it after a few misses. */
+static bool listed_absent(struct inode *dir, struct dentry *d)
+{
+    struct hostfs_node *n = hostfs_node(dir);
+    if (!hostfs_of(dir->super)->cache)
+        return false;
+    if (!n->listing && n->misses >= MISSES_BEFORE_LISTING) {
+        n->misses = 0;
+        hostfs_listing(d->parent);
+    }
+    return n->listing && !listing_has(n->listing, d->name, d->name_len);
+}
+
+static long hostfs_lookup(struct inode *dir, struct dentry *d)
+{
+    char buf[URI_MAX], *uri;
+    struct host_attr a;
+
+    d->checked_ns = now_mono();
+    if (listed_absent(dir, d))
+        return 0;
+    uri = hostfs_uri(d, buf);
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    long rc = host_attributes_get(uri, -1, &a);
+    if (rc == -ENOENT) {
+        hostfs_node(dir)->misses++;
+        return 0;
+    }
+    return rc < 0 ? rc : found(d, &a);
+}
+
+static bool hostfs_revalidate(struct dentry *d)
+{
+    char buf[URI_MAX], *uri;
+    struct host_attr a;
+    struct inode *i = d->inode;
+
+    if (d->parent == d)
+        return true;
+    u64 now = now_mono();
+    u64 window = !i ? 0 : S_ISDIR(i->mode) ? FRESH_DIR_NS : FRESH_FILE_NS;
+    if (now - d->checked_ns < window)
+        return true;
+    uri = hostfs_uri(d, buf);
+    if (IS_ERR(uri))
+        return true;
+    long rc = host_attributes_get(uri, -1, &a);
+    if (i ? rc < 0 || !is_inode(i, &a) : rc != -ENOENT)
+        return false;
+    d->checked_ns = now;
+    if (i)
+        hostfs_take_attr(i, &a);
+    return true;
+}
+
+/* Our own change made the kept attributes of the directory old. */
+static void changed(struct inode *dir) { hostfs_node(dir)->checked_ns = 0; }
+
+static long look_at_new(struct inode *dir, struct dentry *d, const char *uri)
+{
+    struct host_attr a;
+    changed(dir);
+    long rc = host_attributes_get(uri, -1, &a);
+    return rc < 0 ? rc : found(d, &a);
+}
+
+static long hostfs_create(struct inode *dir, struct dentry *d, u32 mode)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(d, buf);
+    struct host_attr a;
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    long h = host_open(uri, O_CREAT | O_EXCL | O_RDWR, mode & 07777, &a);
+    if (h < 0)
+        return h;
+    changed(dir);
+    long rc = found(d, &a);
+    if (rc)
+        host_close(h);
+    else
+        hostfs_adopt(d->inode, h);
+    return rc;
+}
+
+static long make(struct inode *dir, struct dentry *d, int kind, u32 mode, const char *target)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(d, buf);
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    long rc = host_make(uri, kind, mode & 07777, target);
+    return rc < 0 ? rc : look_at_new(dir, d, uri);
+}
+
+static long hostfs_mkdir(struct inode *dir, struct dentry *d, u32 mode)
+{
+    return make(dir, d, HOST_MAKE_DIR, mode, "");
+}
+
+static long hostfs_symlink(struct inode *dir, struct dentry *d, const char *target)
+{
+    return make(dir, d, HOST_MAKE_SYMLINK, 0777, target);
+}
+
+static long hostfs_mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
+{
+    if (S_ISFIFO(mode))
+        return make(dir, d, HOST_MAKE_FIFO, mode, "");
+    if (S_ISSOCK(mode))
+        return make(dir, d, HOST_MAKE_SOCKET, mode, "");
+    return S_ISREG(mode) ? hostfs_create(dir, d, mode) : -EPERM;
+}
+
+static long hostfs_link(struct inode *dir, struct dentry *d, struct inode *i, struct dentry *old)
+{
+    char *buf = kmalloc(URI_MAX), *target;
+    if (!buf)
+        return -ENOMEM;
+    target = old ? hostfs_uri(old, buf) : ERR_PTR(-ENOENT);
+    long rc = IS_ERR(target) ? PTR_ERR(target) : make(dir, d, HOST_MAKE_LINK, 0, target);
+    kfree(buf);
+    return rc;
+}
+
+static long remove_name(struct inode *dir, struct dentry *d, bool is_dir)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(d, buf);
+    struct inode *i = d->inode;
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    long rc = host_remove(uri, is_dir);
+    if (rc < 0)
+        return rc;
+    changed(dir);
+    changed(i);
+    i->nlink = is_dir || i->nlink == 0 ? 0 : i->nlink - 1;
+    return 0;
+}
+
+static long hostfs_unlink(struct inode *dir, struct dentry *d)
+{
+    return remove_name(dir, d, false);
+}
+
+static long hostfs_rmdir(struct inode *dir, struct dentry *d) { return remove_name(dir, d, true); }
+
+static long hostfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir,
+                          struct dentry *nd, u32 flags)
+{
+    char *buf = kmalloc(2 * URI_MAX);
+    if (!buf)
+        return -ENOMEM;
+    char *from = hostfs_uri(od, buf), *to = hostfs_uri(nd, buf + URI_MAX);
+    long rc;
+    if (IS_ERR(from) || IS_ERR(to))
+        rc = -ENAMETOOLONG;
+    else
+        rc = host_rename(from, to, flags);
+    kfree(buf);
+    if (rc < 0)
+        return rc;
+    changed(odir);
+    changed(ndir);
+    changed(od->inode);
+    if (nd->inode && !(flags & RENAME_EXCHANGE)) {
+        changed(nd->inode);
+        if (S_ISDIR(nd->inode->mode))
+            nd->inode->nlink = 0;
+        else if (nd->inode->nlink)
+            nd->inode->nlink--;
+    }
+    return 0;
+}
+
+static const struct inode_ops hostfs_inode_ops = {
+    .readlink = hostfs_readlink,
+    .getattr = hostfs_getattr,
+    .setattr = hostfs_setattr,
+    .evict = hostfs_evict,
+};
+
+static const struct inode_ops hostfs_dir_inode_ops = {
+    .lookup = hostfs_lookup,
+    .create = hostfs_create,
+    .mknod = hostfs_mknod,
+    .mkdir = hostfs_mkdir,
+    .symlink = hostfs_symlink,
+    .link = hostfs_link,
+    .unlink = hostfs_unlink,
+    .rmdir = hostfs_rmdir,
+    .rename = hostfs_rename,
+    .getattr = hostfs_getattr,
+    .setattr = hostfs_setattr,
+    .evict = hostfs_evict,
+};
+
+/* ---- the file system ------------------------------------------------------------ */
+
+static long hostfs_statfs(struct super *s, void *buf)
+{
+    struct hostfs *fs = hostfs_of(s);
+    if (fs->root_handle < 0) {
+        char uri[24];
+        snprintf(uri, sizeof(uri), "dir:%u/", fs->index);
+        long h = host_open(uri, O_RDONLY, 0, NULL);
+        if (h < 0)
+            return h;
+        fs->root_handle = h;
+    }
+    return host_control(fs->root_handle, HOST_STATFS, 0, 0, 0, buf, sizeof(struct statfs));
+}
+
+struct super *hostfs_new(u32 index, bool cache)
+{
+    struct hostfs *fs = kzalloc(sizeof(*fs));
+    struct host_attr a;
+    char uri[24];
+
+    if (!fs)
+        return NULL;
+    fs->index = index;
+    fs->cache = cache;
+    fs->root_handle = -1;
+    list_init(&fs->lru);
+    fs->super.type = "hostfs";
+    fs->super.magic = 0x61756673; /* what programs know of unusual file systems: aufs */
+    fs->super.dev = super_new_dev();
+    fs->super.statfs = hostfs_statfs;
+    fs->super.revalidate = cache ? NULL : hostfs_revalidate;
+    snprintf(uri, sizeof(uri), "dir:%u/", index);
+    struct inode *root = host_attributes_get(uri, -1, &a) < 0 ? NULL : hostfs_inode(fs, &a);
+    if (root)
+        fs->super.root = dentry_make_root(&fs->super, root);
+    if (!fs->super.root) {
+        kfree(fs->table);
+        kfree(fs);
+        return NULL;
+    }
+    return &fs->super;
+}

@@ -1,0 +1,84 @@
+/* Host directories shown inside: what the files of hostfs and the overlay share. */
+#ifndef LIBOS_FS_HOSTFS_H
+#define LIBOS_FS_HOSTFS_H
+
+#include "../../abi/host_abi.h"
+#include "vfs.h"
+
+#define URI_MAX 4352
+
+/* A directory's names, as the host listed them once. */
+struct listing {
+    char *records; /* struct host_dirent, one after the other */
+    size_t len, count;
+    u32 *table; /* record offset + 1 by hash; 0: free */
+    u32 mask;
+};
+
+/* One export of the monitor. */
+struct hostfs {
+    struct super super;
+    u32 index;
+    bool cache;           /* nobody changes it: what was learnt stays true */
+    struct lock lock;     /* handles, users and LRU of its nodes; the inode table */
+    struct list lru;      /* nodes with handles nobody uses, oldest first */
+    u32 idle;             /* how many */
+    struct inode **table; /* by host inode number, chained through node->next */
+    u32 size, count;
+    u64 devs[16]; /* host devices met, for distinct inode numbers */
+    u32 ndevs;
+    int root_handle; /* for statfs, -1 until asked */
+};
+
+/* inode->private. */
+struct hostfs_node {
+    struct inode *next; /* hash chain */
+    u64 host_ino, host_dev;
+    int handle;       /* open for reading, maybe for writing too; -1: none */
+    int write_handle; /* open for writing, -1: none; may be the same */
+    u32 users;        /* open files */
+    struct list lru;
+    u64 checked_ns;          /* when the host last confirmed the attributes */
+    struct listing *listing; /* cached directories */
+    u32 misses;              /* look-ups that found nothing */
+    struct inode *upper;     /* overlay inode over it, weak: overlay.c */
+};
+
+static inline struct hostfs *hostfs_of(const struct super *s)
+{
+    return container_of(s, struct hostfs, super);
+}
+static inline struct hostfs_node *hostfs_node(const struct inode *i) { return i->private; }
+
+/* ---- hostfs.c ---- */
+/* URI of d into buf (URI_MAX bytes): pointer into it or ERR_PTR. */
+char *hostfs_uri(struct dentry *d, char *buf);
+void hostfs_take_attr(struct inode *i, const struct host_attr *a);
+u64 hostfs_map_ino(struct hostfs *fs, u64 dev, u64 ino);
+/* Asks the host for the attributes unless they are younger than max_age. */
+long hostfs_refresh(struct dentry *d, struct inode *i, u64 max_age);
+struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a);
+
+/* ---- hostfs_file.c ---- */
+extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
+/* Makes sure a handle is open and counts a user; every success needs a release. */
+long hostfs_acquire(struct dentry *d, struct inode *i, bool write);
+void hostfs_release(struct inode *i);
+/* Handle of an acquired inode. */
+int hostfs_handle(const struct inode *i, bool write);
+/* A handle (read and write) opened with the file's creation. */
+void hostfs_adopt(struct inode *i, int handle);
+void hostfs_close_handles(struct inode *i);
+/* Reads from a handle into a buffer of the program. */
+long host_read_uio(int handle, struct uio *u, u64 pos);
+
+/* ---- hostfs_list.c ---- */
+struct listing *listing_fetch(struct dentry *d); /* or ERR_PTR */
+void listing_free(struct listing *l);
+bool listing_has(const struct listing *l, const char *name, size_t len);
+/* The listing of a cached directory, fetched at the first call; ERR_PTR on failure. */
+struct listing *hostfs_listing(struct dentry *d);
+/* Record number n, NULL at the end. */
+const struct host_dirent *listing_at(const struct listing *l, u64 n);
+
+#endif

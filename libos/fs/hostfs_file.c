@@ -1,0 +1,408 @@
+/* Open files of hostfs: host handles and the data that goes through them.
+ *
+ * Handles belong to the inode, not to the open file: the second open of a file asks nobody.
+ * `users` counts open files (and through them mappings); handles of an inode without users
+ * wait in the LRU list of the export, at most IDLE_MAX of them.  A handle open for writing
+ * in an export that others change too is closed with its last user.
+ *
+ * Data moves between the host file and program memory in one host call.  If the host finds
+ * memory it cannot reach (a stack page never touched, say), the call goes through a buffer
+ * of ours and the ordinary fault-tolerant copy, which knows better.
+ */
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/stat.h>
+
+#include "hostfs.h"
+#include "lib.h"
+#include "mm.h"
+#include "usercopy.h"
+
+#define IDLE_MAX 256u
+#define SEGMENTS 16 /* of a gathered buffer per host call */
+#define BOUNCE   32768u
+
+/* ---- handles ------------------------------------------------------------------ */
+
+struct handles {
+    int read, write;
+};
+
+static struct handles take_handles(struct hostfs_node *n)
+{
+    struct handles h = {n->handle, n->write_handle};
+    n->handle = n->write_handle = -1;
+    return h;
+}
+
+static void close_taken(struct handles h)
+{
+    if (h.read >= 0)
+        host_close(h.read);
+    if (h.write >= 0 && h.write != h.read)
+        host_close(h.write);
+}
+
+void hostfs_close_handles(struct inode *i) { close_taken(take_handles(hostfs_node(i))); }
+
+int hostfs_handle(const struct inode *i, bool write)
+{
+    const struct hostfs_node *n = hostfs_node(i);
+    return write ? n->write_handle : n->handle;
+}
+
+/* Under fs->lock: the node has no users.  What is to be closed after unlocking. */
+static struct handles idle(struct hostfs *fs, struct inode *i)
+{
+    struct hostfs_node *n = hostfs_node(i);
+    if (n->handle < 0 && n->write_handle < 0)
+        return (struct handles){-1, -1};
+    if (!fs->cache && (n->write_handle >= 0 || i->nlink == 0))
+        return take_handles(n);
+    list_add_tail(&fs->lru, &n->lru);
+    if (++fs->idle <= IDLE_MAX)
+        return (struct handles){-1, -1};
+    struct hostfs_node *oldest = list_first(&fs->lru, struct hostfs_node, lru);
+    list_del(&oldest->lru);
+    fs->idle--;
+    return take_handles(oldest);
+}
+
+void hostfs_release(struct inode *i)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    struct handles gone = {-1, -1};
+    lock(&fs->lock);
+    if (--hostfs_node(i)->users == 0)
+        gone = idle(fs, i);
+    unlock(&fs->lock);
+    close_taken(gone);
+}
+
+/* Gives the inode a handle opened elsewhere (create); without users it waits in the list. */
+void hostfs_adopt(struct inode *i, int handle)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    struct hostfs_node *n = hostfs_node(i);
+    lock(&fs->lock);
+    bool fits = n->handle < 0 && n->write_handle < 0;
+    if (fits) {
+        n->handle = n->write_handle = handle;
+        if (n->users == 0) {
+            list_add_tail(&fs->lru, &n->lru);
+            fs->idle++;
+        }
+    }
+    unlock(&fs->lock);
+    if (!fits)
+        host_close(handle);
+}
+
+/* Opens a handle for i; in *both whether it reads and writes. */
+static long open_handle(struct dentry *d, struct inode *i, bool write, bool *both)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(d, buf);
+    struct host_attr a;
+    if (IS_ERR(uri))
+        return PTR_ERR(uri);
+    *both = write;
+    long h = host_open(uri, write ? O_RDWR : O_RDONLY, 0, &a);
+    if (h == -EACCES && write) {
+        *both = false;
+        h = host_open(uri, O_WRONLY, 0, &a);
+    }
+    if (h < 0)
+        return h;
+    if (a.ino != hostfs_node(i)->host_ino || a.dev != hostfs_node(i)->host_dev) {
+        host_close(h); /* another file took the name since it was looked up */
+        return -ESTALE;
+    }
+    hostfs_take_attr(i, &a);
+    return h;
+}
+
+long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    struct hostfs_node *n = hostfs_node(i);
+    bool both;
+
+    lock(&fs->lock);
+    n->users++;
+    if (!list_empty(&n->lru)) {
+        list_del(&n->lru);
+        fs->idle--;
+    }
+    bool have = (write ? n->write_handle : n->handle) >= 0;
+    unlock(&fs->lock);
+    if (have)
+        return 0;
+
+    long h = open_handle(d, i, write, &both);
+    if (h < 0) {
+        hostfs_release(i);
+        return h;
+    }
+    int *slot = write ? &n->write_handle : &n->handle;
+    lock(&fs->lock);
+    bool used = *slot < 0;
+    if (used)
+        *slot = h;
+    if (used && both && n->handle < 0)
+        n->handle = h;
+    unlock(&fs->lock);
+    if (!used)
+        host_close(h);
+    return 0;
+}
+
+/* ---- data ---------------------------------------------------------------------- */
+
+/* The first segments of u as the host wants them; their number. */
+static long gather(const struct uio *u, struct host_iovec *v, size_t *total)
+{
+    size_t left = u->left;
+    int n = 0;
+    *total = 0;
+    for (; n < SEGMENTS && n < u->n && left; n++) {
+        size_t len = MIN(u->iov[n].len, left);
+        if (!u->kernel && !user_range_ok(u->iov[n].base, len))
+            break;
+        v[n] = (struct host_iovec){(void *)u->iov[n].base, len};
+        left -= len;
+        *total += len;
+    }
+    return n ? n : -EFAULT;
+}
+
+static long bounce(int handle, struct uio *u, u64 pos, bool write, int flags)
+{
+    size_t n = MIN(u->left, BOUNCE);
+    char *buf = kmalloc(n);
+    long rc;
+    if (!buf)
+        return -ENOMEM;
+    if (write)
+        n = uio_copy_in(buf, u, n);
+    struct host_iovec v = {buf, n};
+    if (n == 0) {
+        rc = -EFAULT;
+    } else if (write) {
+        rc = host_write(handle, &v, 1, pos, flags);
+    } else {
+        rc = host_read(handle, &v, 1, pos, flags);
+        if (rc > 0) {
+            rc = uio_copy_out(u, buf, rc);
+            rc = rc ? rc : -EFAULT;
+        }
+    }
+    kfree(buf);
+    return rc;
+}
+
+static long transfer(int handle, struct uio *u, u64 pos, bool write, int flags)
+{
+    struct host_iovec v[SEGMENTS];
+    size_t total, done = 0;
+    long rc = 0;
+
+    while (u->left) {
+        long n = gather(u, v, &total);
+        if (n < 0) {
+            rc = n;
+            break;
+        }
+        rc = write ? host_write(handle, v, n, pos + done, flags)
+                   : host_read(handle, v, n, pos + done, flags);
+        if (rc > 0)
+            uio_advance(u, rc);
+        else if (rc == -EFAULT)
+            rc = bounce(handle, u, pos + done, write, flags);
+        if (rc <= 0)
+            break;
+        done += rc;
+        if ((size_t)rc < total && (size_t)rc < BOUNCE)
+            break;
+    }
+    if (rc == -EINTR)
+        rc = -ERESTARTSYS;
+    return done ? (long)done : rc;
+}
+
+long host_read_uio(int handle, struct uio *u, u64 pos)
+{
+    return transfer(handle, u, pos, false, 0);
+}
+
+static long hostfs_read(struct file *f, struct uio *u, u64 *pos)
+{
+    long n = transfer(hostfs_node(f->inode)->handle, u, *pos, false, 0);
+    if (n > 0)
+        *pos += n;
+    return n;
+}
+
+static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
+{
+    struct inode *i = f->inode;
+    bool append = f->flags & O_APPEND;
+
+    lock(&i->lock);
+    if (append)
+        *pos = i->size;
+    long n = transfer(hostfs_node(i)->write_handle, u, *pos, true, append ? HOST_APPEND : 0);
+    if (n > 0) {
+        *pos += n;
+        if (*pos > i->size)
+            WRITE_ONCE(i->size, *pos);
+        i->mtime = i->ctime = now_real();
+        hostfs_node(i)->checked_ns = 0;
+    }
+    unlock(&i->lock);
+    return n;
+}
+
+static s64 hostfs_llseek(struct file *f, s64 off, int whence)
+{
+    struct inode *i = f->inode;
+    if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+        int h = hostfs_node(i)->handle >= 0 ? hostfs_node(i)->handle : hostfs_node(i)->write_handle;
+        off = off < 0 ? -ENXIO : host_control(h, HOST_SEEK, off, whence, 0, NULL, 0);
+        if (off < 0)
+            return off;
+    } else if (whence == SEEK_CUR || whence == SEEK_END) {
+        if (whence == SEEK_END)
+            hostfs_refresh(f->path.dentry, i, 0);
+        s64 base = whence == SEEK_CUR ? f->pos : READ_ONCE(i->size);
+        if (__builtin_add_overflow(off, base, &off))
+            return -EOVERFLOW;
+    } else if (whence != SEEK_SET) {
+        return -EINVAL;
+    }
+    if (off < 0)
+        return -EINVAL;
+    f->pos = off;
+    return off;
+}
+
+static long hostfs_open(struct file *f)
+{
+    struct inode *i = f->inode;
+    bool read = f->fmode & FMODE_READ, write = f->fmode & FMODE_WRITE;
+    long rc = hostfs_acquire(f->path.dentry, i, write);
+    if (!rc && read && hostfs_node(i)->handle < 0) { /* the host only lets us write */
+        hostfs_release(i);
+        rc = -EACCES;
+    }
+    return rc;
+}
+
+static void hostfs_file_release(struct file *f) { hostfs_release(f->inode); }
+
+static long hostfs_mmap(struct file *f, struct mapping_request *r)
+{
+    const struct hostfs_node *n = hostfs_node(f->inode);
+    bool write = r->shared && (f->fmode & FMODE_WRITE);
+    r->kind = VMA_HOST;
+    r->handle = write ? n->write_handle : n->handle;
+    r->inode = f->inode;
+    return r->handle < 0 ? -EACCES : 0;
+}
+
+static int any_handle(const struct inode *i)
+{
+    const struct hostfs_node *n = hostfs_node(i);
+    return n->write_handle >= 0 ? n->write_handle : n->handle;
+}
+
+static long hostfs_fsync(struct file *f, bool data_only)
+{
+    if (hostfs_of(f->inode->super)->cache)
+        return 0;
+    return host_control(any_handle(f->inode), HOST_SYNC, data_only, 0, 0, NULL, 0);
+}
+
+static long hostfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)
+{
+    struct hostfs_node *n = hostfs_node(f->inode);
+    long rc = host_control(n->write_handle, HOST_ALLOCATE, mode, off, len, NULL, 0);
+    n->checked_ns = 0;
+    if (rc >= 0)
+        hostfs_refresh(f->path.dentry, f->inode, 0);
+    return rc;
+}
+
+const struct file_ops hostfs_file_ops = {
+    .open = hostfs_open,
+    .release = hostfs_file_release,
+    .read = hostfs_read,
+    .write = hostfs_write,
+    .llseek = hostfs_llseek,
+    .mmap = hostfs_mmap,
+    .fsync = hostfs_fsync,
+    .fallocate = hostfs_fallocate,
+};
+
+/* ---- directories ------------------------------------------------------------------ */
+
+static struct listing *listing_of(struct file *f)
+{
+    if (hostfs_of(f->inode->super)->cache)
+        return hostfs_listing(f->path.dentry);
+    if (f->private && f->pos == 2) {
+        listing_free(f->private);
+        f->private = NULL;
+    }
+    if (!f->private) {
+        struct listing *l = listing_fetch(f->path.dentry);
+        if (IS_ERR(l))
+            return l;
+        f->private = l;
+    }
+    return f->private;
+}
+
+static long hostfs_readdir(struct file *f, struct dir_emit *e)
+{
+    struct hostfs *fs = hostfs_of(f->inode->super);
+    u64 dev = hostfs_node(f->inode)->host_dev;
+    const struct host_dirent *r;
+
+    if (!dir_emit_dots(f, e))
+        return 0;
+    struct listing *l = listing_of(f);
+    if (IS_ERR(l))
+        return PTR_ERR(l);
+    for (; (r = listing_at(l, f->pos - 2)); f->pos++) {
+        u8 type = r->type == HOST_TTY ? HOST_CHAR : r->type;
+        u64 ino = hostfs_map_ino(fs, dev, r->ino);
+        if (!e->emit(e, r->name, strlen(r->name), ino, type, f->pos + 1))
+            break;
+    }
+    return 0;
+}
+
+static s64 dir_llseek(struct file *f, s64 off, int whence)
+{
+    if (whence == SEEK_CUR)
+        off += f->pos;
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (off < 0)
+        return -EINVAL;
+    f->pos = off;
+    return off;
+}
+
+static void dir_release(struct file *f) { listing_free(f->private); }
+
+static long dir_fsync(struct file *f, bool data_only) { return 0; }
+
+const struct file_ops hostfs_dir_ops = {
+    .release = dir_release,
+    .readdir = hostfs_readdir,
+    .llseek = dir_llseek,
+    .fsync = dir_fsync,
+};

@@ -1,0 +1,140 @@
+/* Listings of host directories: fetched whole, kept in memory, searched by hash.
+ *
+ * In a cached directory the listing is taken once and answers look-ups of names that are
+ * not there.  Elsewhere each open directory takes its own at position 0, so that a program
+ * sees one consistent state per pass.
+ */
+#include <linux/errno.h>
+
+#include "hostfs.h"
+#include "lib.h"
+
+#define CHUNK 0x7800u /* bytes asked for at once: what fits in a message */
+
+void listing_free(struct listing *l)
+{
+    if (!l)
+        return;
+    kfree(l->records);
+    kfree(l->order);
+    kfree(l->table);
+    kfree(l);
+}
+
+const struct host_dirent *listing_at(const struct listing *l, u64 n)
+{
+    return n < l->count ? (const void *)(l->records + l->order[n]) : NULL;
+}
+
+static u32 slot_of(const struct listing *l, const char *name, size_t len)
+{
+    return hash_bytes(name, len) & l->mask;
+}
+
+bool listing_has(const struct listing *l, const char *name, size_t len)
+{
+    for (u32 s = slot_of(l, name, len); l->table[s]; s = (s + 1) & l->mask) {
+        const struct host_dirent *e = (const void *)(l->records + l->table[s] - 1);
+        if (strlen(e->name) == len && memcmp(e->name, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+static long build_table(struct listing *l)
+{
+    u32 size = 16;
+    while (size < l->count * 2)
+        size *= 2;
+    l->table = kzalloc(size * sizeof(u32));
+    l->order = kmalloc((l->count + 1) * sizeof(u32));
+    if (!l->table || !l->order)
+        return -ENOMEM;
+    l->mask = size - 1;
+    u32 at = 0;
+    for (u32 n = 0; n < l->count; n++) {
+        const struct host_dirent *e = (const void *)(l->records + at);
+        u32 s = slot_of(l, e->name, strlen(e->name));
+        while (l->table[s])
+            s = (s + 1) & l->mask;
+        l->table[s] = at + 1;
+        l->order[n] = at;
+        at += e->reclen;
+    }
+    return 0;
+}
+
+/* Counts the records of a chunk, leaving out "." and ".."; bytes kept. */
+static size_t tidy(struct listing *l, char *chunk, size_t len)
+{
+    size_t kept = 0, reclen;
+    for (size_t at = 0; at + sizeof(struct host_dirent) < len; at += reclen) {
+        struct host_dirent *e = (void *)(chunk + at);
+        reclen = e->reclen;
+        if (reclen <= sizeof(*e) || reclen > len - at)
+            break;
+        if (e->name[0] == '.' && (e->name[1] == 0 || (e->name[1] == '.' && e->name[2] == 0)))
+            continue;
+        memmove(chunk + kept, e, reclen);
+        kept += reclen;
+        l->count++;
+    }
+    return kept;
+}
+
+static long fetch_all(struct listing *l, const char *uri)
+{
+    u64 cookie = 0;
+    size_t cap = 0;
+    for (;;) {
+        if (cap - l->len < CHUNK) {
+            cap = l->len ? cap * 2 : CHUNK;
+            cap = MAX(cap, l->len + CHUNK);
+            char *p = krealloc(l->records, cap);
+            if (!p)
+                return -ENOMEM;
+            l->records = p;
+        }
+        long n = host_list(uri, &cookie, l->records + l->len, CHUNK);
+        if (n <= 0) {
+            char *p = n == 0 && l->len ? krealloc(l->records, l->len) : NULL;
+            if (p)
+                l->records = p;
+            return n;
+        }
+        l->len += tidy(l, l->records + l->len, n);
+    }
+}
+
+struct listing *listing_fetch(struct dentry *d)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(d, buf);
+    if (IS_ERR(uri))
+        return (void *)uri;
+    struct listing *l = kzalloc(sizeof(*l));
+    long rc = l ? fetch_all(l, uri) : -ENOMEM;
+    if (!rc)
+        rc = build_table(l);
+    if (rc) {
+        listing_free(l);
+        return ERR_PTR(rc);
+    }
+    return l;
+}
+
+struct listing *hostfs_listing(struct dentry *d)
+{
+    struct hostfs_node *n = hostfs_node(d->inode);
+    struct listing *l = __atomic_load_n(&n->listing, __ATOMIC_ACQUIRE), *none = NULL;
+    if (l)
+        return l;
+    l = listing_fetch(d);
+    if (IS_ERR(l))
+        return l;
+    if (!__atomic_compare_exchange_n(&n->listing, &none, l, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        listing_free(l); /* somebody else was faster */
+        l = none;
+    }
+    return l;
+}
