@@ -11,6 +11,7 @@
 struct listing {
     char *records; /* struct host_dirent, one after the other */
     size_t len, count;
+    u32 *order; /* offset of each record */
     u32 *table; /* record offset + 1 by hash; 0: free */
     u32 mask;
 };
