@@ -72,7 +72,7 @@ as_user() {
     local copy
     copy=$(mktemp -d /tmp/bailey-test.XXXXXX)
     mkdir "$copy/build"
-    cp -r tests "$copy/"
+    cp -r tests cli "$copy/"
     cp -r "$build/bailey" "$build/tests" "$copy/build/"
     chmod -R a+rX "$copy"
     mkdir -m 1777 "$copy/tmp"
