@@ -6,62 +6,94 @@
 set -u
 cd "$(dirname "$0")/.."
 build=$1
+inside=$build/pal/inside.elf
 count=0
+for file in "$build/bailey" "$inside"; do
+    [ -e "$file" ] || { echo "not ok - $file is not there"; exit 1; }
+done
 
-report() { # NAME, findings on standard input: none is good
-    local findings
-    findings=$(cat)
+rule() { # NAME COMMAND...: good when the command finds nothing
+    local name=$1 findings
+    shift
+    findings=$("$@" 2>&1)
     count=$((count + 1))
     if [ -z "$findings" ]; then
-        echo "ok $count - $1"
+        echo "ok $count - $name"
     else
-        echo "not ok $count - $1"
+        echo "not ok $count - $name"
         sed 's/^/# /' <<<"$findings"
     fi
 }
 
+sources() { git ls-files -- "$@" | grep -E '\.[chS]$' | grep -v '^pal/hosted/'; }
+
+# What a folder includes, as FILE:"HEADER" or FILE:<HEADER>.
+includes() { sources "$@" | xargs -r grep -HoE '^ *# *include +[<"][^>"]+[>"]' | sed -E 's/ *# *include +//'; }
+
 # Headers that come with the compiler and promise no C library.
-freestanding='stdint|stddef|stdbool|stdarg|stdatomic|stdnoreturn|stdalign|limits|cpuid|immintrin'
+freestanding='stdint|stddef|stdbool|stdarg|stdatomic|stdnoreturn|stdalign|limits|cpuid'
+host_headers() {
+    includes libos pal | grep '<' |
+        grep -vE ":<((linux|asm|asm-generic)/[a-z0-9_./-]+|($freestanding)\.h)>\$"
+}
+rule "libos/ and pal/ include no header of the host" host_headers
 
-sources() { git ls-files -- "$@" | grep -E '\.[chS]$'; }
+outside() { includes libos pal | grep -E '"[^"]*(monitor|cli|snapshot|image)/'; }
+rule "libos/ and pal/ know nothing outside but abi/" outside
 
-# Included headers as "FILE:HEADER", with their brackets or quotes.
-includes() { xargs -r grep -HoE '^ *# *include +[<"][^>"]+[>"]' | sed -E 's/ *# *include +//'; }
+inner() { includes monitor snapshot image | grep -E '"[^"]*(libos|pal|cli)/'; }
+rule "monitor/, snapshot/ and image/ know nothing inside but abi/" inner
 
-sources libos pal | grep -v '^pal/hosted/' | includes | grep '<' |
-    grep -vE ":<((linux|asm|asm-generic)/[a-z0-9_./-]+|($freestanding)\.h)>\$" |
-    report "libos/ and pal/ include no header of the host"
+contract_only() { includes abi | grep -E '"[^"]*(libos|pal|monitor|cli|snapshot|image)/'; }
+rule "abi/ includes nothing of either side" contract_only
 
-sources libos pal | grep -v '^pal/hosted/' | includes | grep -E '"[^"]*(monitor|cli|snapshot|image)/' |
-    report "libos/ and pal/ know nothing outside but abi/"
+# The gate stands in its own page; no other code may reach the host.
+one_gate() {
+    local calls
+    calls=$(objdump -d "$inside" | grep -cP '\t(syscall|sysenter|int +\$0x80)')
+    [ "$calls" = 1 ] || echo "$calls system call instructions in $inside"
+}
+rule "one system call instruction inside" one_gate
 
-sources monitor snapshot image | includes | grep -E '"[^"]*(libos|pal|cli)/' |
-    report "monitor/, snapshot/ and image/ know nothing inside but abi/"
 
-sources abi | includes | grep -E '"[^"]*(libos|pal|monitor|cli|snapshot|image)/' |
-    report "abi/ includes nothing of either side"
+undefined() { nm -u "$inside"; }
+rule "nothing is missing from the inside image" undefined
 
-# The gate stands at IMAGE_BASE; no other code may reach the host.
-if [ -e "$build/inside.elf" ]; then inside=$build/inside.elf; else inside=$build/pal/inside.elf; fi
-calls=$(objdump -d "$inside" | grep -cP '\t(syscall|sysenter|int +\$0x80)')
-{ [ "$calls" = 1 ] || echo "$calls system call instructions in $inside"; } |
-    report "one system call instruction inside"
+fixed() {
+    readelf -lW "$inside" | grep -E '^ *LOAD.*RWE'
+    readelf -rW "$inside" | grep 'R_X86'
+}
+rule "the inside image has no writable code and nothing to relocate" fixed
 
-{ readelf -lW "$inside" | grep -E '^ *LOAD' | grep -E 'RWE'; readelf -rW "$inside" | grep -E ' R_X86'; } |
-    report "the inside image has no writable code and nothing to relocate"
+linked() { readelf -lW "$build/bailey" | grep -E 'INTERP|DYNAMIC'; }
+rule "bailey is one static file" linked
 
-readelf -lW "$build/bailey" | grep -E 'INTERP|DYNAMIC' | report "bailey is one static file"
+# The committed page may be read without a build, so it has to be true.
+compatibility() {
+    local now=$build/compatibility.md
+    python3 tools/gen_syscalls.py markdown "$now" libos/*/syscalls.tbl
+    diff -q docs/compatibility.md "$now" >/dev/null || echo "run make docs and commit it"
+}
+rule "docs/compatibility.md is what the tables say" compatibility
 
-generated=$(mktemp)
-{ python3 tools/gen_syscalls.py markdown "$generated" libos/*/syscalls.tbl 2>&1
-  diff -q docs/compatibility.md "$generated" >/dev/null 2>&1 || echo "run make docs"; } |
-    report "docs/compatibility.md is what the tables say"
-rm -f "$generated"
+manual() {
+    "$build/bailey" run --help | grep -oE -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
+        grep -qF -- "${option//-/\\-}" docs/bailey.1 || echo "$option is not in docs/bailey.1"
+    done
+}
+rule "the manual page has every option" manual
 
-"$build/bailey" run --help | grep -oE -- '--[a-z][a-z-]+' | sort -u | while read -r option; do
-    grep -qF -- "${option//-/\\-}" docs/bailey.1 || echo "$option is not in docs/bailey.1"
-done | report "the manual page has every option"
+links() { # of the pages to one another
+    local page link
+    for page in $(git ls-files -- '*.md'); do
+        grep -oE '\]\([^)#:]+' "$page" | sed 's/](//' | while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || echo "$page: $link is not there"
+        done
+    done
+}
+rule "links between the pages lead somewhere" links
 
-git ls-files -- '*.c' '*.h' '*.S' | xargs grep -nE '\b(TODO|FIXME|XXX)\b' | report "no to-do is left standing"
+todo() { sources . | xargs grep -nE '\b(TODO|FIXME|XXX)\b'; }
+rule "no to-do is left standing" todo
 
 echo "1..$count"
