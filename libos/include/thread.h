@@ -144,6 +144,9 @@ struct process {
     void *posix_timers;
     u64 child_utime, child_stime, utime, stime; /* ns */
     void *tty;                 /* controlling terminal, issue-later */
+    char *args;                /* what exec was given, NUL-separated: for readers of */
+    size_t args_len;           /* /proc/PID/cmdline in other address spaces */
+    s32 oom_score_adj;         /* kept and inherited; nothing is killed by it */
 };
 
 #ifdef BAILEY_HOSTED

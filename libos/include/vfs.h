@@ -376,6 +376,7 @@ struct super *overlay_new(struct super *lower); /* in-memory upper over a host l
 struct super *procfs_new(void);
 struct super *sysfs_new(void);
 struct super *devfs_new(void);
+struct super *cgroupfs_new(void); /* cgroup2, for /sys/fs/cgroup */
 u64 super_new_dev(void);
 void fs_init(void); /* builds the tree of mounts from boot_info, opens stdio */
 
@@ -389,7 +390,11 @@ void locks_close(struct inode *i, struct files *owner);
 void locks_file_gone(struct file *f);
 
 /* inotify: fs/inotify.c */
+/* After something happened: tells the watches of i.  name: of the child of i it happened to
+ * (d is the child's dentry), or NULL when it happened to i itself.  IN_ISDIR is added here.
+ * IN_DELETE_SELF ends the watches of i.  Call only if i->watches isn't empty. */
 void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32 cookie);
+u32 fsnotify_cookie(void); /* ties IN_MOVED_FROM to IN_MOVED_TO */
 
 /* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c */
 struct file *memfd_file_new(const char *name, u64 size, u32 flags);

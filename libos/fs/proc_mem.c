@@ -1,0 +1,168 @@
+/* Sizes of a process's memory, /proc/PID/mem and /proc/PID/pagemap.
+ *
+ * The host holds the pages and the contract has no call that counts them, so "resident"
+ * is an estimate from what is mapped: what can be accessed counts, address space that
+ * was only reserved doesn't.
+ */
+#include <linux/errno.h>
+#include <linux/mman.h>
+
+#include "procfs.h"
+#include "usercopy.h"
+
+u64 vma_resident(const struct vma *v)
+{
+    u64 size = v->end - v->start;
+
+    if (!(v->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) || v->kind == VMA_FIXED)
+        return 0;
+    /* Large areas are arenas of allocators and mostly untouched. */
+    if (v->kind == VMA_ANON && v->flags & VMA_NORESERVE)
+        return MIN(size, 1UL << 20);
+    return v->flags & VMA_STACK ? MIN(size, 128UL << 10) : size;
+}
+
+static void count_vma(struct mem_use *use, const struct vma *v, const struct inode *exe)
+{
+    u64 size = v->end - v->start, resident = vma_resident(v);
+    bool private_write = (v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED);
+
+    use->total += size;
+    if (v->kind == VMA_ANON || (v->file && private_write))
+        use->anon += resident;
+    else if (v->kind == VMA_POOL)
+        use->shmem += resident;
+    else
+        use->file += resident;
+    if (v->flags & VMA_LOCKED)
+        use->locked += size;
+    if (v->flags & VMA_STACK)
+        use->stack += size;
+    else if (private_write)
+        use->data += size;
+    else if (v->file && (v->prot & PROT_EXEC))
+        *(v->file->inode == exe ? &use->text : &use->lib) += size;
+}
+
+void proc_mem_use(const struct pseudo *p, struct mem_use *use)
+{
+    const struct inode *exe = NULL;
+    struct mm *mm = proc_mm(p);
+    struct vma *v;
+
+    memset(use, 0, sizeof(*use));
+    if (!mm)
+        return;
+    lock(&mm->lock);
+    for (v = vma_next(mm, 0); v; v = vma_next(mm, v->end)) {
+        if (v->flags & VMA_HIDDEN)
+            continue;
+        if (v->file && (v->prot & PROT_EXEC) && !exe)
+            exe = v->file->inode; /* the program is mapped lowest */
+        count_vma(use, v, exe);
+    }
+    use->resident = use->anon + use->file + use->shmem;
+    use->peak = MAX(mm->peak, use->total);
+    unlock(&mm->lock);
+    mm_put(mm);
+}
+
+/* ---- mem ------------------------------------------------------------------------------- */
+
+static long mem_open(struct file *f) { return proc_may_access(pseudo_of(f->inode)); }
+
+/* Both directions go through a buffer: a fault on either side then has its own errno. */
+static long mem_transfer(struct file *f, struct uio *u, u64 *pos, bool write)
+{
+    char chunk[1024];
+    size_t done = 0;
+
+    if (!proc_is_mine(pseudo_of(f->inode)))
+        return -EIO; /* other address spaces are out of reach */
+    while (u->left) {
+        size_t n = MIN(u->left, sizeof(chunk)), ok;
+
+        if (write) {
+            ok = uio_copy_in(chunk, u, n);
+            if (!ok)
+                return done ? (long)done : -EFAULT;
+            ok -= user_copy_out(*pos, chunk, ok);
+        } else {
+            ok = n - user_copy_in(chunk, *pos, n);
+            if (ok && uio_copy_out(u, chunk, ok) != ok)
+                return done ? (long)done : -EFAULT;
+        }
+        done += ok;
+        *pos += ok;
+        if (ok < n)
+            break;
+    }
+    return done ? (long)done : -EIO;
+}
+
+static long mem_read(struct file *f, struct uio *u, u64 *pos)
+{
+    return mem_transfer(f, u, pos, false);
+}
+
+static long mem_write(struct file *f, struct uio *u, u64 *pos)
+{
+    return mem_transfer(f, u, pos, true);
+}
+
+static s64 mem_llseek(struct file *f, s64 off, int whence)
+{
+    if (whence == 1)
+        off += (s64)f->pos;
+    else if (whence != 0)
+        return -EINVAL;
+    f->pos = (u64)off;
+    return off;
+}
+
+const struct file_ops proc_mem_fops = {
+    .open = mem_open,
+    .read = mem_read,
+    .write = mem_write,
+    .llseek = mem_llseek,
+};
+
+/* ---- pagemap: frame numbers are hidden from programs without CAP_SYS_ADMIN on the host,
+ * and so zero; bit 63 says "present". ------------------------------------------------------ */
+
+static long pagemap_read(struct file *f, struct uio *u, u64 *pos)
+{
+    struct mm *mm;
+    size_t done = 0;
+
+    if ((*pos | u->left) & 7)
+        return -EINVAL;
+    mm = proc_mm(pseudo_of(f->inode));
+    if (!mm)
+        return 0;
+    while (u->left >= 8 && *pos / 8 * PAGE_SIZE < USER_MAX) {
+        uptr addr = *pos / 8 * PAGE_SIZE;
+        struct vma *v;
+        u64 entry = 0;
+
+        lock(&mm->lock);
+        v = vma_find(mm, addr);
+        if (v && vma_resident(v))
+            entry = 1ULL << 63 | (v->file || v->flags & VMA_SHARED ? 1ULL << 61 : 0);
+        unlock(&mm->lock);
+        if (uio_copy_out(u, &entry, 8) != 8) {
+            mm_put(mm);
+            return done ? (long)done : -EFAULT;
+        }
+        *pos += 8;
+        done += 8;
+    }
+    mm_put(mm);
+    return (long)done;
+}
+
+const struct file_ops proc_pagemap_fops = {
+    .open = mem_open,
+    .read = pagemap_read,
+    .llseek = mem_llseek,
+};
