@@ -57,6 +57,8 @@ void process_init_first(struct thread *t)
     list_init(&t->link);
     waitq_init(&t->exit_wait);
     signal_thread_init(t);
+    t->host_pid = p->host_pid = boot()->host_pid;
+    t->host_tid = (u32)boot()->host_pid;
     p->pid = t->tid = pid_alloc(t);
     p->pgid = p->sid = p->pid;
     pid_hold(p->pgid);

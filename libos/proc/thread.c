@@ -79,6 +79,7 @@ struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name)
     t->kfunc = fn;
     t->karg = arg;
     t->proc = init_process;
+    t->host_pid = boot()->host_pid;
     strlcpy(t->comm, name, sizeof(t->comm));
     signal_thread_init(t);
     t->sig.blocked = ~0ULL;
