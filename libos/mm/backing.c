@@ -100,3 +100,26 @@ long backing_fill(struct vma *v, uptr addr)
     v->filled = to;
     return 0;
 }
+
+long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, int keep)
+{
+    struct filemem *fm = inode_filemem(v->inode);
+    uptr end = from + len, filled = MIN(MAX(v->filled, from), end);
+    u64 off = v->offset + (from - v->start), at;
+    size_t run;
+    long rc;
+
+    while (from < filled) {
+        rc = filemem_extent(fm, off, filled - from, &at, &run);
+        if (rc >= 0)
+            rc = host_move(from, run, run, to, keep);
+        if (rc < 0)
+            return rc;
+        from += run;
+        to += run;
+        off += run;
+    }
+    n->filled = to;
+    rc = from < end ? host_move(from, end - from, end - from, to, keep) : 0;
+    return rc < 0 ? rc : 0;
+}

@@ -44,6 +44,11 @@ void vma_cut(struct mm *mm, uptr start, uptr end, struct vma **dead);
 void vma_drop(struct vma *dead);
 void vma_count(struct mm *mm, const struct vma *v, int sign);
 
+/* Sets and clears flags of the VMAs in the range, splitting at its edges.  0 or -ENOMEM. */
+long vma_change_flags(struct mm *mm, uptr addr, uptr end, u32 set, u32 clear, struct vma **dead);
+/* munmap under mm->lock. */
+long unmap_locked(struct mm *mm, uptr addr, uptr end, struct vma **dead);
+
 /* limits.c */
 bool range_allowed(uptr addr, size_t len); /* in program range, clear of the inside */
 u64 limit_of(int resource);
@@ -70,5 +75,8 @@ long backing_map(struct vma *v, bool populate);
 /* Backs pages of a VMA_POOL that came to exist since; addr lies in v.  0 if addr is now
  * backed. */
 long backing_fill(struct vma *v, uptr addr);
+
+/* Moves the host mappings of [from, from + len) of a private VMA_POOL v to n. */
+long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, int keep);
 
 #endif

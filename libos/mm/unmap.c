@@ -6,11 +6,31 @@
 #include "internal.h"
 #include "lib.h"
 
+long unmap_locked(struct mm *mm, uptr addr, uptr end, struct vma **dead)
+{
+    struct vma *v = vma_next(mm, addr);
+    long rc;
+
+    if (!v || v->start >= end)
+        return 0;
+    rc = vma_split(mm, addr);
+    if (!rc)
+        rc = vma_split(mm, end);
+    if (rc)
+        return rc;
+    mm_forget_text(mm, addr, end);
+    rc = host_unmap(addr, end - addr);
+    if (rc < 0)
+        return rc;
+    vma_cut(mm, addr, end, dead);
+    return 0;
+}
+
 long mm_unmap(struct mm *mm, uptr addr, size_t len)
 {
-    struct vma *dead = NULL, *v;
-    long rc = 0;
+    struct vma *dead = NULL;
     uptr end;
+    long rc;
 
     if ((addr & ~PAGE_MASK) || !len || len > USER_MAX || addr > USER_MAX - len)
         return -EINVAL;
@@ -18,21 +38,7 @@ long mm_unmap(struct mm *mm, uptr addr, size_t len)
     if (addr < INSIDE_END && end > INSIDE_BASE)
         return -EINVAL;
     lock(&mm->lock);
-    v = vma_next(mm, addr);
-    if (!v || v->start >= end)
-        goto out;
-    rc = vma_split(mm, addr);
-    if (!rc)
-        rc = vma_split(mm, end);
-    if (rc)
-        goto out;
-    mm_forget_text(mm, addr, end);
-    rc = host_unmap(addr, end - addr);
-    if (rc < 0)
-        goto out;
-    vma_cut(mm, addr, end, &dead);
-    rc = 0;
-out:
+    rc = unmap_locked(mm, addr, end, &dead);
     unlock(&mm->lock);
     vma_drop(dead);
     return rc;
