@@ -69,22 +69,6 @@ long sys_setdomainname(uptr name, size_t len) { return set_name(domainname, name
 const char *system_hostname(void) { return host_name(); }
 const char *system_domainname(void) { return domainname[0] ? domainname : "(none)"; }
 
-long sys_sysinfo(uptr to)
-{
-    struct boot_info *b = boot();
-    u64 total = b->memory_limit ? b->memory_limit : b->memory_total;
-    u64 used = pool_used() + kalloc_used();
-    struct sysinfo s = {
-        .uptime = (s64)((host_time(HOST_CLOCK_BOOTTIME) - b->host_boottime_ns) / NSEC),
-        .totalram = total,
-        .freeram = total > used ? total - used : 0,
-        .procs = (u16)thread_count(),
-        .mem_unit = 1,
-    };
-
-    return copy_to_user(to, &s, sizeof(s));
-}
-
 /* ---- processors and scheduling ---------------------------------------------------- */
 
 static struct thread *find_thread(int pid, struct process **owner)
