@@ -37,6 +37,16 @@ static bool must_leave(struct thread *t)
     return (attn & ATTN_ENDS_SLEEP) || ((attn & ATTN_SIGNAL) && signal_pending());
 }
 
+/* Inside, monotonic time goes on over a resume; the host's starts anew. */
+static u64 host_deadline(u64 deadline)
+{
+    s64 offset = boot()->mono_offset;
+
+    if (deadline == HOST_FOREVER)
+        return deadline;
+    return offset > 0 && deadline < (u64)offset ? 0 : deadline - (u64)offset;
+}
+
 static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
 {
     struct thread *t = current();
@@ -48,7 +58,7 @@ static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
             rc = -EINTR;
             break;
         }
-        rc = host_wait(&t->wake_seq, seq, deadline);
+        rc = host_wait(&t->wake_seq, seq, host_deadline(deadline));
         if (rc == -ETIMEDOUT)
             break;
         rc = 0; /* woken, interrupted or spurious: the word and the bits tell */

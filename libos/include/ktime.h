@@ -12,6 +12,7 @@ struct timeval_k { s64 sec, usec; };
 u64 now_mono(void);     /* CLOCK_MONOTONIC, ns */
 u64 now_real(void);     /* CLOCK_REALTIME, ns */
 u64 now_boot(void);     /* CLOCK_BOOTTIME, ns */
+/* Any clock, CPU clocks too; *err = 0 or -EINVAL. */
 u64 clock_read(int clockid, long *err);
 
 /* Valid and >= 0, else -EINVAL; ns saturates. */
@@ -29,15 +30,31 @@ u64 deadline_in(u64 ns);
 struct ktimer {
     u64 deadline;
     void (*fn)(struct ktimer *);
-    u32 heap_index; /* 0: not armed */
+    bool armed;
+    struct ktimer *child, *next, *prev; /* the heap's */
 };
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
+/* Armed already: moved to the new deadline. */
 void ktimer_arm(struct ktimer *t, u64 deadline);
+/* Takes it out of the heap without waiting: fn may be running.  For callers that hold a
+ * lock fn takes; fn then finds out under that lock that it isn't due. */
+bool ktimer_disarm(struct ktimer *t);
 /* After return fn is not running and will not run.  False if it was not armed. */
 bool ktimer_cancel(struct ktimer *t);
 
-/* A process ends: its interval and POSIX timers are disarmed and freed. */
+/* A process ends: its interval and POSIX timers are disarmed and freed, and its CPU
+ * time goes to p->utime and p->stime. */
 struct process;
+struct thread;
 void process_timers_exit(struct process *p);
+/* exec: POSIX timers go, interval timers stay. */
+void process_timers_exec(struct process *p);
+
+/* CPU time in ns.  Costs a request to the monitor. */
+#define CPU_BOTH 0
+#define CPU_USER 1
+#define CPU_SYSTEM 2
+u64 thread_cpu_ns(struct thread *t, int which);
+u64 process_cpu_ns(struct process *p, int which);
 
 #endif

@@ -344,7 +344,7 @@ static long exec_program(struct program *prog, struct exec_args *a, const char *
         put_user((s32)0, t->clear_child_tid);
         futex_wake_addr(t->clear_child_tid, 1);
     }
-    process_timers_exit(p);
+    process_timers_exec(p);
     mm_clear(p->mm);
     if (commit(prog, a, name)) /* past the point of no return */
         process_exit(SIGKILL);
