@@ -217,11 +217,9 @@ enum host_report_kind {
     HOST_REPORT_OOM,      /* text: killed for memory */
     HOST_REPORT_EXEC, /* program 1 cannot be run: a = errno, text = its name; the sandbox ends
                        * with 127 (ENOENT, ENOTDIR) or 126, and one clear line */
-    HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid or 0 for all spaces, b = 0 both, 1 user,
-                           * 2 system; with HOST_CPU_WHOLE in b, a = host pid: the time of all its
-                           * threads, those that have ended too */
+    HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
+                           * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system */
 };
-#define HOST_CPU_WHOLE 4
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 long host_freeze_ready(void);
 

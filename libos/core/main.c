@@ -14,6 +14,7 @@ void mailbox_poll(void)
     struct boot_info *b = boot();
     u64 signals = __atomic_exchange_n(&b->mailbox_signals, 0, __ATOMIC_ACQ_REL);
 
+    kthreads_start_waiting();
     if (__atomic_exchange_n(&b->winsize_changed, 0, __ATOMIC_ACQ_REL))
         signals |= SIGBIT(28 /* SIGWINCH */);
     for (int sig = 1; signals; sig++, signals >>= 1) {

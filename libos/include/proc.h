@@ -62,6 +62,7 @@ void note_trapped_site(struct thread *t);
 /* The program owns gs: call sites of this address space go back to trapping. */
 void sites_forbid(struct mm *mm);
 
+void kthreads_start_waiting(void); /* proc/thread.c */
 void mailbox_poll(void);
 
 const char *system_hostname(void);

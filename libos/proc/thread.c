@@ -69,6 +69,42 @@ struct thread *thread_find(struct process *p, s32 tid)
     return NULL;
 }
 
+/* A thread of the library OS must outlive the process that happens to need it first, so
+ * it lives in program 1's address space.  Elsewhere it waits here until a thread of
+ * program 1 starts it (mailbox_poll). */
+static struct thread *waiting_kthreads[8];
+
+void kthreads_start_waiting(void)
+{
+    if (current()->host_pid != boot()->host_pid)
+        return;
+    for (u32 i = 0; i < ARRAY_SIZE(waiting_kthreads); i++) {
+        struct thread *t = READ_ONCE(waiting_kthreads[i]);
+        if (t && (t = __atomic_exchange_n(&waiting_kthreads[i], NULL, __ATOMIC_ACQ_REL)) &&
+            host_thread_create(t) < 0)
+            panic("cannot start the %s thread", t->comm);
+    }
+}
+
+static long kthread_create(struct thread *t)
+{
+    struct thread *starter = init_process->leader;
+
+    if (current()->host_pid == boot()->host_pid)
+        return host_thread_create(t);
+    for (u32 i = 0; i < ARRAY_SIZE(waiting_kthreads); i++) {
+        struct thread *none = NULL;
+        if (!__atomic_compare_exchange_n(&waiting_kthreads[i], &none, t, false, __ATOMIC_SEQ_CST,
+                                         __ATOMIC_SEQ_CST))
+            continue;
+        if (starter->exiting)
+            starter = list_first(&init_process->threads, struct thread, link);
+        thread_kick(starter, ATTN_MAILBOX);
+        return 0;
+    }
+    return -11; /* EAGAIN */
+}
+
 struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name)
 {
     struct thread *t = thread_alloc();
@@ -83,7 +119,7 @@ struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name)
     strlcpy(t->comm, name, sizeof(t->comm));
     signal_thread_init(t);
     t->sig.blocked = ~0ULL;
-    if (host_thread_create(t) < 0) {
+    if (kthread_create(t) < 0) {
         thread_free(t);
         return NULL;
     }

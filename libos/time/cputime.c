@@ -20,9 +20,9 @@
 #define CPUCLOCK_VIRT   1
 #define CPUCLOCK_SCHED  2
 
-static u64 ask_host(u64 id, u64 how)
+static u64 ask_host(s64 id, int which)
 {
-    long ns = host_report(HOST_REPORT_CPUTIME, id, how, NULL);
+    long ns = host_report(HOST_REPORT_CPUTIME, (u64)id, (u64)which, NULL);
 
     return ns > 0 ? (u64)ns : 0;
 }
@@ -31,7 +31,7 @@ u64 thread_cpu_ns(struct thread *t, int which)
 {
     u32 tid = __atomic_load_n(&t->host_tid, __ATOMIC_RELAXED);
 
-    return tid ? ask_host(tid, (u64)which) : 0;
+    return tid ? ask_host(tid, which) : 0;
 }
 
 u64 process_cpu_ns(struct process *p, int which)
@@ -40,7 +40,7 @@ u64 process_cpu_ns(struct process *p, int which)
 
     if (p->zombie)
         return which == CPU_USER ? p->utime : which == CPU_SYSTEM ? p->stime : p->utime + p->stime;
-    return pid > 0 ? ask_host((u64)pid, (u64)which | HOST_CPU_WHOLE) : 0;
+    return pid > 0 ? ask_host(-(s64)pid, which) : 0;
 }
 
 void process_cpu_account(struct process *p)
