@@ -157,7 +157,7 @@ static bool read_buffer(struct pipe *p, struct uio *u, long *done)
     return u->left && !packet;
 }
 
-long pipe_read(struct file *f, struct uio *u, u64 *pos)
+long pipe_read_some(struct file *f, struct uio *u, bool nonblock)
 {
     struct pipe *p = f->private;
     bool was_full = false, waited = false, more;
@@ -174,7 +174,7 @@ long pipe_read(struct file *f, struct uio *u, u64 *pos)
         if (done || !more || !p->writers)
             break;
         unlock(&p->lock);
-        rc = pipe_wait_readable(p, f->flags & O_NONBLOCK);
+        rc = pipe_wait_readable(p, nonblock);
         if (rc)
             return rc;
         waited = true;
@@ -189,6 +189,11 @@ long pipe_read(struct file *f, struct uio *u, u64 *pos)
     if (left)
         pipe_wake_readers(p);
     return done;
+}
+
+long pipe_read(struct file *f, struct uio *u, u64 *pos)
+{
+    return pipe_read_some(f, u, f->flags & O_NONBLOCK);
 }
 
 /* ---- writing ---------------------------------------------------------------- */
@@ -239,7 +244,7 @@ static void write_some(struct file *f, struct pipe *p, struct uio *u, long *done
     }
 }
 
-long pipe_write(struct file *f, struct uio *u, u64 *pos)
+long pipe_write_some(struct file *f, struct uio *u, bool nonblock)
 {
     struct pipe *p = f->private;
     long done = 0, rc = 0;
@@ -262,7 +267,7 @@ long pipe_write(struct file *f, struct uio *u, u64 *pos)
             break;
         unlock(&p->lock);
         pipe_wake_readers(p);
-        rc = pipe_wait_writable(p, f->flags & O_NONBLOCK);
+        rc = pipe_wait_writable(p, nonblock);
         waited = true;
         lock(&p->lock);
     }
@@ -275,6 +280,11 @@ long pipe_write(struct file *f, struct uio *u, u64 *pos)
     if (rc == -EPIPE)
         ipc_broken_pipe();
     return done ? done : rc;
+}
+
+long pipe_write(struct file *f, struct uio *u, u64 *pos)
+{
+    return pipe_write_some(f, u, f->flags & O_NONBLOCK);
 }
 
 /* ---- the rest of the file ----------------------------------------------------- */

@@ -47,6 +47,9 @@ void pipe_free(struct pipe *p);
 /* The file operations, put together in fifo.c. */
 long pipe_read(struct file *f, struct uio *u, u64 *pos);
 long pipe_write(struct file *f, struct uio *u, u64 *pos);
+/* The same, sleeping or not whatever the file's flags say. */
+long pipe_read_some(struct file *f, struct uio *u, bool nonblock);
+long pipe_write_some(struct file *f, struct uio *u, bool nonblock);
 u32 pipe_poll(struct file *f, struct poll_table *pt);
 long pipe_ioctl(struct file *f, u32 cmd, uptr arg);
 
