@@ -97,14 +97,17 @@ long proc_fs_path(const struct pseudo *p, bool root, struct path_s *out)
 
 void proc_owner(const struct pseudo *p, u32 *uid, u32 *gid)
 {
-    struct process *proc;
-    struct thread *t = proc_lock_thread(p, &proc);
+    struct process *proc = proc_get(p);
+    struct thread *t;
 
-    if (!t)
+    if (!proc)
         return;
-    *uid = proc->dumpable ? t->cred.euid : 0;
-    *gid = proc->dumpable ? t->cred.egid : 0;
-    proc_unlock_thread(proc);
+    lock(&proc->lock);
+    t = proc->leader;
+    *uid = !proc->dumpable ? 0 : t ? t->cred.euid : proc->last_uid;
+    *gid = !proc->dumpable ? 0 : t ? t->cred.egid : proc->last_gid;
+    unlock(&proc->lock);
+    process_put(proc);
 }
 
 long proc_may_access(const struct pseudo *p)

@@ -88,13 +88,16 @@ long proc_show_auxv(const struct pseudo *p, struct textbuf *b)
 
 static long show_comm(const struct pseudo *p, struct textbuf *b)
 {
-    struct process *proc;
-    struct thread *t = proc_lock_thread(p, &proc);
+    struct process *proc = proc_get(p);
+    struct thread *t;
 
-    if (!t)
+    if (!proc)
         return -ESRCH;
-    text_add(b, "%s\n", t->comm);
-    proc_unlock_thread(proc);
+    lock(&proc->lock);
+    t = p->tid ? thread_find(proc, p->tid) : proc->leader;
+    text_add(b, "%s\n", t ? t->comm : proc->last_comm);
+    unlock(&proc->lock);
+    process_put(proc);
     return 0;
 }
 

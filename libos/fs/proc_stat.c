@@ -48,7 +48,7 @@ long proc_cpu(const struct pseudo *p, struct cpu_use *use)
 
 char proc_state(const struct process *proc, const struct thread *t)
 {
-    if (proc->zombie || t->state == THREAD_DEAD)
+    if (proc->zombie || !t || t->state == THREAD_DEAD)
         return 'Z';
     if (proc->stopped)
         return 'T';
@@ -123,43 +123,63 @@ static void snapshot_memory(struct snapshot *s, const struct pseudo *p)
     mm_put(mm);
 }
 
+static void snapshot_thread(struct snapshot *s, const struct process *proc, struct thread *t)
+{
+    memcpy(s->comm, t->comm, sizeof(s->comm));
+    s->nice = t->nice;
+    s->no_new_privs = t->no_new_privs;
+    s->affinity = t->affinity[0];
+    s->cred = t->cred;
+    s->umask = proc->fs ? proc->fs->umask : 0;
+    s->fdsize = proc->files ? (s32)proc->files->size : 0;
+    s->arg_start = proc->arg_start;
+    s->arg_end = proc->arg_end;
+    s->env_start = proc->env_start;
+    s->env_end = proc->env_end;
+    snapshot_signals(s, proc, t);
+}
+
+/* What is left of a process after its last thread. */
+static void snapshot_zombie(struct snapshot *s, const struct process *proc)
+{
+    struct cred *c = &s->cred;
+
+    memcpy(s->comm, proc->last_comm, sizeof(s->comm));
+    c->uid = c->euid = c->suid = c->fsuid = proc->last_uid;
+    c->gid = c->egid = c->sgid = c->fsgid = proc->last_gid;
+    s->nthreads = 1;
+    s->exit_code = proc->exit_status;
+}
+
 static long snapshot_take(const struct pseudo *p, struct snapshot *s)
 {
-    struct process *proc;
-    struct thread *t = proc_lock_thread(p, &proc);
+    struct process *proc = proc_get(p);
+    struct thread *t;
 
     memset(s, 0, sizeof(*s));
-    if (!t)
+    if (!proc)
         return -ESRCH;
-    memcpy(s->comm, t->comm, sizeof(s->comm));
+    lock(&proc->lock);
+    t = p->tid ? thread_find(proc, p->tid) : proc->leader;
     s->state = proc_state(proc, t);
     s->pid = proc->pid;
     s->tid = p->tid ? p->tid : proc->pid;
     s->ppid = proc->parent ? proc->parent->pid : 0;
     s->pgid = proc->pgid;
     s->sid = proc->sid;
-    s->nice = t->nice;
     s->exit_signal = p->tid && p->tid != proc->pid ? -1 : proc->exit_signal;
-    s->exit_code = proc->zombie ? proc->exit_status : 0;
     s->nthreads = proc->nthreads;
-    s->no_new_privs = t->no_new_privs;
-    s->start = p->tid ? t->start_ns : proc->start_ns;
+    s->start = p->tid && t ? t->start_ns : proc->start_ns;
     s->cutime = proc->child_utime;
     s->cstime = proc->child_stime;
     s->rss_limit = proc->rlimits[5][0];
     s->sigpending_limit = proc->rlimits[11][0];
-    s->affinity = t->affinity[0];
-    s->cred = t->cred;
-    if (!proc->zombie) {
-        s->arg_start = proc->arg_start;
-        s->arg_end = proc->arg_end;
-        s->env_start = proc->env_start;
-        s->env_end = proc->env_end;
-        s->umask = proc->fs ? proc->fs->umask : 0;
-        s->fdsize = proc->files ? (s32)proc->files->size : 0;
-    }
-    snapshot_signals(s, proc, t);
-    proc_unlock_thread(proc);
+    if (t)
+        snapshot_thread(s, proc, t);
+    else
+        snapshot_zombie(s, proc);
+    unlock(&proc->lock);
+    process_put(proc);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <linux/errno.h>
 
+#include "proc.h"
 #include "procfs.h"
 #include "random.h"
 #include "sysctl.h"
@@ -55,6 +56,12 @@ static long show_boot_text(const struct pseudo *p, struct textbuf *b)
     u32 offset = *(const u32 *)((const char *)boot() + p->node->arg);
 
     text_add(b, "%s\n", offset ? (const char *)(SEG_BASE + offset) : "");
+    return 0;
+}
+
+static long show_hostname(const struct pseudo *p, struct textbuf *b)
+{
+    text_add(b, "%s\n", p->node->arg ? system_domainname() : system_hostname());
     return 0;
 }
 
@@ -169,8 +176,8 @@ static const struct pseudo_node kernel_table[] = {
     CONST("core_pipe_limit", "0"),
     SETTING("core_uses_pid", SYSCTL_CORE_USES_PID),
     CONST("dmesg_restrict", "1"),
-    CONST("domainname", "(none)"),
-    BOOT("hostname", hostname),
+    PSEUDO_SHOW_ARG("domainname", show_hostname, 1),
+    PSEUDO_SHOW("hostname", show_hostname),
     CONST("io_uring_disabled", "2"),
     PSEUDO_DIR("keys", keys_table),
     CONST("kptr_restrict", "1"),

@@ -19,6 +19,7 @@ void thread_first_run(struct thread *t); /* set_child_tid and the like, on the n
 void process_init_first(struct thread *t);
 /* A child of the current process with its own copies or shares by CLONE_* flags. */
 struct process *process_new(u64 clone_flags); /* NULL: no memory */
+void process_set_args(struct process *p, const char *text, size_t len); /* NUL-separated copy */
 void process_add_thread(struct process *p, struct thread *t);
 void process_link(struct process *p, struct process *parent); /* into the table and the parent's children */
 void process_release(struct process *p); /* zombie collected */

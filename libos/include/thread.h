@@ -147,6 +147,8 @@ struct process {
     char *args;                /* what exec was given, NUL-separated: for readers of */
     size_t args_len;           /* /proc/PID/cmdline in other address spaces */
     s32 oom_score_adj;         /* kept and inherited; nothing is killed by it */
+    char last_comm[16];        /* of a zombie, whose leader is NULL: as its last thread */
+    u32 last_uid, last_gid;    /* had them */
 };
 
 #ifdef BAILEY_HOSTED

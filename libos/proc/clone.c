@@ -5,6 +5,7 @@
  * VMA tree is copied and the host cloned under one hold of mm->lock, so that tree and
  * pages agree.  With CLONE_VM (vfork, posix_spawn) the child is one more host thread in
  * the same address space until it execs. */
+#include "ktime.h"
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
@@ -69,7 +70,7 @@ static void init_thread(struct thread *t, const struct clone_request *r)
     memcpy(t->comm, me->comm, sizeof(t->comm));
     t->no_new_privs = me->no_new_privs;
     t->timer_slack = me->timer_slack;
-    t->start_ns = host_time(HOST_CLOCK_BOOTTIME);
+    t->start_ns = now_boot();
     __asm__("rdfsbase %0" : "=r"(t->fs_base));
     if (r->flags & CLONE_SETTLS)
         t->fs_base = r->tls;

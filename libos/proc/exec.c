@@ -278,9 +278,23 @@ static void set_exe(struct process *p, struct file *f)
     if (!buf)
         return;
     text = path_text(&f->path, buf, PATH_MAX_);
-    p->exe = IS_ERR(text) ? NULL : kstrdup(text);
+    text = IS_ERR(text) ? NULL : kstrdup(text);
+    lock(&p->lock); /* /proc reads it there */
+    p->exe = text;
+    unlock(&p->lock);
     kfree(old);
     kfree(buf);
+}
+
+/* The argument strings stand first in a->data. */
+static void set_args(struct process *p, const struct exec_args *a)
+{
+    size_t len = 0;
+    u32 i;
+
+    for (i = 0; i < a->argc; i++)
+        len += strlen(a->data + len) + 1;
+    process_set_args(p, a->data, len);
 }
 
 /* Set-user-ID programs run without the privilege, as under no_new_privs. */
@@ -298,6 +312,7 @@ static long commit(struct program *prog, struct exec_args *a, const char *name)
     if (rc)
         return rc;
     set_exe(p, prog->file);
+    set_args(p, a);
     set_comm(t, prog->path);
     files_exec(p->files);
     sighand_exec(p->sighand);
@@ -315,8 +330,11 @@ static long unshare_tables(struct process *p)
         struct files *n = files_copy(p->files);
         if (!n)
             return -ENOMEM;
-        files_put(p->files);
+        struct files *old = p->files;
+        lock(&p->lock);
         p->files = n;
+        unlock(&p->lock);
+        files_put(old);
     }
     if (p->sighand->refs > 1) {
         struct sighand *n = sighand_copy(p->sighand);

@@ -118,8 +118,13 @@ _Noreturn void thread_exit(int code)
         p->exit_status = (code & 0xff) << 8;
     list_del(&t->link);
     last = --p->nthreads == 0;
-    if (p->leader == t && !last)
-        p->leader = list_first(&p->threads, struct thread, link);
+    if (last) {
+        memcpy(p->last_comm, t->comm, sizeof(p->last_comm));
+        p->last_uid = t->cred.euid;
+        p->last_gid = t->cred.egid;
+    }
+    if (p->leader == t)
+        p->leader = list_first(&p->threads, struct thread, link); /* NULL: none left */
     unlock(&p->lock);
     t->state = THREAD_DEAD;
     signal_flush(&t->sig.pending);

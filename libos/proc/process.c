@@ -1,4 +1,5 @@
 /* Making and unmaking processes. */
+#include "ktime.h"
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
@@ -21,7 +22,7 @@ static void init_fields(struct process *p)
     list_init(&p->threads);
     waitq_init(&p->child_wait);
     signal_process_init(p);
-    p->start_ns = host_time(HOST_CLOCK_BOOTTIME);
+    p->start_ns = now_boot();
     p->dumpable = true;
     p->exit_signal = 17; /* SIGCHLD */
 }
@@ -82,6 +83,21 @@ void process_init_first(struct thread *t)
     process_table_set(p->pid, p);
 }
 
+/* Without memory /proc/PID/cmdline is empty for others. */
+void process_set_args(struct process *p, const char *text, size_t len)
+{
+    char *copy = len ? kmalloc(len) : NULL, *old;
+
+    if (copy)
+        memcpy(copy, text, len);
+    lock(&p->lock);
+    old = p->args;
+    p->args = copy;
+    p->args_len = copy ? len : 0;
+    unlock(&p->lock);
+    kfree(old);
+}
+
 /* Shares or copies, as the flags say.  Nothing is visible to others before
  * process_link. */
 struct process *process_new(u64 flags)
@@ -103,6 +119,8 @@ struct process *process_new(u64 flags)
     p->env_start = old->env_start;
     p->env_end = old->env_end;
     p->exe = old->exe ? kstrdup(old->exe) : NULL;
+    process_set_args(p, old->args, old->args_len);
+    p->oom_score_adj = old->oom_score_adj;
     if (flags & CLONE_FILES) {
         p->files = old->files;
         ref_get(&p->files->refs);
@@ -126,6 +144,7 @@ struct process *process_new(u64 flags)
     if (!p->files || !p->fs || !p->sighand) {
         process_drop_shares(p);
         kfree(p->exe);
+        kfree(p->args);
         kfree(p);
         return NULL;
     }
@@ -136,17 +155,21 @@ struct process *process_new(u64 flags)
 void process_drop_shares(struct process *p)
 {
     struct sighand *sighand;
+    struct files *files;
+    struct fs_ctx *fs;
 
-    if (p->files)
-        files_put(p->files);
-    if (p->fs)
-        fs_ctx_put(p->fs);
+    lock(&p->lock); /* senders of signals and /proc look at them under this lock */
+    sighand = p->sighand;
+    files = p->files;
+    fs = p->fs;
+    p->sighand = NULL;
     p->files = NULL;
     p->fs = NULL;
-    lock(&p->lock); /* senders look at it under this lock */
-    sighand = p->sighand;
-    p->sighand = NULL;
     unlock(&p->lock);
+    if (files)
+        files_put(files);
+    if (fs)
+        fs_ctx_put(fs);
     if (sighand)
         sighand_put(sighand);
 }
@@ -167,6 +190,7 @@ void process_put(struct process *p)
     if (!ref_put(&p->refs))
         return;
     kfree(p->exe);
+    kfree(p->args);
     kfree(p);
 }
 
