@@ -179,6 +179,7 @@ static void hostfs_evict(struct inode *i)
     unlock(&fs->lock);
     hostfs_close_handles(i);
     listing_free(n->listing);
+    kfree(n->link);
     kfree(n);
     i->private = NULL;
 }
@@ -280,14 +281,30 @@ static long hostfs_setattr(struct dentry *d, struct inode *i, const struct setat
     return inode_setattr(i, s);
 }
 
+static long give_link(const char *text, char *buf, size_t len)
+{
+    return MIN(strlcpy(buf, text, len), len - 1);
+}
+
 static long hostfs_readlink(struct dentry *d, char *buf, size_t len)
 {
+    struct hostfs_node *l = hostfs_node(d->inode);
+    char *text = __atomic_load_n(&l->link, __ATOMIC_ACQUIRE), *none = NULL;
+    if (text)
+        return give_link(text, buf, len);
     char ubuf[URI_MAX], *uri = hostfs_uri(d, ubuf);
     if (IS_ERR(uri))
         return PTR_ERR(uri);
     long n = host_readlink(uri, buf, len - 1);
-    if (n >= 0)
-        buf[MIN((size_t)n, len - 1)] = 0;
+    if (n < 0)
+        return n;
+    buf[MIN((size_t)n, len - 1)] = 0;
+    if (hostfs_of(d->super)->cache && (size_t)n < len - 1) {
+        text = kstrdup(buf);
+        if (!__atomic_compare_exchange_n(&l->link, &none, text, false, __ATOMIC_ACQ_REL,
+                                         __ATOMIC_ACQUIRE))
+            kfree(text);
+    }
     return n;
 }
 

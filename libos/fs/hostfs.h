@@ -42,6 +42,7 @@ struct hostfs_node {
     u64 checked_ns;          /* when the host last confirmed the attributes */
     struct listing *listing; /* cached directories */
     u32 misses;              /* look-ups that found nothing */
+    char *link;              /* cached symbolic link's text */
     struct inode *upper;     /* overlay inode over it, weak: overlay.c */
 };
 

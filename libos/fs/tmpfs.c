@@ -17,6 +17,7 @@
 
 #include "lib.h"
 #include "thread.h"
+#include "overlay.h"
 #include "tmpfs.h"
 
 static const struct inode_ops tmpfs_inode_ops, tmpfs_dir_inode_ops;
@@ -405,7 +406,14 @@ struct super *tmpfs_new(u64 dev_hint, u32 root_mode)
     return &t->super;
 }
 
+void tmpfs_unlimited(struct super *s) { container_of(s, struct tmpfs_super, super)->quota.max = 0; }
+
+/* Lower files of an overlay have their pages elsewhere until they are copied up. */
 struct filemem *inode_filemem(struct inode *i)
 {
-    return i && i->fops == &tmpfs_file_ops ? &tmpfs_node(i)->mem : NULL;
+    if (!i || !S_ISREG(i->mode))
+        return NULL;
+    if (i->fops == &tmpfs_file_ops || (i->fops == &overlay_file_ops && !data_in_lower(i)))
+        return &tmpfs_node(i)->mem;
+    return NULL;
 }

@@ -25,6 +25,9 @@ extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
 void tmpfs_node_init(struct inode *i, struct tmpfs_node *n, struct filemem_quota *quota);
 void tmpfs_node_free(struct inode *i, struct tmpfs_node *n);
 
+/* Takes the size limit away from a tmpfs. */
+void tmpfs_unlimited(struct super *s);
+
 /* Sets size of a regular file, under i->lock; honours seals. */
 long tmpfs_set_size(struct inode *i, u64 size);
 /* The body of setattr, size included. */

@@ -373,6 +373,10 @@ extern struct lock mount_lock;
 struct super *tmpfs_new(u64 dev_hint, u32 root_mode);
 struct super *hostfs_new(u32 export_index, bool cache);
 struct super *overlay_new(struct super *lower); /* in-memory upper over a host lower */
+/* Names every path that differs from the lower layer: kind 'A' added, 'C' changed, 'D'
+ * deleted (i NULL then).  For the end of a run, when nothing changes any more. */
+void overlay_diff(struct super *s,
+                  void (*emit)(void *ctx, char kind, const char *path, struct inode *i), void *ctx);
 struct super *procfs_new(void);
 struct super *sysfs_new(void);
 struct super *devfs_new(void);

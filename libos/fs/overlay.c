@@ -1,0 +1,256 @@
+/* The overlay: an in-memory upper layer over a read-only host directory.
+ *
+ * There is no second file system above: an overlay inode is an in-memory inode (tmpfs.h)
+ * that may have a lower dentry.  What was never changed is made from the lower inode at
+ * look-up and forgotten with its last dentry.  The first change of attributes, data or
+ * names pins it: one more reference, held by overlay->pinned, until its last name is gone.
+ * The lower inode points (weakly) at its overlay inode, so look-ups by any name or after
+ * any renaming of directories above find the same one: inode numbers and hard links stay,
+ * and a renamed lower directory simply keeps its lower dentry.
+ *
+ * Locking: names under the directory's inode lock; overlay->lock for the weak pointers and
+ * pinning, with nothing but allocation below it.  Lower directories are locked inside upper
+ * ones.  Nobody changes the lower layer, so its inodes and listings are read freely.
+ */
+#include <asm/statfs.h>
+#include <linux/errno.h>
+#include <linux/magic.h>
+#include <linux/stat.h>
+
+#include "lib.h"
+#include "overlay.h"
+#include "thread.h"
+
+static const struct inode_ops overlay_inode_ops;
+
+#define FIRST_INO (1ULL << 48) /* above what host file systems use */
+
+/* ---- inodes ------------------------------------------------------------------- */
+
+static void set_ops(struct inode *i)
+{
+    i->ops = &overlay_inode_ops;
+    if (S_ISDIR(i->mode)) {
+        i->ops = &overlay_dir_inode_ops;
+        i->fops = &overlay_dir_ops;
+    } else if (S_ISREG(i->mode)) {
+        i->fops = &overlay_file_ops;
+    }
+}
+
+static struct inode *inode_with_node(struct overlay *o, u32 mode)
+{
+    struct overlay_node *n = kzalloc(sizeof(*n));
+    struct inode *i = n ? inode_new(&o->super, mode) : NULL;
+    if (!i) {
+        kfree(n);
+        return NULL;
+    }
+    n->inode = i;
+    list_init(&n->link);
+    tmpfs_node_init(i, &n->base, &o->quota);
+    set_ops(i);
+    return i;
+}
+
+struct inode *overlay_inode_new(struct inode *dir, u32 mode)
+{
+    struct inode *i = inode_with_node(overlay_of(dir->super), mode);
+    if (i)
+        inode_init_owner(i, dir, mode);
+    return i;
+}
+
+static void take_lower(struct inode *i, struct dentry *lower)
+{
+    const struct inode *l = lower->inode;
+    overlay_node(i)->lower = dentry_get(lower);
+    overlay_node(i)->in_lower = S_ISREG(l->mode);
+    i->ino = l->ino;
+    i->mode = l->mode;
+    i->uid = l->uid;
+    i->gid = l->gid;
+    i->nlink = l->nlink;
+    i->size = l->size;
+    i->blocks = l->blocks;
+    i->blksize = l->blksize;
+    i->rdev = l->rdev;
+    i->atime = l->atime;
+    i->mtime = l->mtime;
+    i->ctime = l->ctime;
+    i->btime = l->btime;
+}
+
+struct inode *overlay_inode(struct overlay *o, struct dentry *lower)
+{
+    struct hostfs_node *l = hostfs_node(lower->inode);
+    lock(&o->lock);
+    struct inode *i = l->upper;
+    if (!i || !ref_get_unless_zero(&i->refs)) {
+        i = inode_with_node(o, lower->inode->mode);
+        if (i) {
+            take_lower(i, lower);
+            l->upper = i;
+        }
+    }
+    unlock(&o->lock);
+    return i;
+}
+
+void overlay_evict(struct inode *i)
+{
+    struct overlay *o = overlay_of(i->super);
+    struct overlay_node *n = overlay_node(i);
+    if (n->lower) {
+        lock(&o->lock);
+        if (hostfs_node(n->lower->inode)->upper == i)
+            hostfs_node(n->lower->inode)->upper = NULL;
+        unlock(&o->lock);
+    }
+    tmpfs_node_free(i, &n->base);
+    if (n->lower)
+        dentry_put(n->lower);
+    kfree(n);
+    i->private = NULL;
+}
+
+void overlay_pin(struct inode *i)
+{
+    struct overlay *o = overlay_of(i->super);
+    struct overlay_node *n = overlay_node(i);
+    if (!n->lower || READ_ONCE(n->pinned))
+        return;
+    lock(&o->lock);
+    if (!n->pinned && i->nlink) {
+        n->pinned = true;
+        inode_get(i);
+        list_add_tail(&o->pinned, &n->link);
+    }
+    unlock(&o->lock);
+}
+
+void overlay_unpin(struct inode *i)
+{
+    struct overlay *o = overlay_of(i->super);
+    struct overlay_node *n = overlay_node(i);
+    lock(&o->lock);
+    bool was = n->pinned;
+    n->pinned = false;
+    list_del(&n->link);
+    unlock(&o->lock);
+    if (was)
+        inode_put(i);
+}
+
+/* ---- attributes --------------------------------------------------------------- */
+
+long overlay_getattr(struct dentry *d, struct inode *i, struct kstat *st)
+{
+    inode_getattr(i, st);
+    if (S_ISREG(i->mode) && !data_in_lower(i))
+        st->blocks = overlay_node(i)->base.mem.pages * 8;
+    return 0;
+}
+
+long overlay_setattr(struct dentry *d, struct inode *i, const struct setattr *a)
+{
+    if (a->mask & ATTR_SIZE) {
+        long rc = overlay_copy_up(i, a->size);
+        if (rc)
+            return rc;
+    }
+    overlay_pin(i);
+    return tmpfs_setattr(d, i, a);
+}
+
+long overlay_getxattr(struct inode *i, struct dentry *d, const char *name, void *buf, size_t n)
+{
+    return xattrs_get(i, &overlay_node(i)->base.xattrs, name, buf, n);
+}
+
+long overlay_setxattr(struct inode *i, struct dentry *d, const char *name, const void *buf,
+                      size_t n, int flags)
+{
+    overlay_pin(i);
+    return xattrs_set(i, &overlay_node(i)->base.xattrs, name, buf, n, flags);
+}
+
+long overlay_listxattr(struct inode *i, struct dentry *d, char *buf, size_t n)
+{
+    return xattrs_list(i, &overlay_node(i)->base.xattrs, buf, n);
+}
+
+long overlay_removexattr(struct inode *i, struct dentry *d, const char *name)
+{
+    return xattrs_remove(i, &overlay_node(i)->base.xattrs, name);
+}
+
+static long overlay_readlink(struct dentry *d, char *buf, size_t len)
+{
+    struct overlay_node *n = overlay_node(d->inode);
+    if (n->lower)
+        return n->lower->inode->ops->readlink(n->lower, buf, len);
+    size_t size = MIN(d->inode->size, len - 1);
+    memcpy(buf, n->base.target, size);
+    buf[size] = 0;
+    return size;
+}
+
+static const struct inode_ops overlay_inode_ops = {
+    .readlink = overlay_readlink,
+    .getattr = overlay_getattr,
+    .setattr = overlay_setattr,
+    .getxattr = overlay_getxattr,
+    .setxattr = overlay_setxattr,
+    .listxattr = overlay_listxattr,
+    .removexattr = overlay_removexattr,
+    .evict = overlay_evict,
+};
+
+/* ---- the file system ------------------------------------------------------------ */
+
+static long overlay_statfs(struct super *s, void *buf)
+{
+    const struct filemem_quota *q = &overlay_of(s)->quota;
+    u64 left = q->max > q->used ? q->max - q->used : 0;
+    struct statfs *st = buf;
+    *st = (struct statfs){
+        .f_type = OVERLAYFS_SUPER_MAGIC,
+        .f_bsize = PAGE_SIZE,
+        .f_frsize = PAGE_SIZE,
+        .f_blocks = q->max,
+        .f_bfree = left,
+        .f_bavail = left,
+        .f_files = q->max,
+        .f_ffree = left,
+        .f_namelen = NAME_MAX_,
+        .f_flags = 0x20, /* ST_VALID */
+    };
+    return 0;
+}
+
+struct super *overlay_new(struct super *lower)
+{
+    struct overlay *o = kzalloc(sizeof(*o));
+    if (!o)
+        return NULL;
+    list_init(&o->pinned);
+    o->super.type = "overlay";
+    o->super.dev = super_new_dev();
+    o->super.magic = OVERLAYFS_SUPER_MAGIC;
+    o->super.next_ino = FIRST_INO;
+    o->super.statfs = overlay_statfs;
+    o->super.private = lower;
+    u64 memory = boot()->memory_limit ? boot()->memory_limit : boot()->memory_total;
+    o->quota.max = memory / 2 / PAGE_SIZE;
+    struct inode *root = overlay_inode(o, lower->root);
+    if (root) {
+        overlay_pin(root);
+        o->super.root = dentry_make_root(&o->super, root);
+    }
+    if (!o->super.root) {
+        kfree(o);
+        return NULL;
+    }
+    return &o->super;
+}

@@ -1,0 +1,148 @@
+/* What a run changed: the difference between an overlay and its lower layer.
+ *
+ * Every inode of lower origin that changed is pinned, so the list of pinned nodes leads to
+ * everything: such a node is shown as changed at its lower path, if that path still leads
+ * to it, and the table of a directory says what was made or removed in it.  What is new,
+ * or was moved from elsewhere, is shown as added with all that lies below it.
+ */
+#include <linux/errno.h>
+#include <linux/stat.h>
+
+#include "lib.h"
+#include "overlay.h"
+
+#define PATH_LIMIT (2 * PATH_MAX_)
+
+struct diff {
+    void (*emit)(void *ctx, char kind, const char *path, struct inode *i);
+    void *ctx;
+    char *path; /* the name in hand, PATH_LIMIT bytes */
+    size_t len;
+};
+
+static void show(struct diff *f, char kind, struct inode *i) { f->emit(f->ctx, kind, f->path, i); }
+
+/* Appends a component; false if there is no room for it. */
+static bool push(struct diff *f, const char *name, size_t len)
+{
+    if (f->len + len + 2 > PATH_LIMIT)
+        return false;
+    if (f->len > 1)
+        f->path[f->len++] = '/';
+    memcpy(f->path + f->len, name, len);
+    f->len += len;
+    f->path[f->len] = 0;
+    return true;
+}
+
+static void pop(struct diff *f, size_t len)
+{
+    f->len = len;
+    f->path[len] = 0;
+}
+
+static void show_tree(struct diff *f, struct inode *i);
+
+static void show_lower_names(struct diff *f, struct inode *dir)
+{
+    struct listing *l = hostfs_listing(overlay_node(dir)->lower);
+    const struct host_dirent *r;
+    size_t len = f->len;
+
+    if (IS_ERR(l))
+        return;
+    for (u64 n = 0; (r = listing_at(l, n)); n++) {
+        size_t size = strlen(r->name);
+        if (names_find(&tmpfs_node(dir)->names, r->name, size))
+            continue;
+        struct dentry *d = overlay_lower_child(dir, r->name, size);
+        if (!d || IS_ERR(d))
+            continue;
+        struct inode *i = overlay_inode(overlay_of(dir->super), d);
+        if (i && push(f, r->name, size))
+            show_tree(f, i);
+        pop(f, len);
+        if (i)
+            inode_put(i);
+        dentry_put(d);
+    }
+}
+
+/* Something new with everything below it. */
+static void show_tree(struct diff *f, struct inode *i)
+{
+    struct name_entry *e;
+    size_t len = f->len;
+
+    show(f, 'A', i);
+    if (!S_ISDIR(i->mode))
+        return;
+    list_for_each(e, &tmpfs_node(i)->names.order, order)
+    {
+        if (e->inode && push(f, e->name, e->len))
+            show_tree(f, e->inode);
+        pop(f, len);
+    }
+    if (overlay_node(i)->lower)
+        show_lower_names(f, i);
+}
+
+/* The names made and removed in a directory that stands where it stood. */
+static void show_names(struct diff *f, struct inode *dir)
+{
+    struct name_entry *e;
+    size_t len = f->len;
+
+    list_for_each(e, &tmpfs_node(dir)->names.order, order)
+    {
+        struct dentry *l = overlay_lower_child(dir, e->name, e->len);
+        bool existed = l && !IS_ERR(l);
+        if (existed)
+            dentry_put(l);
+        if (!push(f, e->name, e->len))
+            continue;
+        if (!e->inode)
+            show(f, 'D', NULL);
+        else if (existed && !S_ISDIR(e->inode->mode))
+            show(f, 'C', e->inode);
+        else
+            show_tree(f, e->inode);
+        pop(f, len);
+    }
+}
+
+/* Does the lower path of a node still lead to it? */
+static bool in_place(const struct dentry *d)
+{
+    for (; d->parent != d; d = d->parent) {
+        struct inode *dir = hostfs_node(d->parent->inode)->upper;
+        if (dir && names_find(&tmpfs_node(dir)->names, d->name, d->name_len))
+            return false;
+    }
+    return true;
+}
+
+static void show_pinned(struct diff *f, struct overlay_node *n)
+{
+    char *path = dentry_path(n->lower, f->path, PATH_LIMIT);
+    if (IS_ERR(path) || !in_place(n->lower))
+        return;
+    size_t len = strlen(path);
+    memmove(f->path, path, len + 1);
+    f->len = len;
+    if (n->lower->parent != n->lower)
+        show(f, 'C', n->inode);
+    if (S_ISDIR(n->inode->mode))
+        show_names(f, n->inode);
+}
+
+void overlay_diff(struct super *s,
+                  void (*emit)(void *ctx, char kind, const char *path, struct inode *i), void *ctx)
+{
+    struct diff f = {emit, ctx, kmalloc(PATH_LIMIT), 0};
+    struct overlay_node *n;
+    if (!f.path)
+        return;
+    list_for_each(n, &overlay_of(s)->pinned, link) show_pinned(&f, n);
+    kfree(f.path);
+}
