@@ -285,7 +285,7 @@ void sites_forbid(struct mm *mm)
 
 /* Text in [start, end) is being unmapped or replaced: its sites are forgotten.  Under
  * mm->lock, so without the table's own: states are single bytes. */
-void sites_drop(struct mm *mm, uptr start, uptr end)
+void rewrite_forget(struct mm *mm, uptr start, uptr end)
 {
     struct sites *s = mm->sites;
 

@@ -65,7 +65,7 @@ void sites_forbid(struct mm *mm);
 struct sites;
 struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */
 void sites_free(struct sites *s);
-void sites_drop(struct mm *mm, uptr start, uptr end);
+void rewrite_forget(struct mm *mm, uptr start, uptr end);
 bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
 
 void kthreads_start_waiting(void); /* proc/thread.c */
