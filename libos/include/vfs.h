@@ -65,7 +65,8 @@ struct setattr { /* mask: ATTR_* */
  * already applied).  setattr, the xattr operations and file_ops are called without the
  * inode's lock and take it themselves; setattr gets final values (the caller checked
  * rights and decided about S_ISUID/S_ISGID) and sets ctime.  A dentry that was looked up is
- * hashed by the caller, negative ones too, unless ->lookup set DENTRY_NOCACHE. */
+ * hashed by the caller, negative ones too, unless ->lookup set DENTRY_NOCACHE.  A directory
+ * that is removed, or replaced by a rename, is locked as well. */
 struct inode_ops {
     long (*lookup)(struct inode *dir, struct dentry *d); /* absent: 0 with d->inode NULL */
     long (*create)(struct inode *dir, struct dentry *d, u32 mode); /* regular file */
@@ -157,6 +158,7 @@ struct inode {
 #define INODE_SEALABLE 1u
 #define INODE_PIPE 4u     /* of pipe(2): opening it again never waits */
 #define INODE_NOATIME 2u /* reading doesn't touch atime (proc, sys, host files) */
+#define INODE_LINKABLE 8u /* unnamed (O_TMPFILE), may be given a name */
 
 struct dentry {
     u32 refs;
@@ -175,10 +177,10 @@ struct dentry {
     char *name;
     char inline_name[40];
     void *private;
+    bool referenced;         /* found since the last sweep of the cache */
 };
 #define DENTRY_UNHASHED 1u   /* not (or no longer) findable: unlinked or renamed over */
 #define DENTRY_NOCACHE 2u    /* set by ->lookup: forget it after use (processes in /proc) */
-#define DENTRY_REFERENCED 4u /* found since the last sweep of the cache */
 #define DENTRY_DELETED 8u    /* was unlinked: shown as "(deleted)" */
 
 struct super { /* one file system instance */
@@ -222,7 +224,7 @@ struct path_s {
 struct file {
     u32 refs;
     u32 flags;  /* O_* as fcntl(F_GETFL) shows them */
-    struct path_s path; /* dentry may be NULL for anonymous files (pipe, eventfd) */
+    struct path_s path; /* anonymous files: mnt NULL, dentry->super == &anon_super */
     struct inode *inode; /* anonymous files have one too (anon_inode) */
     const struct file_ops *ops;
     u64 pos;
@@ -231,11 +233,9 @@ struct file {
     struct list epolls;  /* epoll items watching it: fs/epoll.c */
     struct lock epoll_lock;
     s32 owner;           /* F_SETOWN */
-    s32 owner_sig;
+    s32 owner_sig, owner_type; /* F_SETSIG; F_OWNER_* */
     u32 fmode;           /* FMODE_* */
     struct waitq *async; /* O_ASYNC */
-    const char *anon_name; /* of files without a dentry: static text; ending in ':' means
-                              that "[inode number]" follows ("pipe:", "socket:") */
     struct file *next_free;
 };
 #define FMODE_READ 1u
@@ -252,6 +252,7 @@ struct files { /* descriptor table, shared by CLONE_FILES */
     u64 *cloexec; /* bitmaps of `size` bits */
     u64 *open;
     u32 next;     /* lowest that may be free */
+    void *tables; /* every memory block fd and the bitmaps ever were in */
 };
 
 struct fs_ctx { /* shared by CLONE_FS */
@@ -303,7 +304,8 @@ void dentry_forget_children(struct dentry *d);
 /* Path of d below the process's root into buf: pointer into buf, or ERR_PTR(-ENAMETOOLONG).
  * Deleted: " (deleted)" is appended. */
 char *path_text(const struct path_s *p, char *buf, size_t len);
-/* What /proc/self/fd/N links to: path_text, or the name of an anonymous file. */
+/* What /proc/self/fd/N links to: path_text, or the name of an anonymous file: a name
+ * ending in ':' gets "[inode number]" appended ("pipe:", "socket:"). */
 char *file_text(struct file *f, char *buf, size_t len);
 /* Path of d within its super ("/a/b"). */
 char *dentry_path(struct dentry *d, char *buf, size_t len);
@@ -335,11 +337,21 @@ void files_put(struct files *f);
 void files_exec(struct files *f); /* closes close-on-exec descriptors */
 struct file *fd_get(int fd);      /* a reference, or NULL (EBADF); O_PATH files too */
 struct file *fd_get_io(int fd);   /* as fd_get but NULL for O_PATH */
-long fd_install(struct file *f, u32 min, bool cloexec); /* takes over the reference; the number */
+/* The number; takes over the reference unless it fails. */
+long fd_install(struct file *f, u32 min, bool cloexec);
 long fd_install_at(struct file *f, int fd, bool cloexec);
 long fd_close(int fd);
-/* Anonymous file: an inode of the anon super with the given ops. */
+/* A number first, the file later (or never): calls that must not fail after their effect. */
+long fd_reserve(u32 min, bool cloexec);
+void fd_publish(int fd, struct file *f); /* takes over the reference */
+void fd_unreserve(int fd);
+/* Anonymous file: an inode of the anon super with the given ops, behind a dentry of its
+ * own (so that it can be opened again through /proc/self/fd); path.mnt is NULL. */
 struct file *file_anon(const char *name, const struct file_ops *ops, void *private, u32 flags);
+/* The same on an inode that exists (the other end of a pipe); takes a reference of it. */
+struct file *file_anon_on(struct inode *i, const char *name, const struct file_ops *ops,
+                          void *private, u32 flags);
+extern struct super anon_super;
 
 /* Devices by number (fs/dev*.c): ops of a special inode made with mknod, used when
  * inode->fops is NULL.  FIFOs get fifo_fops (ipc.h). */

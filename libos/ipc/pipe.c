@@ -410,13 +410,11 @@ static struct file *make_read_end(struct pipe *p, u32 flags)
 static struct file *make_write_end(struct file *read_end, u32 flags)
 {
     struct pipe *p = read_end->private;
-    struct file *f =
-        file_anon("pipe:", &fifo_fops, p, O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
+    struct file *f = file_anon_on(read_end->inode, "pipe:", &fifo_fops, p,
+                                  O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)));
 
     if (IS_ERR(f))
         return f;
-    inode_put(f->inode);
-    f->inode = inode_get(read_end->inode);
     f->fmode = FMODE_WRITE;
     p->writers = p->writer_count = 1;
     p->files++;

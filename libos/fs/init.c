@@ -1,0 +1,161 @@
+/* The first tree of mounts, from what the monitor said in boot_info, and the first
+ * process's place in it. */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/fcntl.h>
+#include <linux/mount.h>
+#include <linux/stat.h>
+
+#include "fs.h"
+#include "ipc.h"
+#include "lib.h"
+#include "proc.h"
+
+static const char *boot_text(u32 offset) { return (const char *)SEG_BASE + offset; }
+
+/* The name at `path` as a directory or an empty file, made if it isn't there. */
+static long make_mountpoint(const char *path, bool file)
+{
+    struct name_target n;
+    long rc = name_begin(&n, AT_FDCWD, path);
+
+    if (rc)
+        return rc;
+    struct inode *dir = n.walk.path.dentry->inode;
+    if (!n.d || n.d->inode)
+        rc = 0;
+    else if (file)
+        rc = dir->ops->create ? dir->ops->create(dir, n.d, S_IFREG | 0644) : -EROFS;
+    else
+        rc = dir->ops->mkdir ? dir->ops->mkdir(dir, n.d, S_IFDIR | 0755) : -EROFS;
+    name_end(&n);
+    return rc;
+}
+
+/* Like mkdir -p; the last component may be a file. */
+static long make_mountpoints(const char *path, bool file)
+{
+    char *part = kstrdup(path);
+    long rc = 0;
+
+    if (!part)
+        return -ENOMEM;
+    for (char *slash = strchr(part + 1, '/'); slash && rc == 0; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        if (slash[-1] != '\0' && slash != part + 1)
+            rc = make_mountpoint(part, false);
+        *slash = '/';
+    }
+    if (rc == 0)
+        rc = make_mountpoint(part, file);
+    kfree(part);
+    return rc;
+}
+
+static long mount_here(struct super *s, const char *path, u32 flags, const char *source, bool file)
+{
+    struct path_s at;
+    long rc = s && !IS_ERR(s) ? make_mountpoints(path, file) : -ENOMEM;
+
+    if (rc == 0)
+        rc = path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &at);
+    if (rc == 0) {
+        if (!mount_attach(s, &at, flags, source))
+            rc = -ENOMEM;
+        path_put(&at);
+    }
+    if (rc)
+        klog("mount on %s: error %ld", path, -rc);
+    return rc;
+}
+
+static void mount_root(struct boot_info *b)
+{
+    const struct boot_mount *root = NULL;
+
+    for (u32 n = 0; n < b->nmounts && !root; n++) {
+        if (b->mounts[n].flags & BOOT_MOUNT_ROOT)
+            root = &b->mounts[n];
+    }
+    struct super *s =
+        root ? hostfs_new(root->index, root->flags & BOOT_MOUNT_CACHE) : tmpfs_new(0, 0755);
+    if (s && !IS_ERR(s) && root)
+        s = overlay_new(s);
+    if (!s || IS_ERR(s) ||
+        !mount_attach(s, NULL, MS_RELATIME, root ? boot_text(root->source) : "none"))
+        panic("no root file system");
+}
+
+static void mount_system(void)
+{
+    const u32 safe = MS_NOSUID | MS_NODEV | MS_RELATIME;
+
+    mount_here(procfs_new(), "/proc", safe | MS_NOEXEC, "proc", false);
+    mount_here(sysfs_new(), "/sys", safe | MS_NOEXEC | MS_RDONLY, "sysfs", false);
+    mount_here(devfs_new(), "/dev", MS_NOSUID | MS_RELATIME, "devtmpfs", false);
+    mount_here(tmpfs_new(0, 01777), "/dev/shm", safe, "tmpfs", false);
+    mount_here(tmpfs_new(0, 01777), "/tmp", safe, "tmpfs", false);
+    mount_here(tmpfs_new(0, 0755), "/run", safe, "tmpfs", false);
+}
+
+static void mount_volumes(struct boot_info *b)
+{
+    for (u32 n = 0; n < b->nmounts; n++) {
+        const struct boot_mount *v = &b->mounts[n];
+        if (v->flags & BOOT_MOUNT_ROOT)
+            continue;
+        u32 flags = MS_RELATIME | (v->flags & BOOT_MOUNT_READONLY ? MS_RDONLY : 0);
+        const char *guest = boot_text(v->guest);
+        long rc = mount_here(hostfs_new(v->index, v->flags & BOOT_MOUNT_CACHE), guest, flags,
+                             boot_text(v->source), v->flags & BOOT_MOUNT_FILE);
+        if (rc)
+            exec_fail_first((int)-rc, guest);
+    }
+}
+
+static void open_stdio(struct boot_info *b)
+{
+    for (int n = 0; n < 3; n++) {
+        if (b->stdio[n].handle < 0)
+            continue;
+        struct file *f = hostio_file_new(&b->stdio[n]);
+        if (!IS_ERR(f) && fd_install_at(f, n, false) < 0)
+            file_put(f);
+    }
+}
+
+static void enter_cwd(struct boot_info *b)
+{
+    const char *cwd = b->cwd ? boot_text(b->cwd) : "/";
+    struct path_s p;
+    long rc = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+
+    if (rc)
+        exec_fail_first((int)-rc, cwd);
+    fs_set_cwd(&p);
+    path_put(&p);
+}
+
+/* Mount points are made with all rights, whoever the program runs as. */
+void fs_init(void)
+{
+    struct boot_info *b = boot();
+    struct process *p = current()->proc;
+    struct cred *c = &current()->cred;
+    struct cred own = *c;
+
+    c->fsuid = c->fsgid = 0;
+    c->cap_effective = ~0ULL;
+    mount_root(b);
+    p->fs = fs_ctx_new();
+    if (!p->fs)
+        panic("no memory for the root directory");
+    mount_system();
+    mount_volumes(b);
+    if (b->flags & BOOT_READ_ONLY)
+        root_mount->flags |= MS_RDONLY;
+    *c = own;
+    p->fs->umask = b->umask & 0777;
+    enter_cwd(b);
+    open_stdio(b);
+}
