@@ -1,7 +1,334 @@
-/* Rewriting of hot call sites: see DESIGN.md, "System calls: trap once, then call". */
+/* Rewriting of hot call sites: the fast path over the trap.
+ *
+ * A site that has trapped a few times gets its preceding instruction(s) replaced by a
+ * jump to a slot of a trampoline arena within 2 GB:
+ *
+ *     slot:  <stolen instructions>
+ *            lea  site+2(%rip), %rcx       return address, as `syscall` leaves it
+ *            jmp  *%gs:0x18                t->entry = syscall_entry
+ *
+ * The `syscall` itself stays in place, so every stale program counter still lands on an
+ * instruction that traps.  Program text is written only as one aligned 8-byte store, or
+ * when no other host thread runs in the address space (fork copies that are single keep
+ * their copies private).  Everything here fails softly: a site that cannot be rewritten
+ * goes on trapping.
+ *
+ * State is per address space, in mm->sites, under its own lock; signal handlers read
+ * only the arena list, which grows by publishing its count last.
+ */
+#include <linux/mman.h>
+
 #include "pal.h"
+#include "rewrite_plan.h"
+#include "../libos/include/kalloc.h"
 #include "../libos/include/mm.h"
 #include "../libos/include/proc.h"
+#include "../libos/include/usercopy.h"
+#include "../libos/include/vfs.h"
 
-void note_trapped_site(struct thread *t) { (void)t; }
-void sites_forbid(struct mm *mm) { (void)mm; }
+#define HOT 3                /* traps before a site is looked at */
+#define TABLE 1024           /* sites remembered, power of two */
+#define ARENAS 32
+#define ARENA_SIZE 0x4000UL
+#define SLOT 64UL
+#define FUNCTION_MAX 0x4000UL
+#define JMP_REL32 0xe9
+#define REACH 0x7fff0000L
+
+enum site_state { SITE_FREE, SITE_COUNTING, SITE_REWRITTEN, SITE_LEFT };
+
+struct site {
+    u64 addr; /* of the `syscall` */
+    u16 hits;
+    u8 state;
+    u8 patch_len;
+    u8 original[8]; /* the 5 bytes of the jump, as they were */
+    u64 slot;
+};
+
+struct arena {
+    u64 start;
+    u32 used; /* bytes */
+};
+
+struct sites {
+    struct lock lock;
+    bool forbidden;
+    u32 count, narenas;
+    struct arena arenas[ARENAS];
+    struct site table[TABLE];
+};
+
+/* ---- the table ---------------------------------------------------------------- */
+
+static struct sites *sites_of(struct mm *mm)
+{
+    struct sites *s = READ_ONCE(mm->sites);
+
+    if (s)
+        return s;
+    s = kzalloc(sizeof(*s));
+    if (!s)
+        return NULL;
+    lock(&mm->lock);
+    if (!mm->sites)
+        mm->sites = s;
+    else
+        kfree(s);
+    unlock(&mm->lock);
+    return mm->sites;
+}
+
+static struct site *find_site(struct sites *s, u64 addr, bool add)
+{
+    for (u32 i = (u32)hash_u64(addr), n = 0; n < TABLE; i++, n++) {
+        struct site *e = &s->table[i % TABLE];
+        if (e->state != SITE_FREE && e->addr == addr)
+            return e;
+        if (e->state == SITE_FREE) {
+            if (!add || s->count > TABLE * 3 / 4)
+                return NULL;
+            s->count++;
+            *e = (struct site){.addr = addr, .state = SITE_COUNTING};
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* ---- reading the program's code -------------------------------------------------- */
+
+struct text {
+    struct file *file;
+    u64 offset; /* of the site in the file */
+    u64 bias;   /* address = offset + bias, within this mapping */
+};
+
+static long read_file(void *ctx, u64 offset, void *buf, size_t n)
+{
+    return kernel_read(ctx, buf, n, offset);
+}
+
+/* The file mapping that holds the site: private, executable, not writable. */
+static bool text_at(struct mm *mm, u64 site, struct text *t)
+{
+    struct vma *v;
+    bool ok;
+
+    lock(&mm->lock);
+    v = vma_find(mm, site);
+    ok = v && v->file && !(v->flags & VMA_SHARED) && (v->prot & PROT_EXEC) &&
+         !(v->prot & PROT_WRITE) && site + 2 <= v->end;
+    if (ok) {
+        t->file = file_get(v->file);
+        t->offset = site - v->start + v->offset;
+        t->bias = site - t->offset;
+    }
+    unlock(&mm->lock);
+    return ok;
+}
+
+static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan)
+{
+    struct text t;
+    u64 start, end;
+    u8 *code = NULL;
+    bool ok = false;
+
+    if (!text_at(mm, site, &t))
+        return false;
+    struct code_reader r = {read_file, t.file, t.file->inode->size};
+    if (code_range(&r, t.offset, &start, &end) && end - start <= FUNCTION_MAX)
+        code = kmalloc(end - start);
+    if (code && copy_from_user(code, start + t.bias, end - start) == 0)
+        ok = rewrite_plan(code, end - start, start + t.bias, site, plan);
+    kfree(code);
+    file_put(t.file);
+    return ok;
+}
+
+/* ---- writing --------------------------------------------------------------------- */
+
+static bool alone(struct mm *mm) { return READ_ONCE(mm->host_threads) == 1; }
+
+/* Writes n bytes into text at addr: atomically within one aligned word if it can be,
+ * else only if nobody else can be executing there. */
+static bool write_text(struct mm *mm, u64 addr, const u8 *bytes, size_t n)
+{
+    u64 word_at = addr & ~7UL, word;
+    u64 page = addr & PAGE_MASK, end = PAGE_ALIGN(addr + n);
+    bool atomic = addr + n <= word_at + 8, ok = false;
+
+    if (!atomic && !alone(mm))
+        return false;
+    if (host_protect(page, end - page, PROT_READ | PROT_WRITE | PROT_EXEC))
+        return false;
+    if (!atomic) {
+        ok = copy_to_user(addr, bytes, n) == 0;
+    } else if (copy_from_user(&word, word_at, 8) == 0) {
+        memcpy((u8 *)&word + (addr - word_at), bytes, n);
+        /* The page was just made writable and its mapping is pinned by mm->lock. */
+        __atomic_store_n((u64 *)word_at, word, __ATOMIC_SEQ_CST);
+        ok = true;
+    }
+    host_protect(page, end - page, PROT_READ | PROT_EXEC);
+    return ok;
+}
+
+static struct arena *arena_near(struct mm *mm, struct sites *s, u64 site)
+{
+    long at;
+
+    for (u32 i = 0; i < s->narenas; i++) {
+        s64 d = (s64)(s->arenas[i].start - site);
+        if (d > -REACH && d < REACH && s->arenas[i].used + SLOT <= ARENA_SIZE)
+            return &s->arenas[i];
+    }
+    if (s->narenas == ARENAS)
+        return NULL;
+    at = mm_map_near(mm, site, ARENA_SIZE, PROT_READ | PROT_EXEC);
+    if (at < 0)
+        return NULL;
+    s->arenas[s->narenas] = (struct arena){(u64)at, 0};
+    __atomic_store_n(&s->narenas, s->narenas + 1, __ATOMIC_RELEASE);
+    return &s->arenas[s->narenas - 1];
+}
+
+static size_t build_slot(u8 *code, u64 slot, u64 site, const struct rewrite_plan *p)
+{
+    static const u8 jump[] = {0x65, 0xff, 0x24, 0x25, 0x18, 0, 0, 0}; /* jmp *%gs:0x18 */
+    size_t n = p->stolen;
+    s32 back;
+
+    memcpy(code, p->bytes, n);
+    code[n++] = 0x48;
+    code[n++] = 0x8d;
+    code[n++] = 0x0d; /* lea back(%rip), %rcx */
+    back = (s32)(s64)(site + 2 - (slot + n + 4));
+    memcpy(code + n, &back, 4);
+    n += 4;
+    memcpy(code + n, jump, sizeof(jump));
+    return n + sizeof(jump);
+}
+
+static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
+{
+    struct rewrite_plan plan;
+    struct arena *a;
+    u8 code[SLOT], patch[5] = {JMP_REL32};
+    size_t n;
+    s32 rel;
+    bool ok;
+
+    if (!make_plan(mm, e->addr, &plan) || (plan.count > 1 && !alone(mm)))
+        return false;
+    a = arena_near(mm, s, e->addr);
+    if (!a)
+        return false;
+    e->slot = a->start + a->used;
+    n = build_slot(code, e->slot, e->addr, &plan);
+    rel = (s32)(s64)(e->slot - (plan.patch + 5));
+    memcpy(patch + 1, &rel, 4);
+    e->patch_len = plan.stolen;
+    lock(&mm->lock);
+    ok = vma_find(mm, e->addr) && host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 &&
+         copy_to_user(e->slot, code, n) == 0 && copy_from_user(e->original, plan.patch, 5) == 0;
+    host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_EXEC);
+    if (ok)
+        ok = write_text(mm, plan.patch, patch, sizeof(patch));
+    unlock(&mm->lock);
+    if (ok)
+        a->used += SLOT;
+    return ok;
+}
+
+/* ---- entry points ------------------------------------------------------------------ */
+
+void note_trapped_site(struct thread *t)
+{
+    struct mm *mm = t->proc->mm;
+    struct sites *s;
+    struct site *e;
+    u64 site = t->regs->rip - 2;
+
+    if ((boot()->flags & BOOT_NO_REWRITE) || (t->attention & ATTN_GS) || !(s = sites_of(mm)) ||
+        s->forbidden)
+        return;
+    lock(&s->lock);
+    e = find_site(s, site, true);
+    if (e && e->state == SITE_COUNTING && ++e->hits >= HOT)
+        e->state = rewrite(mm, s, e) ? SITE_REWRITTEN : SITE_LEFT;
+    unlock(&s->lock);
+}
+
+static void put_back(struct mm *mm, struct site *e)
+{
+    if (e->state == SITE_REWRITTEN)
+        write_text(mm, e->addr - e->patch_len, e->original, 5);
+    e->state = SITE_LEFT;
+}
+
+void sites_forbid(struct mm *mm)
+{
+    struct sites *s = sites_of(mm);
+
+    if (!s)
+        return;
+    lock(&s->lock);
+    s->forbidden = true;
+    lock(&mm->lock);
+    for (u32 i = 0; i < TABLE; i++)
+        put_back(mm, &s->table[i]);
+    unlock(&mm->lock);
+    unlock(&s->lock);
+}
+
+/* Text in [start, end) is being unmapped or replaced: its sites are forgotten.  Under
+ * mm->lock, so without the table's own: states are single bytes. */
+void rewrite_forget(struct mm *mm, uptr start, uptr end)
+{
+    struct sites *s = mm->sites;
+
+    for (u32 i = 0; s && i < TABLE; i++) {
+        struct site *e = &s->table[i];
+        if (e->state != SITE_FREE && e->addr + 2 > start && e->addr - e->patch_len < end) {
+            e->hits = 0;
+            e->state = SITE_COUNTING;
+        }
+    }
+}
+
+struct sites *sites_copy(const struct sites *old)
+{
+    struct sites *s = old ? kmalloc(sizeof(*s)) : NULL;
+
+    if (s) {
+        memcpy(s, old, sizeof(*s));
+        lock_init(&s->lock);
+    }
+    return s;
+}
+
+void sites_free(struct sites *s) { kfree(s); }
+
+/* Is `rip` in a trampoline?  Then *site receives the address the program should see:
+ * that of the stolen instruction, or of the `syscall`. */
+bool in_trampoline(const struct mm *mm, u64 rip, u64 *site)
+{
+    const struct sites *s = mm ? mm->sites : NULL;
+    u32 n = s ? __atomic_load_n(&s->narenas, __ATOMIC_ACQUIRE) : 0;
+
+    for (u32 i = 0; i < n; i++) {
+        if (rip - s->arenas[i].start >= ARENA_SIZE)
+            continue;
+        for (u32 k = 0; k < TABLE; k++) {
+            const struct site *e = &s->table[k];
+            if (e->state == SITE_REWRITTEN && rip - e->slot < SLOT) {
+                u64 into = rip - e->slot;
+                *site = into < e->patch_len ? e->addr - e->patch_len + into : e->addr;
+                return true;
+            }
+        }
+    }
+    return false;
+}

@@ -19,8 +19,15 @@ struct rewrite_plan {
     uint8_t bytes[30]; /* the stolen instructions, position-independent */
 };
 
-/* Length of the instruction at p (at most n bytes readable), 0 if it is none. */
-size_t insn_length(const uint8_t *p, size_t n);
+struct insn {
+    uint8_t length; /* 0: not an instruction we know, or cut off */
+    bool rip_relative;
+    bool transfers; /* jump, call, return, loop, interrupt: not to be moved */
+    bool has_target;
+    int64_t target; /* of a relative jump or call, from the instruction's first byte */
+};
+/* Decodes the 64-bit instruction at p, of which n bytes are readable. */
+struct insn insn_decode(const uint8_t *p, size_t n);
 
 /* code: the bytes at addresses [start, start + len), start being an instruction boundary
  * and the site lying inside.  False if the site cannot be rewritten safely. */
@@ -34,8 +41,8 @@ struct code_reader {
     uint64_t size; /* of the file */
 };
 
-/* File offset of the function that holds file offset `at`, from .eh_frame_hdr, .dynsym
- * or .symtab.  The file is untrusted.  False if unknown. */
-bool code_start(const struct code_reader *r, uint64_t at, uint64_t *start);
+/* File offsets [start, end) of the function that holds file offset `at`, from
+ * .eh_frame_hdr, .dynsym or .symtab.  The file is untrusted.  False if unknown. */
+bool code_range(const struct code_reader *r, uint64_t at, uint64_t *start, uint64_t *end);
 
 #endif

@@ -20,6 +20,7 @@
 #include <asm/ucontext.h>
 
 #include "pal.h"
+#include "../libos/include/proc.h"
 
 #define INTERRUPT_SIGNAL SIGURG
 
@@ -109,6 +110,8 @@ static void on_syscall(struct thread *t, siginfo_t *info, struct sigcontext_64 *
 
 static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
 {
+    u64 site;
+
     if (boot()->mailbox_signals || boot()->freeze || boot()->winsize_changed)
         __atomic_fetch_or(&t->attention, ATTN_MAILBOX, __ATOMIC_RELAXED);
     if (in_range(sc->ip, exit_begin, exit_end)) {
@@ -121,6 +124,8 @@ static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
         __atomic_fetch_add(&t->wake_seq, 1, __ATOMIC_SEQ_CST);
         return;
     }
+    if (t->proc && in_trampoline(t->proc->mm, sc->ip, &site))
+        return; /* on its way in: the mark is looked at on the way out */
     take_gs(t);
     save_regs(t->regs, sc);
     enter_libos(t, sc, 1);
@@ -128,6 +133,8 @@ static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
 
 static void on_fault(struct thread *t, int sig, siginfo_t *info, struct sigcontext_64 *sc)
 {
+    u64 site;
+
     t->fault = (struct fault){
         .addr = sc->cr2, .error = sc->err, .trapno = sc->trapno, .code = info->si_code};
     if (in_range(sc->ip, exit_begin, exit_end)) { /* iretq to a bad address */
@@ -153,6 +160,8 @@ static void on_fault(struct thread *t, int sig, siginfo_t *info, struct sigconte
     }
     take_gs(t);
     save_regs(t->regs, sc);
+    if (t->proc && in_trampoline(t->proc->mm, sc->ip, &site))
+        t->regs->rip = site;
     enter_libos(t, sc, sig);
 }
 

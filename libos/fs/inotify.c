@@ -140,7 +140,9 @@ static struct watch *find_watch(struct group *g, s32 wd)
 void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32 cookie)
 {
     struct inode *object = name ? (d ? d->inode : NULL) : i;
-    u32 shown = mask | (object && S_ISDIR(object->mode) ? IN_ISDIR : 0);
+    u32 isdir = object && S_ISDIR(object->mode) ? IN_ISDIR : 0;
+    /* Linux tells of no directory when it is itself that moved or went. */
+    u32 shown = mask & (IN_DELETE_SELF | IN_MOVE_SELF) ? mask & ~(u32)IN_ISDIR : mask | isdir;
     bool unlinked = name && d && (d->flags & DENTRY_DELETED);
     struct list dead = LIST_INIT(dead);
     struct watch *w, *next;
@@ -153,7 +155,7 @@ void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32
         if (wanted && (w->mask & IN_EXCL_UNLINK) && unlinked && !(mask & IN_DELETE))
             wanted = false;
         if (wanted)
-            enqueue(w->group, w->wd, mask & IN_DELETE_SELF ? mask : shown, cookie, name);
+            enqueue(w->group, w->wd, shown, cookie, name);
         if ((wanted && (w->mask & IN_ONESHOT)) || (mask & (IN_DELETE_SELF | IN_UNMOUNT))) {
             enqueue(w->group, w->wd, IN_IGNORED, 0, NULL);
             detach(w, &dead);

@@ -62,6 +62,11 @@ void robust_list_exit(struct thread *t);
 void note_trapped_site(struct thread *t);
 /* The program owns gs: call sites of this address space go back to trapping. */
 void sites_forbid(struct mm *mm);
+struct sites;
+struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */
+void sites_free(struct sites *s);
+void rewrite_forget(struct mm *mm, uptr start, uptr end);
+bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
 
 void kthreads_start_waiting(void); /* proc/thread.c */
 void mailbox_poll(void);

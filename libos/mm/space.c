@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "kalloc.h"
 #include "lib.h"
+#include "proc.h"
 #include "vfs.h"
 
 /* Bits of randomness, in pages: as Linux on x86-64. */
@@ -82,7 +83,7 @@ struct mm *mm_copy(struct mm *old)
     mm->count = 0;
     mm->total = mm->locked = mm->data = mm->peak = 0;
     mm->def_flags = 0;
-    mm->sites = NULL;
+    mm->sites = sites_copy(old->sites);
     mm->patching = 0;
     lock_init(&mm->lock);
     lock_init(&mm->futex_lock);
@@ -119,6 +120,8 @@ void mm_clear(struct mm *mm)
     host_unmap(USER_MIN, INSIDE_BASE - USER_MIN);
     host_unmap(INSIDE_END, USER_MAX - INSIDE_END);
     drop_all(mm);
+    sites_free(mm->sites);
+    mm->sites = NULL;
     mm->brk = mm->brk_start = 0;
     mm->vdso_base = 0;
     mm->def_flags = 0;
@@ -131,5 +134,6 @@ void mm_put(struct mm *mm)
     if (!ref_put(&mm->refs))
         return;
     drop_all(mm);
+    sites_free(mm->sites);
     kfree(mm);
 }
