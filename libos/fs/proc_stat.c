@@ -2,6 +2,7 @@
 #include <linux/errno.h>
 #include <linux/sched.h>
 
+#include "../time/cputime.h"
 #include "procfs.h"
 
 #define TICK  ((u64)NSEC / 100) /* USER_HZ */
@@ -9,40 +10,40 @@
 
 /* ---- what they have in common ---------------------------------------------------- */
 
-#define MAX_TIDS 256
+static u64 host_thread_ns(u32 tid, int which)
+{
+    long ns = host_report(HOST_REPORT_CPUTIME, tid, (u64)which, NULL);
 
-/* Host threads are asked for their times after the lock is gone: it is a host call. */
+    return ns > 0 ? (u64)ns : 0;
+}
+
+/* The host counts; it is asked after the locks are gone, for one number of a host thread
+ * or the whole host process. */
 long proc_cpu(const struct pseudo *p, struct cpu_use *use)
 {
-    struct process *proc;
-    struct thread *t = proc_lock_thread(p, &proc), *other;
-    u32 tids[MAX_TIDS], n = 0;
+    struct process *proc = proc_get(p);
+    struct thread *t = NULL;
+    u32 host_tid = 0;
 
     *use = (struct cpu_use){0};
-    if (!t)
+    if (!proc)
         return -ESRCH;
-    if (p->tid) {
-        tids[n++] = t->host_tid;
-    } else {
-        use->user = proc->utime;
-        use->system = proc->stime;
-        list_for_each(other, &proc->threads, link)
-        {
-            if (n < MAX_TIDS)
-                tids[n++] = other->host_tid;
-        }
+    if (!p->tid) {
+        use->user = process_cpu_ns(proc, CPU_USER);
+        use->system = process_cpu_ns(proc, CPU_SYSTEM);
+        goto out;
     }
-    proc_unlock_thread(proc);
-    while (n--) {
-        long user, system;
-
-        if (!tids[n])
-            continue;
-        user = host_report(HOST_REPORT_CPUTIME, tids[n], 1, NULL);
-        system = host_report(HOST_REPORT_CPUTIME, tids[n], 2, NULL);
-        use->user += user > 0 ? (u64)user : 0;
-        use->system += system > 0 ? (u64)system : 0;
+    lock(&proc->lock);
+    t = thread_find(proc, p->tid);
+    if (t)
+        host_tid = t->host_tid;
+    unlock(&proc->lock);
+    if (host_tid) {
+        use->user = host_thread_ns(host_tid, CPU_USER);
+        use->system = host_thread_ns(host_tid, CPU_SYSTEM);
     }
+out:
+    process_put(proc);
     return 0;
 }
 
