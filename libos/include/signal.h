@@ -84,11 +84,6 @@ struct signal_shared { /* per process */
  * info NULL: as kernel-generated (SI_KERNEL).  0, or -EAGAIN when the queue is full. */
 long signal_thread(struct thread *t, int sig, const struct siginfo_k *info);
 long signal_process(struct process *p, int sig, const struct siginfo_k *info);
-/* Sends a sigqueue the caller owns (timer set): to t, or to p when t is NULL.  False when it
- * is still queued from before (an overrun) or the signal is ignored. */
-bool signal_send_queued(struct process *p, struct thread *t, struct sigqueue *q);
-/* Takes a caller-owned sigqueue off wherever it is queued, before it is freed. */
-void signal_unqueue(struct process *p, struct sigqueue *q);
 /* A synchronous signal (fault): cannot be blocked or ignored; kills if it is. */
 void signal_force(int sig, const struct siginfo_k *info);
 

@@ -148,67 +148,6 @@ long signal_thread(struct thread *t, int sig, const struct siginfo_k *info)
     return rc;
 }
 
-bool signal_send_queued(struct process *p, struct thread *t, struct sigqueue *q)
-{
-    struct sighand *sh;
-    struct thread *target = NULL;
-    int sig = q->info.signo;
-    bool sent = false;
-
-    lock(&p->lock);
-    sh = p->sighand;
-    if (!sh || p->zombie || (t && t->proc != p)) {
-        unlock(&p->lock);
-        return false;
-    }
-    lock(&sh->lock);
-    if (list_empty(&q->link) && !signal_ignored(sh, t ? t : p->leader, sig)) {
-        struct pending *to = t ? &t->sig.pending : &p->shared.pending;
-
-        list_add_tail(&to->queue, &q->link);
-        to->set |= SIGBIT(sig);
-        target = t ? (wants(t, sig) ? t : NULL) : choose(p, sig);
-        sent = true;
-    }
-    unlock(&sh->lock);
-    if (target)
-        thread_kick(target, ATTN_SIGNAL);
-    unlock(&p->lock);
-    if (sent)
-        waitq_wake_all(&p->shared.signalfd_wait, POLLIN);
-    return sent;
-}
-
-/* A stale bit without an entry would be seen as a signal without details: clear it. */
-static void recount(struct pending *p, int sig)
-{
-    struct sigqueue *q;
-
-    list_for_each(q, &p->queue, link)
-    {
-        if (q->info.signo == sig)
-            return;
-    }
-    p->set &= ~SIGBIT(sig);
-}
-
-void signal_unqueue(struct process *p, struct sigqueue *q)
-{
-    struct thread *t;
-
-    lock(&p->lock);
-    if (p->sighand) {
-        lock(&p->sighand->lock);
-        if (!list_empty(&q->link)) {
-            list_del(&q->link);
-            recount(&p->shared.pending, q->info.signo);
-            list_for_each(t, &p->threads, link) recount(&t->sig.pending, q->info.signo);
-        }
-        unlock(&p->sighand->lock);
-    }
-    unlock(&p->lock);
-}
-
 /* The program cannot go on at the faulting instruction, so a handler must run now or the
  * process ends. */
 void signal_force(int sig, const struct siginfo_k *info)
