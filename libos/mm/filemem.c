@@ -286,28 +286,50 @@ long filemem_read(struct filemem *fm, struct uio *u, u64 off, size_t n)
     return done || n == 0 ? (long)done : -EFAULT;
 }
 
-/* Writes within one extent; bytes or -errno. */
-static long write_extent(struct filemem *fm, struct extent *e, struct uio *u, u64 off, size_t n)
+/* Charges what a write of pages [from, to) of e needs, or of as many of them as there is
+ * room for; the end of those, or -errno. */
+static long charge_missing(struct filemem *fm, struct extent *e, u32 from, u32 to)
+{
+    long rc = charge(fm, count_missing(e, from, to));
+    while (rc && to - from > 1) {
+        to = from + (to - from) / 2;
+        rc = charge(fm, count_missing(e, from, to));
+    }
+    return rc ? rc : (long)to;
+}
+
+/* Pages [from, to) are about to be written, `missing` of them for the first time. */
+static void prepare_pages(struct filemem *fm, struct extent *e, u32 from, u32 to, u32 missing)
+{
+    uptr start = POOL_BASE + e->off + ((u64)from << PAGE_SHIFT);
+    size_t len = (u64)(to - from) << PAGE_SHIFT;
+    /* A mapping may have written past the end of the file: those bytes must not show. */
+    if (fm->mapped && missing == to - from)
+        host_discard(start, len, HOST_DISCARD_HOLE);
+    if (missing >= POPULATE_MIN)
+        host_discard(start, len, HOST_DISCARD_POPULATE_WRITE);
+}
+
+/* Writes within one extent; bytes or -errno.  *n is what was tried: less if space is short. */
+static long write_extent(struct filemem *fm, struct extent *e, struct uio *u, u64 off, size_t *n)
 {
     u32 from = (off >> PAGE_SHIFT) - e->page;
-    n = MIN(n, ((e->page + e->pages) << PAGE_SHIFT) - off);
-    u32 to = ((off + n - 1) >> PAGE_SHIFT) - e->page + 1;
+    u32 to = ((off + *n - 1) >> PAGE_SHIFT) - e->page + 1;
     u32 missing = count_missing(e, from, to);
     char *mem = (char *)page_ptr(e, off >> PAGE_SHIFT) + (off & ~PAGE_MASK);
 
     if (missing) {
-        long rc = charge(fm, missing);
-        if (rc)
-            return rc;
-        uptr start = POOL_BASE + e->off + ((u64)from << PAGE_SHIFT);
-        size_t len = (u64)(to - from) << PAGE_SHIFT;
-        /* A mapping may have written past the end of the file: those bytes must not show. */
-        if (fm->mapped && missing == to - from)
-            host_discard(start, len, HOST_DISCARD_HOLE);
-        if (missing >= POPULATE_MIN)
-            host_discard(start, len, HOST_DISCARD_POPULATE_WRITE);
+        long end = charge_missing(fm, e, from, to);
+        if (end < 0)
+            return end;
+        if ((u32)end < to) {
+            to = end;
+            *n = ((e->page + to) << PAGE_SHIFT) - off;
+            missing = count_missing(e, from, to);
+        }
+        prepare_pages(fm, e, from, to, missing);
     }
-    size_t got = uio_copy_in(mem, u, n);
+    size_t got = uio_copy_in(mem, u, *n);
     if (missing) {
         u32 used = got ? ((off + got - 1) >> PAGE_SHIFT) - e->page + 1 : from;
         u32 new = count_missing(e, from, used);
@@ -332,7 +354,7 @@ long filemem_write(struct filemem *fm, struct uio *u, u64 off, size_t n)
         }
         struct extent *e = extent_at(fm, i);
         size_t room = MIN(n - done, ((e->page + e->pages) << PAGE_SHIFT) - at);
-        rc = write_extent(fm, e, u, at, room);
+        rc = write_extent(fm, e, u, at, &room);
         if (rc < 0)
             break;
         done += rc;
