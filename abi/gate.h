@@ -36,11 +36,12 @@ struct image_header {
 #define GATE_FD_POOL     2
 #define GATE_FD_POLL     3 /* epoll; boot_info.poll_handle */
 #define GATE_FD_KICK     4 /* eventfd, registered in it for EPOLLIN with cookie GATE_KICK_COOKIE */
-#define GATE_FD_FIRST    5
-#define GATE_FD_STDIN    5 /* boot_info.stdio[0].handle, or closed */
-#define GATE_FD_STDOUT   6
-#define GATE_FD_STDERR   7
-#define GATE_FD_TRACE    8
+#define GATE_FD_PROBE    5 /* a second epoll, empty; boot_info.probe_handle */
+#define GATE_FD_FIRST    6
+#define GATE_FD_STDIN    6 /* boot_info.stdio[0].handle, or closed */
+#define GATE_FD_STDOUT   7
+#define GATE_FD_STDERR   8
+#define GATE_FD_TRACE    9
 #define GATE_KICK_COOKIE (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,
@@ -67,6 +68,7 @@ struct image_header {
 #define GATE_READ_FLAGS  0x8U  /* RWF_NOWAIT */
 #define GATE_WRITE_FLAGS 0x18U /* RWF_NOWAIT | RWF_APPEND */
 
-/* epoll_ctl and epoll_pwait: only GATE_FD_POLL; epoll_pwait with a NULL signal mask. */
+/* epoll_ctl and epoll_pwait: only on GATE_FD_POLL and GATE_FD_PROBE; epoll_pwait with a
+ * NULL signal mask. */
 
 #endif

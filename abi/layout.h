@@ -40,6 +40,7 @@
 /* A thread slot: everything one host thread needs, aligned to its size, so that
  * `address & ~(SLOT_SIZE - 1)` finds the thread from any of its stacks. */
 #define SLOT_SIZE 0x20000UL      /* 128 KB, touched on demand */
+#define SLOT_HOST_TID 0x2cUL /* u32 in struct thread the host clears when the thread is gone */
 #define SLOT_THREAD 0x0UL        /* struct thread, 8 KB */
 #define SLOT_ALTSTACK 0x2000UL   /* host signal stack, 24 KB */
 #define SLOT_MESSAGE 0x8000UL    /* control-plane message buffer, 32 KB */

@@ -1,10 +1,10 @@
-/* The inside image as data of the executable; INSIDE_ELF is its file name. */
-    .section .rodata.inside, "a"
+/* The inside image as part of this executable: page-aligned, so that its text can be
+ * mapped from the executable file and is shared by all sandboxes of the machine. */
+    .section .rodata.inside_image, "a", @progbits
     .balign 4096
-    .globl inside_image, inside_image_end
-    .hidden inside_image, inside_image_end
-inside_image:
+    .globl inside_image_start, inside_image_end
+inside_image_start:
     .incbin INSIDE_ELF
 inside_image_end:
-    .byte 0
+    .balign 4096
     .section .note.GNU-stack, "", @progbits

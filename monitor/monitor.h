@@ -19,7 +19,7 @@
 #define MONITOR_EXIT_NOT_EXEC  126 /* the program exists and cannot be executed */
 #define MONITOR_EXIT_NOT_FOUND 127 /* no such program */
 
-#define MONITOR_VOLUMES_MAX 62
+#define MONITOR_VOLUMES_MAX    62
 
 /* A volume: host directory or single file shown at an absolute guest path. */
 struct sandbox_volume {
@@ -57,14 +57,14 @@ struct sandbox_config {
     unsigned grace_seconds;   /* between the two, 0: 2 s */
     enum sandbox_net net;
 
-    int trace_fd;       /* --trace lines go here, -1: off */
-    bool debug;         /* library-OS log lines to standard error; picoprocess dumpable */
-    bool quiet;         /* no lines of the monitor's own except failures */
-    bool no_rewrite;    /* every system call takes the trap */
-    bool stats;         /* counters at the end */
-    bool diff;          /* report what changed in memory at the end */
-    bool stdin_open;    /* -i: standard input is passed on (otherwise as given, too) */
-    bool tty;           /* -t: refuse to start without a terminal on standard input */
+    int trace_fd;    /* --trace lines go here, -1: off */
+    bool debug;      /* library-OS log lines to standard error; picoprocess dumpable */
+    bool quiet;      /* no lines of the monitor's own except failures */
+    bool no_rewrite; /* every system call takes the trap */
+    bool stats;      /* counters at the end */
+    bool diff;       /* report what changed in memory at the end */
+    bool stdin_open; /* -i: standard input is passed on (otherwise as given, too) */
+    bool tty;        /* -t: refuse to start without a terminal on standard input */
 };
 
 /* Fills in what a plain run has: root_mode host, uid/gid 0, umask 022, trace off. */

@@ -1,0 +1,268 @@
+/* Fills struct boot_info at the start of the segment, before the first host process of
+ * the sandbox exists.  Everything here is on the path of every start: only what the
+ * inside cannot ask for later, and nothing that reads large files of /proc.
+ */
+#include "sandbox.h"
+
+#include <cpuid.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../abi/gate.h"
+#include "../abi/host_abi.h"
+#include "../abi/layout.h"
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+/* ---- strings ---------------------------------------------------------------- */
+
+struct writer {
+    struct boot_info *boot;
+    size_t used;
+    bool full;
+};
+
+static uint32_t put(struct writer *w, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    uint32_t at = (uint32_t)w->used;
+
+    if (size > BOOT_SIZE - w->used) {
+        w->full = true;
+        return 0;
+    }
+    memcpy((uint8_t *)w->boot + at, text, size);
+    w->used += size;
+    return at;
+}
+
+static struct boot_strings put_list(struct writer *w, const char *const *list)
+{
+    struct boot_strings strings = {(uint32_t)w->used, 0};
+
+    for (; list && list[strings.count]; strings.count++)
+        put(w, list[strings.count]);
+    return strings;
+}
+
+/* ---- the host's vDSO --------------------------------------------------------- */
+
+/* Value of a dynamic symbol of the vDSO image at `base`, 0 if it has none. */
+static uint64_t vdso_symbol(const uint8_t *base, const char *name)
+{
+    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)base;
+    const Elf64_Phdr *ph = (const Elf64_Phdr *)(base + eh->e_phoff);
+    const Elf64_Dyn *dyn = NULL;
+    const Elf64_Sym *symbols = NULL;
+    const char *strings = NULL;
+    const uint32_t *hash = NULL;
+    uint64_t bias = 0;
+
+    for (int i = 0; i < eh->e_phnum; i++) {
+        if (ph[i].p_type == PT_LOAD)
+            bias = ph[i].p_vaddr - ph[i].p_offset;
+        if (ph[i].p_type == PT_DYNAMIC)
+            dyn = (const Elf64_Dyn *)(base + ph[i].p_offset);
+    }
+    for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
+        if (dyn->d_tag == DT_SYMTAB)
+            symbols = (const Elf64_Sym *)(base + dyn->d_un.d_ptr - bias);
+        if (dyn->d_tag == DT_STRTAB)
+            strings = (const char *)(base + dyn->d_un.d_ptr - bias);
+        if (dyn->d_tag == DT_HASH)
+            hash = (const uint32_t *)(base + dyn->d_un.d_ptr - bias);
+    }
+    if (!symbols || !strings)
+        return 0;
+    /* Without DT_HASH: the string table follows the symbols. */
+    size_t count = hash ? hash[1] : (size_t)(strings - (const char *)symbols) / sizeof(*symbols);
+    for (size_t i = 0; i < count; i++)
+        if (symbols[i].st_shndx != SHN_UNDEF && !strcmp(strings + symbols[i].st_name, name))
+            return symbols[i].st_value - bias;
+    return 0;
+}
+
+/* vvar pages and vDSO lie one after the other; the maps file says where they begin. */
+static void fill_vdso(struct boot_vdso *vdso)
+{
+    static char maps[65536];
+    const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
+    uint64_t low = UINT64_MAX, high = 0;
+
+    if (!image)
+        return;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    size_t size = 0;
+    for (ssize_t n; size < sizeof(maps) - 1; size += (size_t)n)
+        if ((n = read(fd, maps + size, sizeof(maps) - 1 - size)) <= 0)
+            break;
+    close(fd);
+    maps[size] = 0;
+    for (char *line = strtok(maps, "\n"); line; line = strtok(NULL, "\n")) {
+        unsigned long start, end;
+        if (!strstr(line, "[vvar") && !strstr(line, "[vdso]"))
+            continue;
+        if (sscanf(line, "%lx-%lx", &start, &end) != 2)
+            continue;
+        low = start < low ? start : low;
+        high = end > high ? end : high;
+    }
+    if (high <= low || high - low > 0x100000)
+        return;
+    vdso->base_old = low;
+    vdso->size = high - low;
+    vdso->vdso_off = (uint64_t)(uintptr_t)image - low;
+    uint64_t clock = vdso_symbol(image, "__vdso_clock_gettime");
+    uint64_t cpu = vdso_symbol(image, "__vdso_getcpu");
+    vdso->clock_gettime = clock ? vdso->vdso_off + clock : 0;
+    vdso->getcpu = cpu ? vdso->vdso_off + cpu : 0;
+}
+
+/* ---- the machine -------------------------------------------------------------- */
+
+static void fill_cpu(struct boot_info *b, struct writer *w)
+{
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    cpu_set_t cpus;
+    char online[32];
+
+    __cpuid_count(0xd, 0, eax, ebx, ecx, edx);
+    b->xsave_size = ebx ? ebx : 576;
+    b->xcr0 = 3;
+    if (ebx) {
+        unsigned low, high;
+        __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        b->xcr0 = (uint64_t)high << 32 | low;
+    }
+    b->hwcap = getauxval(AT_HWCAP);
+    b->hwcap2 = getauxval(AT_HWCAP2);
+    b->minsigstksz = getauxval(AT_MINSIGSTKSZ);
+    b->clktck = getauxval(AT_CLKTCK);
+    b->ncpu = 1;
+    if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+        b->ncpu = (uint32_t)CPU_COUNT(&cpus);
+    snprintf(online, sizeof(online), b->ncpu > 1 ? "0-%u" : "0", b->ncpu - 1);
+    b->cpu_online = put(w, online);
+}
+
+static void fill_host(struct boot_info *b, struct writer *w)
+{
+    struct utsname name;
+    struct sysinfo info;
+    struct timespec now;
+
+    uname(&name);
+    b->kernel_release = put(w, name.release);
+    b->kernel_version = put(w, name.version);
+    sysinfo(&info);
+    b->memory_total = (uint64_t)info.totalram * info.mem_unit;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    b->host_boottime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    for (int i = 0; i < 16; i++) {
+        struct rlimit limit;
+        if (getrlimit((__rlimit_resource_t)i, &limit) < 0)
+            limit = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
+        b->rlimits[i][0] = limit.rlim_cur;
+        b->rlimits[i][1] = limit.rlim_max;
+    }
+}
+
+/* ---- what the sandbox is given ------------------------------------------------- */
+
+static void fill_stdio(const struct sandbox *s, struct boot_info *b)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        struct boot_stream *stream = &b->stdio[fd];
+        struct stat st;
+        if (s->stdio_closed[fd] || fstat(fd, &st) < 0) {
+            stream->handle = -1;
+            continue;
+        }
+        stream->handle = GATE_FD_STDIN + fd;
+        stream->type = (st.st_mode & S_IFMT) >> 12;
+        if (stream->type == HOST_CHAR && isatty(fd)) {
+            stream->type = HOST_TTY;
+            if (fd == 0)
+                b->flags |= BOOT_TTY_STDIN;
+        }
+        stream->flags = (uint32_t)fcntl(fd, F_GETFL);
+        stream->ino = st.st_ino;
+        stream->dev = st.st_dev;
+        stream->rdev = st.st_rdev;
+        stream->mode = st.st_mode;
+    }
+}
+
+static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct writer *w)
+{
+    for (uint32_t i = 0; i < s->export_count; i++) {
+        const struct export *ex = &s->exports[i];
+        struct boot_mount *mount = &b->mounts[i];
+        mount->index = i;
+        mount->guest = put(w, ex->guest);
+        mount->source = put(w, ex->source);
+        mount->flags = (ex->read_only ? BOOT_MOUNT_READONLY : 0) | (i == 0 ? BOOT_MOUNT_ROOT : 0) |
+                       (ex->file ? BOOT_MOUNT_FILE : 0) | (ex->cache ? BOOT_MOUNT_CACHE : 0);
+    }
+    b->nmounts = s->export_count;
+}
+
+int boot_fill(struct sandbox *s)
+{
+    const struct sandbox_config *c = s->config;
+    struct boot_info *b = s->boot;
+    struct writer w = {b, (sizeof(*b) + 15) & ~15UL, false};
+
+    b->magic = BOOT_MAGIC;
+    b->version = BOOT_VERSION;
+    b->flags = (c->read_only ? BOOT_READ_ONLY : 0) | (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
+               (c->diff ? BOOT_DIFF : 0) | (c->no_rewrite ? BOOT_NO_REWRITE : 0) |
+               (c->stats ? BOOT_STATS : 0);
+    b->argv = put_list(&w, c->argv);
+    b->envp = put_list(&w, c->envp);
+    b->exe = put(&w, c->argv[0]);
+    b->cwd = put(&w, s->cwd);
+    b->hostname = put(&w, c->hostname ? c->hostname : "bailey");
+    b->uid = c->uid;
+    b->gid = c->gid;
+    b->umask = c->umask;
+    b->memory_limit = c->memory_limit;
+    b->pids_max = c->pids_max;
+    fill_mounts(s, b, &w);
+    fill_stdio(s, b);
+    b->trace_handle = c->trace_fd >= 0 ? GATE_FD_TRACE : -1;
+    b->poll_handle = GATE_FD_POLL;
+    b->probe_handle = GATE_FD_PROBE;
+    b->kick_handle = GATE_FD_KICK;
+    b->seg_handle = GATE_FD_SEGMENT;
+    b->pool_handle = GATE_FD_POOL;
+    fill_cpu(b, &w);
+    fill_host(b, &w);
+    fill_vdso(&b->vdso);
+    if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||
+        getrandom(b->boot_id, sizeof(b->boot_id), 0) != sizeof(b->boot_id))
+        return error_set(s->err, errno, "host randomness");
+    b->size = w.used;
+    if (w.full) {
+        s->err->exit_code = MONITOR_EXIT_NOT_EXEC;
+        return error_set(s->err, E2BIG, "arguments and environment");
+    }
+    return 0;
+}

@@ -1,0 +1,24 @@
+/* The inside image embedded in this executable. */
+#ifndef BAILEY_MONITOR_IMAGE_H
+#define BAILEY_MONITOR_IMAGE_H
+
+#include <stdint.h>
+#include "../abi/gate.h"
+#include "error.h"
+
+struct image {
+    const uint8_t *bytes; /* the ELF file, page-aligned in memory and in the executable */
+    uint64_t size;
+    uint64_t file_offset; /* of the ELF file within /proc/self/exe */
+    struct image_header header;
+};
+
+/* Finds the image and checks that it is linked as abi/layout.h says. */
+int image_find(struct image *image, struct error *err);
+/* Copies its writable data to where it belongs in the segment. */
+void image_copy_data(const struct image *image, uint8_t *segment);
+/* Maps its text at IMAGE_BASE from the executable open at exe_fd.  Makes only system
+ * calls: used in the child.  0 or -errno. */
+int image_map_text(const struct image *image, int exe_fd);
+
+#endif

@@ -1,0 +1,253 @@
+/* monitor_run: sets up what a sandbox needs, runs it, takes it down. */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../abi/layout.h"
+#include "policy.h"
+
+void sandbox_config_init(struct sandbox_config *config)
+{
+    *config = (struct sandbox_config){.umask = 022, .trace_fd = -1};
+}
+
+/* "/a/b" as the policy has it: "a/b".  Also drops a trailing slash. */
+static void policy_path(char *to, size_t size, const char *path)
+{
+    size_t n;
+
+    while (*path == '/')
+        path++;
+    n = strlen(path);
+    while (n > 0 && path[n - 1] == '/')
+        n--;
+    if (n >= size)
+        n = size - 1;
+    memcpy(to, path, n);
+    to[n] = 0;
+}
+
+bool monitor_path_visible(const char *path, const char *workdir)
+{
+    char p[PATH_MAX], w[PATH_MAX];
+
+    policy_path(p, sizeof(p), path);
+    policy_path(w, sizeof(w), workdir ? workdir : "");
+    return policy_visible(p, w) != POLICY_HIDDEN;
+}
+
+/* ---- exports ------------------------------------------------------------------------ */
+
+static int open_directory(struct sandbox *s, const char *path)
+{
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        error_set(s->err, errno, "%s", path);
+    return fd;
+}
+
+/* Directory the program starts in, and what of the host base it makes visible. */
+static int find_workdir(struct sandbox *s)
+{
+    const struct sandbox_config *c = s->config;
+    char here[PATH_MAX];
+    const char *dir = c->workdir;
+
+    if (!dir && c->root_mode == SANDBOX_ROOT_HOST)
+        dir = getcwd(here, sizeof(here));
+    if (!dir || *dir != '/')
+        dir = "/";
+    if (strlen(dir) >= sizeof(s->cwd))
+        return error_set(s->err, ENAMETOOLONG, "working directory");
+    strcpy(s->cwd, dir);
+    s->workdir_fd = -1;
+    if (c->root_mode != SANDBOX_ROOT_HOST)
+        return 0;
+    char real[PATH_MAX];
+    if (!realpath(dir, real) || !strcmp(real, "/"))
+        return 0; /* a path of the guest's own, or nothing to add */
+    policy_path(s->workdir, sizeof(s->workdir), real);
+    if (policy_visible(s->workdir, "") == POLICY_SYSTEM) {
+        s->workdir[0] = 0; /* shown as everybody sees it */
+        return 0;
+    }
+    s->workdir_fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (s->workdir_fd < 0)
+        s->workdir[0] = 0;
+    return 0;
+}
+
+static int export_root(struct sandbox *s)
+{
+    const struct sandbox_config *c = s->config;
+    struct export *ex = &s->exports[s->export_count++];
+    bool host = c->root_mode == SANDBOX_ROOT_HOST;
+
+    *ex = (struct export){.dir = open_directory(s, host ? "/" : c->root_dir),
+                          .read_only = true,
+                          .host_base = host,
+                          .cache = host,
+                          .guest = "/",
+                          .source = host ? "host" : c->root_dir};
+    return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
+}
+
+static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
+{
+    struct export *ex = &s->exports[s->export_count];
+    char real[PATH_MAX];
+    struct stat st;
+
+    *ex = (struct export){
+        .read_only = v->read_only, .cache = v->cache, .guest = v->guest, .source = v->host};
+    if (!realpath(v->host, real) || stat(real, &st) < 0)
+        return error_set(s->err, errno, "volume %s", v->host);
+    if (!S_ISDIR(st.st_mode)) {
+        char *slash = strrchr(real, '/');
+        if (!S_ISREG(st.st_mode))
+            return error_set(s->err, 0, "volume %s: neither a directory nor a regular file",
+                             v->host);
+        ex->file = strdup(slash + 1);
+        slash[slash == real] = 0;
+        if (!ex->file)
+            return error_set(s->err, ENOMEM, "volume");
+    }
+    ex->dir = open_directory(s, real);
+    if (ex->dir < 0)
+        return error_wrap(s->err, "volume");
+    s->export_count++;
+    return 0;
+}
+
+static int make_exports(struct sandbox *s)
+{
+    if (s->config->volume_count > MONITOR_VOLUMES_MAX)
+        return error_set(s->err, 0, "more than %d volumes", MONITOR_VOLUMES_MAX);
+    if (find_workdir(s) < 0 || export_root(s) < 0)
+        return -1;
+    for (size_t i = 0; i < s->config->volume_count; i++)
+        if (export_volume(s, &s->config->volumes[i]) < 0)
+            return -1;
+    s->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (s->proc_fds < 0) {
+        error_set(s->err, errno, "/proc/self/fd");
+        return error_hint(s->err, "/proc must be mounted");
+    }
+    return 0;
+}
+
+/* ---- the process -------------------------------------------------------------------------- */
+
+/* Standard descriptors that are closed stay closed inside; here they are filled, so that
+ * no descriptor of the monitor's can be taken for one of them. */
+static void fill_stdio_gaps(struct sandbox *s)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        s->stdio_closed[fd] = fcntl(fd, F_GETFD) < 0;
+        if (s->stdio_closed[fd])
+            (void)!open("/dev/null", O_RDWR); /* takes the lowest number: this one */
+    }
+}
+
+static void take_signals(struct sandbox *s, sigset_t *before)
+{
+    static const int taken[] = {SIGCHLD, SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
+                                SIGUSR1, SIGUSR2, SIGTSTP, SIGWINCH, SIGCONT};
+
+    sigemptyset(&s->signals);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+        sigaddset(&s->signals, taken[i]);
+    sigprocmask(SIG_BLOCK, &s->signals, before);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+/* After boot_info has the limits of the user: the program's are the library OS's to
+ * keep; the monitor and the host descriptors of a sandbox need room. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void close_all(struct sandbox *s)
+{
+    const int fds[] = {s->segment_fd, s->pool_fd, s->poll_fd,  s->probe_fd, s->kick_fd,
+                       s->lifeline,   s->pidfd,   s->listener, s->proc_fds, s->workdir_fd};
+
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    for (uint32_t i = 0; i < s->export_count; i++) {
+        close(s->exports[i].dir);
+        free(s->exports[i].file);
+    }
+    if (s->segment)
+        munmap(s->segment, SEG_SIZE);
+    for (int fd = 0; fd < 3; fd++)
+        if (s->stdio_closed[fd])
+            close(fd);
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+}
+
+int monitor_run(const struct sandbox_config *config, struct error *err)
+{
+    static struct sandbox s;
+    struct sigaction pipe_before, size_before;
+    sigset_t mask_before;
+    uint64_t start = now_us(), running;
+
+    memset(&s, 0, sizeof(s));
+    memset(err, 0, sizeof(*err));
+    s.config = config;
+    s.err = err;
+    s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
+    s.pidfd = s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = -1;
+    fill_stdio_gaps(&s);
+    sigaction(SIGPIPE, NULL, &pipe_before);
+    sigaction(SIGXFSZ, NULL, &size_before);
+    take_signals(&s, &mask_before);
+    mode_t umask_before = umask(0); /* the library OS applies the program's */
+
+    if (make_exports(&s) < 0 || sandbox_spawn(&s) < 0) {
+        s.failed = true;
+        s.exit_code = err->exit_code;
+        sandbox_kill(&s);
+    } else {
+        running = now_us();
+        raise_file_limit();
+        sandbox_loop(&s);
+        if (config->stats)
+            say("stats: start %llu us, run %llu us, %llu control calls, %llu opens, %llu refused",
+                (unsigned long long)(running - start), (unsigned long long)(now_us() - running),
+                (unsigned long long)s.count.calls, (unsigned long long)s.count.opens,
+                (unsigned long long)s.count.refused);
+    }
+    close_all(&s);
+    umask(umask_before);
+    sigaction(SIGPIPE, &pipe_before, NULL);
+    sigaction(SIGXFSZ, &size_before, NULL);
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    return s.exit_code;
+}

@@ -1,0 +1,90 @@
+/* Private to the monitor: one sandbox and what the parts of the monitor share of it.
+ *
+ * One process, one thread, one sandbox; the only concurrency is with the inside, which
+ * may change every byte of the segment at any time.  So nothing is read from it twice:
+ * requests are copied, and what the monitor itself needs lives here, not there.
+ */
+#ifndef BAILEY_MONITOR_SANDBOX_H
+#define BAILEY_MONITOR_SANDBOX_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "../abi/boot.h"
+#include "../abi/host_abi.h"
+#include "monitor.h"
+
+struct export
+{
+    int dir;    /* O_PATH directory, or the directory of the single file */
+    char *file; /* single-file export: its name in dir, else NULL */
+    bool read_only;
+    bool host_base; /* policy_visible applies */
+    bool cache;
+    const char *guest, *source;
+};
+
+#define EXPORTS_MAX (MONITOR_VOLUMES_MAX + 1)
+
+struct counters {
+    uint64_t calls, opens, refused;
+    uint64_t start_ns, first_call_ns;
+};
+
+struct sandbox {
+    const struct sandbox_config *config;
+    struct error *err;
+
+    struct export exports[EXPORTS_MAX];
+    uint32_t export_count;
+    char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
+    int workdir_fd;
+    char cwd[4096]; /* guest path program 1 starts in */
+    bool stdio_closed[3];
+    sigset_t signals; /* blocked here, taken by the loop */
+    int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
+
+    int segment_fd, pool_fd, poll_fd, probe_fd, kick_fd;
+    int lifeline; /* write end: closing it kills every picoprocess */
+    uint8_t *segment;
+    struct boot_info *boot;
+
+    pid_t child, group; /* first host process; its process group holds all of them */
+    int pidfd, listener;
+    bool reaped;
+
+    /* How it ends. */
+    bool ended;
+    int exit_code;
+    bool failed; /* err says why */
+
+    struct counters count;
+    struct termios tty_saved;
+    int tty_saved_fd; /* -1: the sandbox has not changed a terminal */
+};
+
+/* spawn.c: objects, first host process, filter; the program's first instruction runs
+ * when it returns 0. */
+int sandbox_spawn(struct sandbox *s);
+
+/* boot.c: fills boot_info in the segment. */
+int boot_fill(struct sandbox *s);
+
+/* loop.c: serves until the sandbox has ended, then leaves nothing behind. */
+void sandbox_loop(struct sandbox *s);
+void sandbox_kill(struct sandbox *s);
+/* Ends the sandbox with a failure of Bailey's own (exit code 125). */
+void sandbox_fail(struct sandbox *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Something malformed came out of the sandbox. */
+void sandbox_violation(struct sandbox *s, const char *what);
+
+/* serve.c: one notification. */
+void sandbox_serve(struct sandbox *s);
+
+/* Prints "bailey: text", with control characters of hostile text replaced. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,233 @@
+/* Control calls that name no file: operations on handles, randomness, reports,
+ * interrupts. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../abi/gate.h"
+#include "serve.h"
+#include "tty.h"
+
+/* ---- operations on a handle ------------------------------------------------------- */
+
+static long control_tty(struct sandbox *s, struct request *r, int fd)
+{
+    struct host_tty *tty = (struct host_tty *)(void *)r->control.data;
+
+    if (fd > 2)
+        return -ENOTTY;
+    if (r->control.size < sizeof(*tty))
+        return -EINVAL;
+    if (r->control.op == HOST_TTY_SET)
+        return tty_set(s, fd, (int)r->control.a, tty);
+    long rc = tty_get(fd, tty);
+    r->reply = rc < 0 ? 0 : sizeof(r->control) + sizeof(*tty);
+    return rc;
+}
+
+/* By handle, or for handle -1 of export number a. */
+static long control_statfs(struct sandbox *s, struct request *r, int fd)
+{
+    struct statfs st;
+
+    if (r->control.handle < 0)
+        fd = r->control.a < s->export_count ? s->exports[r->control.a].dir : -EBADF;
+    if (fd < 0)
+        return fd;
+    if (r->control.size < sizeof(st))
+        return -EINVAL;
+    if (fstatfs(fd, &st) < 0)
+        return -errno;
+    memcpy(r->control.data, &st, sizeof(st));
+    r->reply = sizeof(r->control) + sizeof(st);
+    return 0;
+}
+
+static long pipe_bytes(int fd)
+{
+    int n = 0;
+
+    return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
+}
+
+static long result(int rc) { return rc < 0 ? -errno : rc; }
+
+long serve_control(struct sandbox *s, struct request *r)
+{
+    struct message_control *m = &r->control;
+    int fd = handle_find(m->handle);
+
+    if (m->size > r->length - sizeof(*m))
+        return MALFORMED;
+    if (m->op == HOST_STATFS)
+        return control_statfs(s, r, fd);
+    if (m->op == HOST_CLOSE) {
+        handle_forget(m->handle);
+        return 0;
+    }
+    if (fd < 0)
+        return fd;
+    if (fd < 3 && s->stdio_closed[fd])
+        return -EBADF;
+    switch (m->op) {
+    case HOST_SYNC:
+        return result(m->a ? fdatasync(fd) : fsync(fd));
+    case HOST_TRUNCATE:
+        return result(ftruncate(fd, (off_t)m->a));
+    case HOST_ALLOCATE:
+        return result(fallocate(fd, (int)m->a, (off_t)m->b, (off_t)m->c));
+    case HOST_TTY_GET:
+    case HOST_TTY_SET:
+        return control_tty(s, r, fd);
+    case HOST_SHUTDOWN:
+        return result(shutdown(fd, (int)m->a));
+    case HOST_PIPE_BYTES:
+        return pipe_bytes(fd);
+    default:
+        return -EINVAL;
+    }
+}
+
+long serve_random(struct sandbox *s, struct request *r)
+{
+    if (r->a4 > 256 || r->a4 > r->room)
+        return MALFORMED;
+    if (getrandom(r->data, r->a4, 0) != (ssize_t)r->a4)
+        return -EIO;
+    r->reply = r->a4;
+    return 0;
+}
+
+/* ---- threads ------------------------------------------------------------------------ */
+
+/* A process of this sandbox: an unreaped child of ours in its process group, so its
+ * number cannot have been given to anybody else. */
+static bool is_ours(const struct sandbox *s, pid_t pid)
+{
+    siginfo_t info;
+
+    return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           getpgid(pid) == s->group;
+}
+
+long serve_thread_interrupt(struct sandbox *s, struct request *r)
+{
+    pid_t pid = (pid_t)r->a4, tid = (pid_t)r->a5;
+
+    if (tid <= 0 || !is_ours(s, pid))
+        return -ESRCH;
+    return result((int)syscall(SYS_tgkill, pid, tid, GATE_INTERRUPT_SIGNAL));
+}
+
+/* User and system time from /proc/PID/stat, in nanoseconds. */
+static int64_t times_of_stat(const char *path, bool user, bool system)
+{
+    char text[1024];
+    unsigned long long u, k;
+    int64_t tick = 1000000000 / sysconf(_SC_CLK_TCK);
+    FILE *file = fopen(path, "re");
+
+    if (!file)
+        return -ESRCH;
+    size_t n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    text[n] = 0;
+    const char *after = strrchr(text, ')'); /* the name may hold anything */
+    if (!after ||
+        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &u, &k) != 2)
+        return -EIO;
+    return (int64_t)((user ? u : 0) + (system ? k : 0)) * tick;
+}
+
+static int64_t total_of_thread(pid_t tid)
+{
+    char path[64];
+    unsigned long long ns = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", tid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -ESRCH;
+    int got = fscanf(file, "%llu", &ns);
+    fclose(file);
+    return got == 1 ? (int64_t)ns : -EIO;
+}
+
+static int64_t total_of_process(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock = (clockid_t)(~(unsigned)pid << 3 | 2); /* CPU clock of a process */
+
+    if (clock_gettime(clock, &t) < 0)
+        return -ESRCH;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* who > 0: host thread, < 0: host process, 0: the whole sandbox.  what: 0 both, 1 user,
+ * 2 system. */
+static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
+{
+    char path[64];
+    pid_t id = (pid_t)(who > 0 ? who : who < 0 ? -who : s->child);
+
+    if (getpgid(id) != s->group)
+        return -ESRCH;
+    if (what == 0)
+        return who > 0 ? total_of_thread(id) : total_of_process(id);
+    snprintf(path, sizeof(path), who > 0 ? "/proc/%d/task/%d/stat" : "/proc/%d/stat", id, id);
+    return times_of_stat(path, what == 1, what == 2);
+}
+
+/* ---- reports -------------------------------------------------------------------------- */
+
+static void end_with_status(struct sandbox *s, int status)
+{
+    if (WIFSIGNALED(status))
+        s->exit_code = 128 + WTERMSIG(status);
+    else
+        s->exit_code = WEXITSTATUS(status);
+    s->ended = true;
+}
+
+long serve_report(struct sandbox *s, struct request *r)
+{
+    const char *text = r->length ? request_string(r, 0, NULL) : "";
+
+    if (!text)
+        return MALFORMED;
+    switch (r->a4) {
+    case HOST_REPORT_EXIT:
+        end_with_status(s, (int)(r->a5 & 0xffff));
+        return 0;
+    case HOST_REPORT_LOG:
+        if (s->config->debug)
+            say("%s", text);
+        return 0;
+    case HOST_REPORT_PANIC:
+        sandbox_fail(s, "the library OS stopped: %s", text);
+        return 0;
+    case HOST_REPORT_OOM:
+        say("out of memory: %s", text);
+        return 0;
+    case HOST_REPORT_EXEC:
+        sandbox_fail(s, "%s: %s", text, strerror((int)(r->a5 & 0xfff)));
+        s->err->exit_code =
+            r->a5 == ENOENT || r->a5 == ENOTDIR ? MONITOR_EXIT_NOT_FOUND : MONITOR_EXIT_NOT_EXEC;
+        s->exit_code = s->err->exit_code;
+        return 0;
+    case HOST_REPORT_CPUTIME:
+        return cpu_time(s, (int64_t)r->a5, r->a6);
+    default:
+        return MALFORMED;
+    }
+}

@@ -1,0 +1,374 @@
+/* Makes the memory objects and the first host process of a sandbox.
+ *
+ * The child is a plain copy of the monitor (no exec): it turns itself into a picoprocess
+ * by dropping what it inherited and mapping what the layout says.  From the moment the
+ * filter is in place it may reach the kernel only through the image's gate, and so it
+ * sends the filter's listener to the monitor that way before it jumps into the image.
+ * A child that fails says where on the same socket.
+ *
+ * Death of the monitor: PR_SET_PDEATHSIG covers the first host process; the lifeline, a
+ * pipe whose only write end the monitor has, makes the kernel send SIGKILL to the whole
+ * process group when it is closed, which covers those forked later (nobody inside can
+ * leave the group or close the read end).
+ */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/rseq.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../abi/layout.h"
+#include "filter.h"
+#include "image.h"
+#include "landlock.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+#define NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#define NOTIF_SYNC_WAKE 1UL
+
+#define FD_REPORT       (GATE_FD_FIRST + 4) /* the child's end of the socket, after the trace */
+#define FD_LAST         FD_REPORT
+#define FD_SPARE        64 /* descriptors are lifted above this before they get their numbers */
+
+/* What the child could not do.  Order known to stage_text. */
+enum stage { STAGE_SESSION, STAGE_FDS, STAGE_LIFELINE, STAGE_MAP, STAGE_SIGNALS, STAGE_FILTER };
+
+static const char *const stage_text[] = {
+    "starting a session",      "placing descriptors",     "arming the lifeline",
+    "mapping the picoprocess", "installing host signals", "installing the host filter",
+};
+
+struct failure {
+    int32_t stage, error;
+};
+
+/* What the child needs; it must not allocate. */
+struct plan {
+    struct sandbox *s;
+    struct image image;
+    struct filter_program filter;
+    int exe, lifeline_read, report;
+    pid_t monitor;
+};
+
+/* ---- objects, in the monitor --------------------------------------------------- */
+
+static int memory_object(const char *name, uint64_t size, unsigned flags)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | flags);
+
+    if (fd < 0 && flags)
+        fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return -1;
+    /* Sealed: no one can shrink it under the monitor's feet. */
+    if (ftruncate(fd, (off_t)size) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int make_memory(struct sandbox *s)
+{
+    s->segment_fd = memory_object("bailey-segment", SEG_SIZE, MFD_EXEC);
+    s->pool_fd = memory_object("bailey-pool", POOL_SIZE, MFD_EXEC);
+    if (s->segment_fd < 0 || s->pool_fd < 0)
+        return error_set(s->err, errno, "making the sandbox's memory");
+    void *p =
+        mmap(NULL, SEG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->segment_fd, 0);
+    if (p == MAP_FAILED) {
+        error_set(s->err, errno, "mapping the sandbox's memory");
+        return error_hint(s->err, "raise the address space limit: ulimit -v unlimited");
+    }
+    s->segment = p;
+    s->boot = p;
+    return 0;
+}
+
+static int make_events(struct sandbox *s)
+{
+    struct epoll_event event = {EPOLLIN, {.u64 = GATE_KICK_COOKIE}};
+
+    s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+    s->probe_fd = epoll_create1(EPOLL_CLOEXEC);
+    s->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->poll_fd < 0 || s->probe_fd < 0 || s->kick_fd < 0)
+        return error_set(s->err, errno, "making event descriptors");
+    if (epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, s->kick_fd, &event) < 0)
+        return error_set(s->err, errno, "watching the kick descriptor");
+    return 0;
+}
+
+/* ---- the child ------------------------------------------------------------------- */
+
+static _Noreturn void child_fail(int report, enum stage stage, int error)
+{
+    struct failure failure = {(int32_t)stage, error};
+
+    if (write(report, &failure, sizeof(failure)) < 0)
+        _exit(2);
+    _exit(1);
+}
+
+/* Gives every descriptor its number inside and closes all others. */
+static int place_descriptors(const struct plan *p)
+{
+    const struct sandbox *s = p->s;
+    const int trace = s->config->trace_fd;
+    int from[FD_LAST + 1] = {
+        [GATE_FD_LIFELINE] = p->lifeline_read,
+        [GATE_FD_SEGMENT] = s->segment_fd,
+        [GATE_FD_POOL] = s->pool_fd,
+        [GATE_FD_POLL] = s->poll_fd,
+        [GATE_FD_KICK] = s->kick_fd,
+        [GATE_FD_PROBE] = s->probe_fd,
+        [GATE_FD_STDIN] = s->stdio_closed[0] ? -1 : 0,
+        [GATE_FD_STDOUT] = s->stdio_closed[1] ? -1 : 1,
+        [GATE_FD_STDERR] = s->stdio_closed[2] ? -1 : 2,
+        [GATE_FD_TRACE] = trace,
+        [FD_REPORT] = p->report,
+    };
+
+    for (int i = 0; i <= FD_LAST; i++)
+        if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD, FD_SPARE)) < 0)
+            return -errno;
+    for (int i = 0; i <= FD_LAST; i++) {
+        if (from[i] < 0)
+            close(i);
+        else if (dup2(from[i], i) < 0)
+            return -errno;
+    }
+    return syscall(SYS_close_range, FD_LAST + 1, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int arm_lifeline(void)
+{
+    int flags = fcntl(GATE_FD_LIFELINE, F_GETFL);
+
+    if (fcntl(GATE_FD_LIFELINE, F_SETOWN, -getpid()) < 0 ||
+        fcntl(GATE_FD_LIFELINE, F_SETSIG, SIGKILL) < 0 ||
+        fcntl(GATE_FD_LIFELINE, F_SETFL, flags | O_ASYNC | O_NONBLOCK) < 0)
+        return -errno;
+    return 0;
+}
+
+static int map_memory(void)
+{
+    const int prot = PROT_READ | PROT_WRITE;
+    const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+
+    if (mmap((void *)SEG_BASE, SEG_SIZE, prot, flags, GATE_FD_SEGMENT, 0) != (void *)SEG_BASE ||
+        mmap((void *)POOL_BASE, POOL_SIZE, prot, flags, GATE_FD_POOL, 0) != (void *)POOL_BASE)
+        return -errno;
+    return 0;
+}
+
+/* struct sigaction as the kernel reads it. */
+struct kernel_sigaction {
+    uint64_t handler, flags, restorer, mask;
+};
+#define SA_RESTORER_BIT 0x04000000UL
+
+static int install_signals(const struct image_header *image)
+{
+    static const uint8_t handled[] = {
+        SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, GATE_INTERRUPT_SIGNAL};
+    struct kernel_sigaction action = {0, 0, 0, 0};
+    uint64_t none = 0;
+
+    for (int sig = 1; sig <= 64; sig++) {
+        action.handler = sig == SIGPIPE || sig == SIGXFSZ ? (uint64_t)SIG_IGN : (uint64_t)SIG_DFL;
+        if (sig != SIGKILL && sig != SIGSTOP)
+            syscall(SYS_rt_sigaction, sig, &action, NULL, 8);
+    }
+    action =
+        (struct kernel_sigaction){image->signal_handler, SA_SIGINFO | SA_ONSTACK | SA_RESTORER_BIT,
+                                  image->signal_restorer, ~0ULL};
+    for (size_t i = 0; i < sizeof(handled); i++)
+        if (syscall(SYS_rt_sigaction, handled[i], &action, NULL, 8) < 0)
+            return -errno;
+    return syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8) < 0 ? -errno : 0;
+}
+
+/* The kernel must not touch the monitor's thread area any more: it will be unmapped. */
+static void forget_thread_area(void)
+{
+    void *area = (char *)__builtin_thread_pointer() + __rseq_offset;
+    static const unsigned sizes[] = {32, 33, 48, 64, 128};
+
+    /* glibc registers 32 bytes or, later, what the kernel asks for. */
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (syscall(SYS_rseq, area, sizes[i], 1 /* unregister */, 0x53053053) == 0)
+            break;
+    syscall(SYS_set_robust_list, NULL, 24);
+    syscall(SYS_set_tid_address, SEG_BASE + SEG_SLOTS + SLOT_HOST_TID);
+}
+
+static void drop_rights(const struct sandbox *s)
+{
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    const struct rlimit no_core = {0, 0};
+
+    if (!s->config->debug)
+        setrlimit(RLIMIT_CORE, &no_core);
+    prctl(PR_SET_DUMPABLE, s->config->debug ? 1 : 0, 0, 0, 0);
+    landlock_deny_all();
+    syscall(SYS_capset, &header, none);
+}
+
+typedef long gate_call(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
+
+/* From here on nothing but the gate: no libc, no stack protector's failure path. */
+static _Noreturn void enter_image(const struct plan *p, long listener)
+{
+    gate_call *gate = (gate_call *)IMAGE_BASE;
+    char byte = 0;
+    struct iovec iov = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct msghdr message = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
+
+    *(int *)(void *)CMSG_DATA(&control.header) = (int)listener;
+    gate(SYS_sendmsg, FD_REPORT, (long)&message, 0, 0, 0, 0);
+    gate(SYS_close, listener, 0, 0, 0, 0, 0);
+    gate(SYS_close, FD_REPORT, 0, 0, 0, 0, 0);
+    __asm__ volatile("mov %0, %%rsp\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "jmp *%1"
+                     :
+                     : "r"(SEG_BASE + SEG_SLOTS + SLOT_SIZE), "r"(p->image.header.entry),
+                       "D"(SEG_BASE + SEG_BOOT)
+                     : "memory");
+    __builtin_unreachable();
+}
+
+static _Noreturn void child_main(const struct plan *p)
+{
+    const struct sock_fprog program = {p->filter.length, (struct sock_filter *)p->filter.code};
+    int rc;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        child_fail(p->report, STAGE_SESSION, errno);
+    if ((rc = image_map_text(&p->image, p->exe)) < 0)
+        child_fail(p->report, STAGE_MAP, -rc);
+    if ((rc = place_descriptors(p)) < 0)
+        child_fail(p->report, STAGE_FDS, -rc);
+    if ((rc = arm_lifeline()) < 0)
+        child_fail(FD_REPORT, STAGE_LIFELINE, -rc);
+    if ((rc = map_memory()) < 0)
+        child_fail(FD_REPORT, STAGE_MAP, -rc);
+    forget_thread_area();
+    drop_rights(p->s);
+    if ((rc = install_signals(&p->image.header)) < 0)
+        child_fail(FD_REPORT, STAGE_SIGNALS, -rc);
+    long listener = syscall(
+        SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+        SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+    if (listener < 0)
+        child_fail(FD_REPORT, STAGE_FILTER, errno);
+    enter_image(p, listener);
+}
+
+/* ---- the monitor's side of it ------------------------------------------------------ */
+
+/* The listener, or the reason why there is none. */
+static int receive_listener(struct sandbox *s, int socket)
+{
+    struct failure failure;
+    struct iovec iov = {&failure, sizeof(failure)};
+    char control[CMSG_SPACE(sizeof(int))];
+    struct msghdr message = {NULL, 0, &iov, 1, control, sizeof(control), 0};
+    ssize_t n;
+
+    do
+        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+    if (header && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&s->listener, CMSG_DATA(header), sizeof(int));
+        return 0;
+    }
+    error_set(s->err, 0, "the picoprocess died while it was starting");
+    if (n == sizeof(failure) && failure.stage >= 0 && failure.stage <= STAGE_FILTER)
+        error_set(s->err, failure.error, "%s", stage_text[failure.stage]);
+    return error_hint(s->err, "`bailey check` tells what this host lacks");
+}
+
+static int start_child(struct plan *p)
+{
+    struct sandbox *s = p->s;
+    int ends[2], pipe_ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0 ||
+        pipe2(pipe_ends, O_CLOEXEC) < 0)
+        return error_set(s->err, errno, "making a channel to the picoprocess");
+    p->report = ends[1];
+    p->lifeline_read = pipe_ends[0];
+    p->monitor = getpid();
+    s->lifeline = pipe_ends[1];
+    /* Not fork(): it would run handlers and locks of a libc that has no say in the child. */
+    long pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &s->pidfd, 0, 0);
+    if (pid == 0)
+        child_main(p);
+    close(ends[1]);
+    close(pipe_ends[0]);
+    int rc = -1;
+    if (pid < 0)
+        error_set(s->err, errno, "starting a process");
+    else {
+        s->child = s->group = (pid_t)pid;
+        rc = receive_listener(s, ends[0]);
+    }
+    close(ends[0]);
+    return rc;
+}
+
+int sandbox_spawn(struct sandbox *s)
+{
+    static struct plan plan;
+    uint64_t flags = NOTIF_SYNC_WAKE;
+
+    plan.s = s;
+    if (image_find(&plan.image, s->err) < 0 || make_memory(s) < 0 || make_events(s) < 0)
+        return -1;
+    plan.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (plan.exe < 0) {
+        error_set(s->err, errno, "/proc/self/exe");
+        return error_hint(s->err, "/proc must be mounted");
+    }
+    filter_build(&plan.filter);
+    image_copy_data(&plan.image, s->segment);
+    if (boot_fill(s) < 0)
+        return -1;
+    int rc = start_child(&plan);
+    close(plan.exe);
+    if (rc == 0)
+        ioctl(s->listener, NOTIF_SET_FLAGS, flags); /* faster where known, else as well */
+    return rc;
+}
