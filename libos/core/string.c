@@ -5,6 +5,7 @@
  * moves.  The compiler must not recognise these loops and call the functions they are.
  */
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
+#include "hosted_names.h"
 #include "lib.h"
 
 /* Above this many bytes the start-up cost of the string instructions is repaid. */

@@ -14,7 +14,7 @@
 #include "trace_names.h"
 #include "usercopy.h"
 
-#define LINE 1024
+#define LINE         1024
 #define STRING_SHOWN 32
 
 struct trace_line { /* of a thread in a call; kept in the thread while it runs */
@@ -223,8 +223,8 @@ void trace_leave(u64 nr, const u64 *args, long rc)
     us = (host_time(HOST_CLOCK_MONOTONIC) - l->start) / 1000;
     add_args(&l->text, t->trace_rest, args, &t->trace_args, true, rc);
     if (rc < 0 && rc >= -MAX_ERRNO) {
-        const char *name = rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK ? "ERESTARTSYS"
-                                                                             : errno_name(-rc);
+        const char *name =
+            rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK ? "ERESTARTSYS" : errno_name(-rc);
         text_add(&l->text, ") = -1 %s", name ? name : "?");
         if (nr >= SYSCALL_MAX || !syscall_table[nr].call)
             text_add(&l->text, " (not served)");
