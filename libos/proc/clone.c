@@ -85,8 +85,10 @@ static void init_thread(struct thread *t, const struct clone_request *r)
 /* On the new thread, before its first program instruction. */
 void thread_first_run(struct thread *t)
 {
-    if (t->fork_child)
+    if (t->fork_child) { /* a copy's first thread: the host process bears its number */
+        t->host_pid = t->proc->host_pid = (s32)t->host_tid;
         mm_fork_child(t->proc->mm);
+    }
     t->fork_child = false;
     if (t->set_child_tid)
         put_user((s32)t->tid, t->set_child_tid);

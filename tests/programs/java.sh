@@ -1,0 +1,3 @@
+# needs: java
+# timeout: 120
+java -version 2>&1 | head -1
