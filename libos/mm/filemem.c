@@ -50,6 +50,15 @@ static u32 next_page(struct extent *e, u32 from, bool value)
     return e->pages;
 }
 
+/* The compiler's own would be a call into its library. */
+static u32 count_bits(u64 w)
+{
+    w -= (w >> 1) & 0x5555555555555555UL;
+    w = (w & 0x3333333333333333UL) + ((w >> 2) & 0x3333333333333333UL);
+    w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
+    return (w * 0x0101010101010101UL) >> 56;
+}
+
 /* Sets or clears [from, to); returns how many changed. */
 static u32 mark_pages(struct extent *e, u32 from, u32 to, bool value)
 {
@@ -61,7 +70,7 @@ static u32 mark_pages(struct extent *e, u32 from, u32 to, bool value)
         u64 old = w[from / 64];
         u64 new = value ? old | mask : old & ~mask;
         w[from / 64] = new;
-        changed += __builtin_popcountl(old ^ new);
+        changed += count_bits(old ^ new);
         from += n;
     }
     return changed;
@@ -74,7 +83,7 @@ static u32 count_missing(struct extent *e, u32 from, u32 to)
     while (from < to) {
         u32 n = MIN(to - from, 64 - from % 64);
         u64 mask = (n == 64 ? ~0UL : (1UL << n) - 1) << (from % 64);
-        missing += __builtin_popcountl(~w[from / 64] & mask);
+        missing += count_bits(~w[from / 64] & mask);
         from += n;
     }
     return missing;
