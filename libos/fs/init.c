@@ -92,6 +92,7 @@ static void mount_system(void)
 
     mount_here(procfs_new(), "/proc", safe | MS_NOEXEC, "proc", false);
     mount_here(sysfs_new(), "/sys", safe | MS_NOEXEC | MS_RDONLY, "sysfs", false);
+    mount_here(cgroupfs_new(), "/sys/fs/cgroup", safe | MS_NOEXEC | MS_RDONLY, "cgroup", false);
     mount_here(devfs_new(), "/dev", MS_NOSUID | MS_RELATIME, "devtmpfs", false);
     mount_here(tmpfs_new(0, 01777), "/dev/shm", safe, "tmpfs", false);
     mount_here(tmpfs_new(0, 01777), "/tmp", safe, "tmpfs", false);
