@@ -70,6 +70,7 @@ struct mm {
     struct lock futex_lock;
     s32 patching;        /* text is being changed: faults in it retry */
     u64 def_flags;
+    bool fork_advice;    /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
     s32 host_threads;    /* host threads running in this address space */
 };
 

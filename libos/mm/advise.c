@@ -134,6 +134,7 @@ static long advise(struct mm *mm, uptr addr, uptr end, const struct advice *a, i
         long err = vma_change_flags(mm, addr, end, a->set, a->clear, &dead);
 
         rc = err ? err : rc;
+        mm->fork_advice |= !!(a->set & (VMA_DONTFORK | VMA_WIPEONFORK));
     }
     if (a->host)
         host = advise_host(mm, addr, end, a->host, rc == -ENOMEM);

@@ -99,6 +99,8 @@ void mm_fork_child(struct mm *mm)
 {
     struct vma *v, *dead = NULL;
 
+    if (!mm->fork_advice)
+        return;
     lock(&mm->lock);
     for (v = vma_next(mm, 0); v; v = vma_next(mm, v->end)) {
         if (v->flags & VMA_WIPEONFORK)
@@ -125,6 +127,7 @@ void mm_clear(struct mm *mm)
     mm->brk = mm->brk_start = 0;
     mm->vdso_base = 0;
     mm->def_flags = 0;
+    mm->fork_advice = false;
     mm->peak = 0;
     choose_layout(mm);
 }

@@ -8,6 +8,8 @@
 
 #include "../../libos/mm/internal.h"
 #include "lib.h"
+#include "proc.h"
+#include "syscalls_gen.h"
 #include "thread.h"
 #include "vfs.h"
 
@@ -29,6 +31,7 @@ void *mmap(void *addr, size_t len, int prot, int flags, int fd, long off);
 struct page {
     bool mapped;
     u32 prot;
+    int content; /* what was written last, 0: nothing */
 };
 static struct page model[PAGES], host[PAGES];
 static u32 host_calls;
@@ -46,14 +49,14 @@ long host_map(uintptr_t addr, size_t len, int prot, int flags, int handle, uint6
 {
     host_calls++;
     for (size_t i = 0; i < len / PAGE_SIZE; i++)
-        host[index_of(addr) + i] = (struct page){true, prot};
+        host[index_of(addr) + i] = (struct page){true, prot, 0};
     return 0;
 }
 long host_unmap(uintptr_t addr, size_t len)
 {
     host_calls++;
     for (size_t i = 0; i < len / PAGE_SIZE; i++)
-        host[index_of(addr) + i] = (struct page){false, 0};
+        host[index_of(addr) + i] = (struct page){false, 0, 0};
     return 0;
 }
 long host_protect(uintptr_t addr, size_t len, int prot)
@@ -68,9 +71,17 @@ long host_protect(uintptr_t addr, size_t len, int prot)
 long host_discard(uintptr_t addr, size_t len, int how) { return 0; }
 long host_move(uintptr_t old, size_t old_len, size_t new_len, uintptr_t to, int keep)
 {
+    struct page moved[PAGES];
+    size_t n = old_len / PAGE_SIZE, i;
+
     host_calls++;
-    for (size_t i = 0; i < new_len / PAGE_SIZE; i++)
-        host[index_of(to) + i] = host[index_of(old)];
+    for (i = 0; i < n; i++) {
+        moved[i] = host[index_of(old) + i];
+        assert(moved[i].mapped && moved[i].prot == moved[0].prot);
+        host[index_of(old) + i] = (struct page){keep, keep ? moved[i].prot : 0, 0};
+    }
+    for (i = 0; i < new_len / PAGE_SIZE; i++)
+        host[index_of(to) + i] = i < n ? moved[i] : (struct page){true, moved[0].prot, 0};
     return (long)to;
 }
 void host_random(void *buf, size_t len) { memset(buf, 0, len); }
@@ -89,6 +100,8 @@ void file_put(struct file *f) {}
 u64 pool_used(void) { return 0; }
 struct filemem *inode_filemem(struct inode *i) { return NULL; }
 long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *at, size_t *run) { return -1; }
+struct sites *sites_copy(const struct sites *old) { return NULL; }
+void sites_free(struct sites *s) {}
 struct file *memfd_file_new(const char *name, u64 size, u32 flags) { return NULL; }
 
 /* Checks a subtree; its number of nodes. */
@@ -128,7 +141,8 @@ static void check_all(struct mm *mm)
 
         assert(!!v == model[i].mapped && host[i].mapped == model[i].mapped);
         if (v)
-            assert(v->prot == model[i].prot && host[i].prot == model[i].prot);
+            assert(v->prot == model[i].prot && host[i].prot == model[i].prot &&
+                   host[i].content == model[i].content);
         if (model[i].mapped && (!i || !model[i - 1].mapped || model[i - 1].prot != model[i].prot))
             runs++;
     }
@@ -157,7 +171,7 @@ static uptr model_gap(size_t n, bool high)
 static void model_set(size_t at, size_t n, bool mapped, u32 prot)
 {
     for (size_t i = at; i < at + n; i++)
-        model[i] = (struct page){mapped, mapped ? prot : 0};
+        model[i] = (struct page){mapped, mapped ? prot : 0, 0};
 }
 
 static void do_protect(struct mm *mm, size_t at, size_t n, u32 prot)
@@ -170,6 +184,58 @@ static void do_protect(struct mm *mm, size_t at, size_t n, u32 prot)
     assert(rc == (i == at + n ? 0 : -12));
 }
 
+/* Pages [at, at + n) to `to`, as n2 pages. */
+static void model_move(size_t at, size_t n, size_t n2, size_t to)
+{
+    struct page moved[PAGES];
+
+    for (size_t i = 0; i < n; i++)
+        moved[i] = model[at + i];
+    model_set(at, n, false, 0);
+    for (size_t i = 0; i < n2; i++)
+        model[to + i] = i < n ? moved[i] : (struct page){true, moved[0].prot, 0};
+}
+
+static bool one_vma(size_t at, size_t n)
+{
+    for (size_t i = at; i < at + n; i++) {
+        if (!model[i].mapped || model[i].prot != model[at].prot)
+            return false;
+    }
+    return true;
+}
+
+static void do_remap(size_t at, size_t n)
+{
+    size_t n2 = 1 + (size_t)rand() % 20, to = (size_t)rand() % (PAGES - n2), i;
+    bool fixed = rand() % 2, overlap = at < to + n2 && to<at + n, room = n2> n && at + n2 <= PAGES;
+    uptr from = BASE + at * PAGE_SIZE;
+    long rc;
+
+    for (i = at + n; room && i < at + n2; i++)
+        room = !model[i].mapped;
+    if (!fixed && n2 > n && !room) /* where the kernel would move it the model cannot follow */
+        return;
+    rc = sys_mremap(from, n * PAGE_SIZE, n2 * PAGE_SIZE,
+                    MREMAP_MAYMOVE | (fixed ? MREMAP_FIXED : 0), BASE + to * PAGE_SIZE);
+    if (fixed && overlap) {
+        assert(rc == -22);
+    } else if (!one_vma(at, n)) {
+        assert(rc == -14);
+    } else if (fixed) {
+        assert(rc == (long)(BASE + to * PAGE_SIZE));
+        if (n2 < n)
+            model_set(at + n2, n - n2, false, 0);
+        model_move(at, MIN(n, n2), n2, to);
+    } else {
+        assert(rc == (long)from);
+        if (n2 < n)
+            model_set(at + n2, n - n2, false, 0);
+        for (i = at + n; i < at + n2; i++)
+            model[i] = (struct page){true, model[at].prot, 0};
+    }
+}
+
 static void step(struct mm *mm)
 {
     size_t n = 1 + (size_t)rand() % 20, at = (size_t)rand() % (PAGES - n);
@@ -178,7 +244,7 @@ static void step(struct mm *mm)
     const u32 anon = MAP_PRIVATE | MAP_ANONYMOUS;
     long rc;
 
-    switch (rand() % 6) {
+    switch (rand() % 8) {
     case 0:
         rc = mm_map(mm, addr, n * PAGE_SIZE, prot, anon | MAP_FIXED, NULL, 0, NULL);
         assert(rc == (long)addr);
@@ -200,6 +266,14 @@ static void step(struct mm *mm)
         assert(mm_unmap(mm, addr, n * PAGE_SIZE) == 0);
         model_set(at, n, false, 0);
         break;
+    case 4:
+        if (model[at].mapped)
+            model[at].content = host[at].content = rand();
+        break;
+    case 5:
+        do_remap(at, n);
+        before = host_calls - (host_calls - before > 1 ? 1 : 0); /* shrinking and moving: two */
+        break;
     default:
         do_protect(mm, at, n, prot);
         break;
@@ -219,8 +293,8 @@ int main(int argc, char **argv)
     memset(process.rlimits, 0xff, sizeof(process.rlimits));
     thread.proc = &process;
     hosted_current = &thread;
+    process.mm = mm = mm_new();
     srand(argc > 1 ? (unsigned)atoi(argv[1]) : 1);
-    mm = mm_new();
     for (int i = 0; i < 20000; i++) {
         step(mm);
         check_all(mm);
