@@ -68,10 +68,10 @@ static long build_table(struct listing *l)
 static size_t tidy(struct listing *l, char *chunk, size_t len)
 {
     size_t kept = 0, reclen;
-    for (size_t at = 0; at + sizeof(struct host_dirent) < len; at += reclen) {
+    for (size_t at = 0; at + offsetof(struct host_dirent, name) < len; at += reclen) {
         struct host_dirent *e = (void *)(chunk + at);
         reclen = e->reclen;
-        if (reclen <= sizeof(*e) || reclen > len - at)
+        if (reclen <= offsetof(struct host_dirent, name) || reclen > len - at)
             break;
         if (e->name[0] == '.' && (e->name[1] == 0 || (e->name[1] == '.' && e->name[2] == 0)))
             continue;
