@@ -99,6 +99,22 @@ static void mount_system(void)
     mount_here(tmpfs_new(0, 0755), "/run", safe, "tmpfs", false);
 }
 
+/* The working directory may lie below one of the mounts just made (a project in /tmp):
+ * then it is shown there again. */
+static void keep_cwd(const char *path, struct path_s *cwd)
+{
+    struct path_s now;
+
+    if (path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &now) == 0) {
+        path_put(&now);
+    } else if (make_mountpoints(path, false) == 0 &&
+               path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &now) == 0) {
+        mount_attach_at(cwd->mnt->super, cwd->dentry, &now, MS_RELATIME, "workdir");
+        path_put(&now);
+    }
+    path_put(cwd);
+}
+
 static void mount_volumes(struct boot_info *b)
 {
     for (u32 n = 0; n < b->nmounts; n++) {
@@ -144,6 +160,7 @@ void fs_init(void)
     struct process *p = current()->proc;
     struct cred *c = &current()->cred;
     struct cred own = *c;
+    struct path_s cwd = {NULL, NULL};
 
     c->fsuid = c->fsgid = 0;
     c->cap_effective = ~0ULL;
@@ -151,7 +168,11 @@ void fs_init(void)
     p->fs = fs_ctx_new();
     if (!p->fs)
         panic("no memory for the root directory");
+    if (b->cwd && path_lookup(AT_FDCWD, boot_text(b->cwd), LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd))
+        cwd.dentry = NULL;
     mount_system();
+    if (cwd.dentry)
+        keep_cwd(boot_text(b->cwd), &cwd);
     mount_volumes(b);
     if (b->flags & BOOT_READ_ONLY)
         root_mount->flags |= MS_RDONLY;
