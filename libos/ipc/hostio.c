@@ -340,13 +340,6 @@ static const struct file_ops hostio_stream_ops = {
     .ioctl = hostio_ioctl,
 };
 
-static u32 fmode_of(u32 flags)
-{
-    u32 access = flags & O_ACCMODE;
-
-    return (access != O_WRONLY ? FMODE_READ : 0) | (access != O_RDONLY ? FMODE_WRITE : 0);
-}
-
 struct file *hostio_file_new(const struct boot_stream *s)
 {
     bool positioned = s->type == HOST_FILE || s->type == HOST_BLOCK || s->type == HOST_DIR;
@@ -364,8 +357,10 @@ struct file *hostio_file_new(const struct boot_stream *s)
     }
     if (s->type == HOST_CHAR) { /* /dev/null and its like can't be waited for */
         hostpoll_probe(&h->poll, POLLIN);
-        if (h->poll.always)
+        if (h->poll.always) {
             ops = &hostio_file_ops;
+            positioned = true;
+        }
     }
     h->boot = *s;
     h->type = s->type;
@@ -376,7 +371,8 @@ struct file *hostio_file_new(const struct boot_stream *s)
         kfree(h);
         return f;
     }
-    f->fmode = fmode_of(s->flags) | (positioned ? FMODE_SEEK : 0);
+    if (positioned)
+        f->fmode |= FMODE_SEEK;
     f->inode->mode = s->mode;
     f->inode->ino = s->ino;
     f->inode->rdev = s->rdev;

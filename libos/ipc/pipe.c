@@ -395,7 +395,6 @@ static struct file *make_read_end(struct pipe *p, u32 flags)
         pipe_free(p);
         return f;
     }
-    f->fmode = FMODE_READ;
     f->inode->mode = S_IFIFO | 0600;
     f->inode->uid = current()->cred.fsuid;
     f->inode->gid = current()->cred.fsgid;
@@ -415,7 +414,6 @@ static struct file *make_write_end(struct file *read_end, u32 flags)
 
     if (IS_ERR(f))
         return f;
-    f->fmode = FMODE_WRITE;
     p->writers = p->writer_count = 1;
     p->files++;
     return f;
