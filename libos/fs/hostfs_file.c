@@ -376,9 +376,8 @@ static long hostfs_readdir(struct file *f, struct dir_emit *e)
     if (IS_ERR(l))
         return PTR_ERR(l);
     for (; (r = listing_at(l, f->pos - 2)); f->pos++) {
-        u8 type = r->type == HOST_TTY ? HOST_CHAR : r->type;
         u64 ino = hostfs_map_ino(fs, dev, r->ino);
-        if (!e->emit(e, r->name, strlen(r->name), ino, type, f->pos + 1))
+        if (!e->emit(e, r->name, strlen(r->name), ino, r->type, f->pos + 1))
             break;
     }
     return 0;

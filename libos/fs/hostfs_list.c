@@ -64,7 +64,8 @@ static long build_table(struct listing *l)
     return 0;
 }
 
-/* Counts the records of a chunk, leaving out "." and ".."; bytes kept. */
+/* Counts the records of a chunk, leaving out "." and ".." and what programs don't know;
+ * bytes kept. */
 static size_t tidy(struct listing *l, char *chunk, size_t len)
 {
     size_t kept = 0, reclen;
@@ -75,6 +76,8 @@ static size_t tidy(struct listing *l, char *chunk, size_t len)
             break;
         if (e->name[0] == '.' && (e->name[1] == 0 || (e->name[1] == '.' && e->name[2] == 0)))
             continue;
+        if (e->type == HOST_TTY)
+            e->type = HOST_CHAR;
         memmove(chunk + kept, e, reclen);
         kept += reclen;
         l->count++;
