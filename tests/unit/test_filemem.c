@@ -34,7 +34,7 @@ static void check_all(struct filemem *fm)
 
 static void random_file(unsigned seed, bool mapped)
 {
-    struct filemem_quota quota = { 0, 0 };
+    struct filemem_quota quota = {0, 0};
     struct filemem fm;
     u64 before = pool_used();
     size_t size = 0;
@@ -105,7 +105,7 @@ static void sparse_file(void **state)
     for (u64 off = 0; off < 1UL << 40; off += 1UL << 33) {
         assert_true(file_io(&fm, &d, off + 5, 1, false) == 1 && d == 'x');
         assert_true(filemem_seek(&fm, off + PAGE_SIZE, 1UL << 41, true) ==
-               (off + (1UL << 33) < 1UL << 40 ? (s64)(off + (1UL << 33)) : -6 /* ENXIO */));
+                    (off + (1UL << 33) < 1UL << 40 ? (s64)(off + (1UL << 33)) : -6 /* ENXIO */));
     }
     assert_true(file_io(&fm, &d, 3UL << 30, 1, false) == 1 && d == 0);
     filemem_free(&fm);
@@ -113,7 +113,7 @@ static void sparse_file(void **state)
 
 static void quota_is_kept(void **state)
 {
-    struct filemem_quota quota = { 0, 10 };
+    struct filemem_quota quota = {0, 10};
     struct filemem fm;
     filemem_init(&fm);
     fm.quota = &quota;
@@ -150,7 +150,7 @@ static void random_pool(unsigned seed)
             assert_true(*(u64 *)pool_ptr(held[i].off + o) == 0);
         for (size_t j = 0; j < ARRAY_SIZE(held); j++)
             assert_true(j == i || !held[j].len || held[j].off + held[j].len <= held[i].off ||
-                   held[i].off + held[i].len <= held[j].off);
+                        held[i].off + held[i].len <= held[j].off);
         for (size_t o = 0; o < held[i].len; o += 8)
             *(u64 *)pool_ptr(held[i].off + o) = i + 1;
     }
