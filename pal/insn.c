@@ -126,7 +126,11 @@ static void operands(struct cursor *c, struct insn *in, char kind)
     case 'x': in->transfers = true; break;
     case 'X': in->transfers = true; skip(c, 2); break;
     case 'i': in->transfers = true; skip(c, 1); break;
-    case 'f': m = modrm(c, in); in->transfers = (m >> 3 & 7) >= 2 && (m >> 3 & 7) <= 5; break;
+    case 'f':
+        m = modrm(c, in);
+        in->transfers = (m >> 3 & 7) >= 2 && (m >> 3 & 7) <= 5;
+        in->indirect = (m >> 3 & 7) == 4 || (m >> 3 & 7) == 5;
+        break;
     default: c->bad = true;
     }
 }

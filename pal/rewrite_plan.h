@@ -23,6 +23,7 @@ struct insn {
     uint8_t length; /* 0: not an instruction we know, or cut off */
     bool rip_relative;
     bool transfers; /* jump, call, return, loop, interrupt: not to be moved */
+    bool indirect;  /* a jump to where a register or memory says */
     bool has_target;
     int64_t target; /* of a relative jump or call, from the instruction's first byte */
 };
