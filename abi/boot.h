@@ -30,6 +30,7 @@ struct boot_mount {
 #define BOOT_MOUNT_ROOT 2u  /* the lower layer of / */
 #define BOOT_MOUNT_FILE 4u  /* the export is one file, not a directory */
 #define BOOT_MOUNT_CACHE 8u /* attributes and negative look-ups may be kept for good */
+#define BOOT_MOUNT_OVERLAY 16u /* changes stay in memory, as on the root */
 
 /* Standard streams and other descriptors given at start. */
 struct boot_stream {

@@ -102,6 +102,29 @@ static int export_root(struct sandbox *s)
     return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
 }
 
+/* A working directory where the guest has a file system of its own (/tmp ...) is mounted
+ * there again. */
+static int export_workdir(struct sandbox *s)
+{
+    static const char *const covered[] = {"tmp/", "run/", "dev/", "proc/", "sys/"};
+    static char guest[PATH_MAX + 1];
+    bool needed = false;
+
+    for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++)
+        needed |= strncmp(s->workdir, covered[i], strlen(covered[i])) == 0;
+    if (!needed || s->workdir_fd < 0)
+        return 0;
+    snprintf(guest, sizeof(guest), "/%s", s->workdir);
+    struct export *ex = &s->exports[s->export_count++];
+    *ex = (struct export){.dir = fcntl(s->workdir_fd, F_DUPFD_CLOEXEC, 3),
+                          .read_only = true,
+                          .cache = true,
+                          .overlay = true,
+                          .guest = guest,
+                          .source = guest};
+    return ex->dir < 0 ? error_set(s->err, errno, "%s", guest) : 0;
+}
+
 static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
 {
     struct export *ex = &s->exports[s->export_count];
@@ -133,7 +156,7 @@ static int make_exports(struct sandbox *s)
 {
     if (s->config->volume_count > MONITOR_VOLUMES_MAX)
         return error_set(s->err, 0, "more than %d volumes", MONITOR_VOLUMES_MAX);
-    if (find_workdir(s) < 0 || export_root(s) < 0)
+    if (find_workdir(s) < 0 || export_root(s) < 0 || export_workdir(s) < 0)
         return -1;
     for (size_t i = 0; i < s->config->volume_count; i++)
         if (export_volume(s, &s->config->volumes[i]) < 0)

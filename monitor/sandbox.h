@@ -24,10 +24,11 @@ struct export
     bool read_only;
     bool host_base; /* policy_visible applies */
     bool cache;
+    bool overlay; /* changes stay in memory inside */
     const char *guest, *source;
 };
 
-#define EXPORTS_MAX (MONITOR_VOLUMES_MAX + 1)
+#define EXPORTS_MAX (MONITOR_VOLUMES_MAX + 2) /* root, working directory */
 
 struct counters {
     uint64_t calls, opens, refused;

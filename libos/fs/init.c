@@ -123,8 +123,10 @@ static void mount_volumes(struct boot_info *b)
             continue;
         u32 flags = MS_RELATIME | (v->flags & BOOT_MOUNT_READONLY ? MS_RDONLY : 0);
         const char *guest = boot_text(v->guest);
-        long rc = mount_here(hostfs_new(v->index, v->flags & BOOT_MOUNT_CACHE), guest, flags,
-                             boot_text(v->source), v->flags & BOOT_MOUNT_FILE);
+        struct super *s = hostfs_new(v->index, v->flags & BOOT_MOUNT_CACHE);
+        if (s && !IS_ERR(s) && (v->flags & BOOT_MOUNT_OVERLAY))
+            s = overlay_new(s);
+        long rc = mount_here(s, guest, flags, boot_text(v->source), v->flags & BOOT_MOUNT_FILE);
         if (rc)
             exec_fail_first((int)-rc, guest);
     }
