@@ -60,6 +60,14 @@ static long pipe_bytes(int fd)
     return ioctl(fd, FIONREAD, &n) < 0 ? -errno : n;
 }
 
+/* Of a position the sandbox shares with whoever gave it the stream. */
+static long seek(int fd, off_t to, uint64_t whence)
+{
+    off_t at = whence > SEEK_HOLE ? (errno = EINVAL, -1) : lseek(fd, to, (int)whence);
+
+    return at < 0 ? -errno : at;
+}
+
 static long result(int rc) { return rc < 0 ? -errno : rc; }
 
 long serve_control(struct sandbox *s, struct request *r)
@@ -93,6 +101,8 @@ long serve_control(struct sandbox *s, struct request *r)
         return result(shutdown(fd, (int)m->a));
     case HOST_PIPE_BYTES:
         return pipe_bytes(fd);
+    case HOST_SEEK:
+        return seek(fd, (off_t)m->a, m->b);
     default:
         return -EINVAL;
     }

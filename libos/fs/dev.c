@@ -38,6 +38,8 @@ const struct file_ops *device_ops(u32 mode, u64 rdev)
 
     if (!S_ISCHR(mode))
         return NULL;
+    if (rdev >> 8 >= 136 && rdev >> 8 <= 143) /* /dev/pts/N */
+        return &dev_tty_fops;
     for (i = 0; i < ARRAY_SIZE(devices); i++)
         if (rdev == device_number(devices[i].major, devices[i].minor))
             return devices[i].ops;
@@ -70,6 +72,31 @@ static long populate(struct dentry *root, const char *name, u32 mode, u64 rdev, 
     return rc;
 }
 
+/* The terminals the sandbox was started on keep their names. */
+static long populate_pts(struct dentry *root)
+{
+    struct dentry *pts = dentry_lookup(root, "pts", 3);
+    long rc = 0;
+
+    for (int n = 0; pts && n < 3 && !rc; n++) {
+        const struct boot_stream *s = &boot()->stdio[n];
+        struct dentry *old;
+        char name[16];
+
+        if (s->handle < 0 || s->type != HOST_TTY || s->rdev >> 8 < 136 || s->rdev >> 8 > 143)
+            continue;
+        snprintf(name, sizeof(name), "%u", (u32)((s->rdev & 0xff) + ((s->rdev >> 8) - 136) * 256));
+        old = dentry_lookup(pts, name, strlen(name));
+        if (old)
+            dentry_put(old);
+        else
+            rc = populate(pts, name, S_IFCHR | 0620, s->rdev, NULL);
+    }
+    if (pts)
+        dentry_put(pts);
+    return rc;
+}
+
 struct super *devfs_new(void)
 {
     static const char *const links[][2] = {
@@ -86,6 +113,7 @@ struct super *devfs_new(void)
         return NULL;
     s->root->inode->uid = s->root->inode->gid = 0;
     rc = populate(s->root, "pts", S_IFDIR | 0755, 0, NULL);
+    rc = rc ? rc : populate_pts(s->root);
     rc = rc ? rc : populate(s->root, "shm", S_IFDIR | 01777, 0, NULL);
     rc = rc ? rc : populate(s->root, "mqueue", S_IFDIR | 01777, 0, NULL);
     for (i = 0; !rc && i < ARRAY_SIZE(devices); i++)

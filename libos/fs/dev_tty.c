@@ -3,10 +3,9 @@
  * There is at most one terminal, a host stream among the standard descriptors.  Opening
  * the device finds a descriptor that still has it and opens the same stream again. */
 #include <linux/errno.h>
-#include <linux/stat.h>
 
 #include "dev.h"
-#include "lib.h"
+#include "ipc.h"
 #include "thread.h"
 
 /* The terminal's file among the standard descriptors of the process, with a reference. */
@@ -20,8 +19,7 @@ static struct file *find_terminal(struct process *p)
     for (fd = 0; fd < 3 && fd < files->size && !found; fd++) {
         struct file *f = files->fd[fd];
 
-        if (f && f->ops && S_ISCHR(f->inode->mode) && f->inode->fops == f->ops && f->path.dentry &&
-            !strcmp(f->path.dentry->name, "/dev/console"))
+        if (f && hostio_is_tty(f))
             found = file_get(f);
     }
     unlock(&files->lock);

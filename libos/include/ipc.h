@@ -11,6 +11,8 @@ struct boot_stream;
  * reference, or ERR_PTR.  hostio.c */
 struct file *hostio_file_new(const struct boot_stream *s);
 
+bool hostio_is_tty(struct file *f); /* one of those, and a terminal */
+
 /* Files opened on an inode with S_IFIFO, whatever its file system; the pipe hangs on
  * inode->ipc while it is open.  open may sleep until the other side comes: no lock of
  * the caller's may be held, and a failed open must not be released.  fifo.c */

@@ -21,6 +21,7 @@
 
 #include "hostio.h"
 #include "ipc.h"
+#include "lib.h"
 #include "mm.h"
 #include "thread.h"
 #include "usercopy.h"
@@ -260,10 +261,36 @@ static void hostio_evict(struct inode *i)
     kfree(h);
 }
 
+/* "/dev/pts/3" from the device number; other terminals go by "/dev/console". */
+static const char *tty_name(const struct boot_stream *s, char *buf, size_t size)
+{
+    u32 major = (u32)(s->rdev >> 8) & 0xfff;
+
+    if (major < 136 || major > 143)
+        return "/dev/console";
+    snprintf(buf, size, "/dev/pts/%u", (u32)(s->rdev & 0xff) + 256 * (major - 136));
+    return buf;
+}
+
+/* A terminal is what /dev says it is: ttyname(3) compares the two. */
+static bool tty_getattr(struct hostio *h, struct kstat *st)
+{
+    char name[32];
+    struct path_s p;
+
+    if (path_lookup(AT_FDCWD, tty_name(&h->boot, name, sizeof(name)), 0, &p))
+        return false;
+    long rc = path_getattr(&p, st);
+    path_put(&p);
+    return rc == 0;
+}
+
 static long hostio_getattr(struct dentry *d, struct inode *i, struct kstat *st)
 {
     struct hostio *h = i->private;
     struct host_attr a;
+    if (h->type == HOST_TTY && tty_getattr(h, st))
+        return 0;
     long rc = host_attributes_get(NULL, h->poll.handle, &a);
 
     if (rc) { /* what was told at the start */
@@ -340,16 +367,36 @@ static const struct file_ops hostio_stream_ops = {
     .ioctl = hostio_ioctl,
 };
 
+bool hostio_is_tty(struct file *f)
+{
+    struct hostio *h = f->inode->private;
+
+    return f->ops == &hostio_stream_ops && h->type == HOST_TTY;
+}
+
+static const char *name_of(const struct boot_stream *s, char *buf, size_t size)
+{
+    switch (s->type) {
+    case HOST_FIFO:
+        return "pipe:";
+    case HOST_SOCKET:
+        return "socket:";
+    case HOST_TTY:
+        return tty_name(s, buf, size);
+    case HOST_CHAR:
+        return s->rdev == 0x103 ? "/dev/null" : "/dev/char";
+    default:
+        return "file:";
+    }
+}
+
 struct file *hostio_file_new(const struct boot_stream *s)
 {
     bool positioned = s->type == HOST_FILE || s->type == HOST_BLOCK || s->type == HOST_DIR;
     const struct file_ops *ops = positioned ? &hostio_file_ops : &hostio_stream_ops;
     struct hostio *h = kzalloc(sizeof(*h));
     struct file *f;
-    const char *name = s->type == HOST_FIFO     ? "pipe:"
-                       : s->type == HOST_SOCKET ? "socket:"
-                       : s->type == HOST_TTY    ? "/dev/console"
-                                                : "file:";
+    char name[32];
 
     if (!h || hostpoll_init(&h->poll, s->handle)) {
         kfree(h);
@@ -365,7 +412,7 @@ struct file *hostio_file_new(const struct boot_stream *s)
     h->boot = *s;
     h->type = s->type;
     h->waited = s->type == HOST_TTY || s->type == HOST_CHAR;
-    f = file_anon(name, ops, h, s->flags);
+    f = file_anon(name_of(s, name, sizeof(name)), ops, h, s->flags);
     if (IS_ERR(f)) {
         hostpoll_destroy(&h->poll);
         kfree(h);
