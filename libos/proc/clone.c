@@ -169,6 +169,10 @@ static struct process *parent_for(u64 flags)
     return (flags & (CLONE_PARENT | CLONE_THREAD)) && me->parent ? me->parent : me;
 }
 
+/* A vfork child gets a copy of the memory, as vfork(2) allows: its exec then replaces
+ * the copy.  Only the wait for it is vfork's. */
+static u64 space_flags(u64 flags) { return flags & CLONE_VFORK ? flags & ~(u64)CLONE_VM : flags; }
+
 static long start_process(struct thread *t, const struct clone_request *r)
 {
     struct process *child = process_new(r->flags);
@@ -191,7 +195,7 @@ static long start_process(struct thread *t, const struct clone_request *r)
         put_user(pid, r->parent_tid);
     me->vfork_done = 0;
     process_link(child, parent_for(r->flags));
-    rc = start_space(child, t, r->flags);
+    rc = start_space(child, t, space_flags(r->flags));
     if (rc < 0) {
         lock(&child->parent->lock);
         list_del(&child->sibling);
