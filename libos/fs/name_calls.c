@@ -92,24 +92,35 @@ static long node_allowed(u32 *mode)
     }
 }
 
+long path_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path_s *out)
+{
+    struct name_target n;
+    long rc = name_to_make(&n, dirfd, name, false);
+
+    if (rc)
+        return rc;
+    rc = make_node(n.walk.path.dentry->inode, n.d, mode & ~umask_now(), dev);
+    if (rc == 0) {
+        made(&n, 0);
+        if (out) {
+            out->mnt = n.walk.path.mnt;
+            out->dentry = dentry_get(n.d);
+        }
+    }
+    name_end(&n);
+    return rc;
+}
+
 long sys_mknodat(int dirfd, uptr name, u32 mode, unsigned int dev)
 {
     struct user_path p;
-    struct name_target n;
     long rc = node_allowed(&mode);
 
     if (rc == 0)
         rc = user_path_get(&p, name);
-    if (rc == 0)
-        rc = name_to_make(&n, dirfd, p.text, false);
     if (rc)
         return rc;
-    rc = make_node(n.walk.path.dentry->inode, n.d, mode & ~umask_now(),
-                   S_ISCHR(mode) || S_ISBLK(mode) ? dev : 0);
-    if (rc == 0)
-        made(&n, 0);
-    name_end(&n);
-    return rc;
+    return path_mknod(dirfd, p.text, mode, S_ISCHR(mode) || S_ISBLK(mode) ? dev : 0, NULL);
 }
 
 long sys_mknod(uptr name, u32 mode, unsigned int dev)

@@ -326,6 +326,8 @@ long path_lookup_user(int dirfd, uptr name, u32 flags, struct path_s *out);
 struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode, u32 lookup);
 /* A file on an existing place. */
 struct file *file_open_path(const struct path_s *p, u32 flags);
+/* mknod(2) from inside (the umask is applied); the place in *out unless NULL. */
+long path_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path_s *out);
 long inode_permission(struct inode *i, u32 mask);
 long inode_permission_default(struct inode *i, u32 mask); /* mode bits and capabilities */
 bool inode_owner_or_capable(struct inode *i);             /* owner, or CAP_FOWNER */
