@@ -242,6 +242,8 @@ int boot_fill(struct sandbox *s)
     b->cwd = put(&w, s->cwd);
     b->hostname = put(&w, c->hostname ? c->hostname : "bailey");
     b->uid = c->uid;
+    b->host_uid = getuid();
+    b->host_gid = getgid();
     b->gid = c->gid;
     b->umask = c->umask;
     b->memory_limit = c->memory_limit;

@@ -1,10 +1,10 @@
 /* hostfs: a directory (or file) that the monitor exports, shown inside.
  *
  * Every operation names its file by the URI made of the dentries above it, or by a host
- * handle if one is open.  The dentry cache is the cache of names.  In a `cache` export
- * nothing changes under us: attributes and negative answers stay good, and a directory
- * where names are missed is listed once to answer later misses from memory.  Elsewhere a
- * dentry is confirmed by the host before each use, unless that happened a moment ago.
+ * handle if one is open for writing (the monitor keeps no others).  The dentry cache is the cache
+ * of names.  In a `cache` export nothing changes under us: attributes and negative answers stay
+ * good, and a directory where names are missed is listed once to answer later misses from memory.
+ * Elsewhere a dentry is confirmed by the host before each use, unless that happened a moment ago.
  *
  * Two names of one host file share an inode, found by host device and inode number.
  * Owners: the user who runs the monitor appears as the user the sandbox started as, root
@@ -194,7 +194,7 @@ long hostfs_refresh(struct dentry *d, struct inode *i, u64 max_age)
 
     if (hostfs_of(i->super)->cache || now_mono() - n->checked_ns < max_age)
         return 0;
-    int handle = READ_ONCE(n->handle) >= 0 ? n->handle : n->write_handle;
+    int handle = READ_ONCE(n->write_handle);
     if (handle < 0) {
         uri = hostfs_uri(d, buf);
         if (IS_ERR(uri))
@@ -264,8 +264,6 @@ static long hostfs_setattr(struct dentry *d, struct inode *i, const struct setat
 
     if (mask) {
         int handle = n->write_handle;
-        if (handle < 0 && !(s->mask & ATTR_SIZE))
-            handle = n->handle;
         if (handle < 0) {
             uri = hostfs_uri(d, buf);
             if (IS_ERR(uri))
@@ -520,16 +518,7 @@ static const struct inode_ops hostfs_dir_inode_ops = {
 
 static long hostfs_statfs(struct super *s, void *buf)
 {
-    struct hostfs *fs = hostfs_of(s);
-    if (fs->root_handle < 0) {
-        char uri[24];
-        snprintf(uri, sizeof(uri), "dir:%u/", fs->index);
-        long h = host_open(uri, O_RDONLY, 0, NULL);
-        if (h < 0)
-            return h;
-        fs->root_handle = h;
-    }
-    return host_control(fs->root_handle, HOST_STATFS, 0, 0, 0, buf, sizeof(struct statfs));
+    return host_control(-1, HOST_STATFS, hostfs_of(s)->index, 0, 0, buf, sizeof(struct statfs));
 }
 
 struct super *hostfs_new(u32 index, bool cache)
@@ -542,7 +531,6 @@ struct super *hostfs_new(u32 index, bool cache)
         return NULL;
     fs->index = index;
     fs->cache = cache;
-    fs->root_handle = -1;
     list_init(&fs->lru);
     fs->super.type = "hostfs";
     fs->super.magic = 0x61756673; /* what programs know of unusual file systems: aufs */

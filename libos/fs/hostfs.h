@@ -28,7 +28,6 @@ struct hostfs {
     u32 size, count;
     u64 devs[16]; /* host devices met, for distinct inode numbers */
     u32 ndevs;
-    int root_handle; /* for statfs, -1 until asked */
 };
 
 /* inode->private. */
@@ -71,6 +70,9 @@ int hostfs_handle(const struct inode *i, bool write);
 /* A handle (read and write) opened with the file's creation. */
 void hostfs_adopt(struct inode *i, int handle);
 void hostfs_close_handles(struct inode *i);
+/* SEEK_DATA and SEEK_HOLE: the monitor answers for handles open for writing; elsewhere a
+ * file is data to its end. */
+s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size);
 /* Reads from a handle into a buffer of the program. */
 long host_read_uio(int handle, struct uio *u, u64 pos);
 

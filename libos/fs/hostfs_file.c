@@ -264,12 +264,23 @@ static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
     return n;
 }
 
+s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size)
+{
+    int handle = hostfs_node(i)->write_handle;
+    if (off < 0)
+        return -ENXIO;
+    if (handle >= 0)
+        return host_control(handle, HOST_SEEK, off, whence, 0, NULL, 0);
+    if ((u64)off >= size)
+        return -ENXIO;
+    return whence == SEEK_DATA ? off : (s64)size;
+}
+
 static s64 hostfs_llseek(struct file *f, s64 off, int whence)
 {
     struct inode *i = f->inode;
     if (whence == SEEK_DATA || whence == SEEK_HOLE) {
-        int h = hostfs_node(i)->handle >= 0 ? hostfs_node(i)->handle : hostfs_node(i)->write_handle;
-        off = off < 0 ? -ENXIO : host_control(h, HOST_SEEK, off, whence, 0, NULL, 0);
+        off = hostfs_seek(i, off, whence, READ_ONCE(i->size));
         if (off < 0)
             return off;
     } else if (whence == SEEK_CUR || whence == SEEK_END) {
@@ -311,17 +322,10 @@ static long hostfs_mmap(struct file *f, struct mapping_request *r)
     return r->handle < 0 ? -EACCES : 0;
 }
 
-static int any_handle(const struct inode *i)
-{
-    const struct hostfs_node *n = hostfs_node(i);
-    return n->write_handle >= 0 ? n->write_handle : n->handle;
-}
-
 static long hostfs_fsync(struct file *f, bool data_only)
 {
-    if (hostfs_of(f->inode->super)->cache)
-        return 0;
-    return host_control(any_handle(f->inode), HOST_SYNC, data_only, 0, 0, NULL, 0);
+    int handle = hostfs_node(f->inode)->write_handle;
+    return handle < 0 ? 0 : host_control(handle, HOST_SYNC, data_only, 0, 0, NULL, 0);
 }
 
 static long hostfs_fallocate(struct file *f, u32 mode, u64 off, u64 len)

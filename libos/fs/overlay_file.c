@@ -125,7 +125,7 @@ static s64 overlay_llseek(struct file *f, s64 off, int whence)
 {
     if (!data_in_lower(f->inode) || (whence != SEEK_DATA && whence != SEEK_HOLE))
         return tmpfs_file_ops.llseek(f, off, whence);
-    off = off < 0 ? -ENXIO : host_control(lower_handle(f), HOST_SEEK, off, whence, 0, NULL, 0);
+    off = hostfs_seek(lower_inode(f->inode), off, whence, READ_ONCE(f->inode->size));
     if (off >= 0)
         f->pos = off;
     return off;
