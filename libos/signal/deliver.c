@@ -11,15 +11,18 @@
 #include "internal.h"
 #include "lib.h"
 
-static void default_action(struct process *p, int sig)
+static void default_action(struct process *p, int sig, const struct siginfo_k *info)
 {
     if (SIGBIT(sig) & IGNORED_BY_DEFAULT)
         return;
     if (SIGBIT(sig) & STOP_SIGNALS) {
-        if (sig == SIGSTOP || !pgrp_orphaned(p->pgid))
+        if (sig == SIGSTOP || !pgrp_orphaned(p->pgid)) {
+            signal_trace(sig, info, "stops the process");
             process_stop(p, sig);
+        }
         return;
     }
+    signal_trace(sig, info, "ends the process");
     /* No core file is written, so the status never says one was. */
     process_exit(sig);
 }
@@ -50,7 +53,7 @@ static int next_handler(struct thread *t, struct siginfo_k *info, struct ksigact
         if (!sig || a->handler > SIG_IGN_)
             return sig;
         if (a->handler == SIG_DFL_)
-            default_action(p, sig);
+            default_action(p, sig, info);
     }
 }
 
@@ -99,6 +102,7 @@ static void run_handler(struct thread *t, struct regs *regs, int sig, const stru
     struct sighand *sh = t->proc->sighand;
     sigset_k mask = t->sig.restore_mask ? t->sig.saved_mask : t->sig.blocked;
 
+    signal_trace(sig, info, "handled");
     if (interrupted(regs))
         resolve_with_handler(t, regs, a);
     regs->orig_rax = NOT_A_SYSCALL;

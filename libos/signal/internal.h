@@ -59,6 +59,9 @@ void tell_parent(struct process *p, int code, int status);
 long frame_push(struct regs *regs, int sig, const struct siginfo_k *info,
                 const struct ksigaction *a, sigset_k mask);
 
+/* trace.c: a line of --trace for a signal about to be acted on. */
+void signal_trace(int sig, const struct siginfo_k *info, const char *what);
+
 /* xstate.c: the vector registers, live in the CPU, to and from program memory. */
 size_t xstate_frame_size(void); /* with the trailing magic */
 long xstate_save(uptr at);
