@@ -272,6 +272,7 @@ static _Noreturn void child_main(const struct plan *p)
     const struct sock_fprog program = {p->filter.length, (struct sock_filter *)p->filter.code};
     int rc;
 
+    p->s->boot->host_pid = getpid(); /* interrupts name it */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(p->report, STAGE_SESSION, errno);
