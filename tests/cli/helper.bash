@@ -13,8 +13,16 @@ teardown() {
     cd / && rm -rf "$place"
 }
 
-# Runs bailey; $status, $output and $stderr are what came out.
-bailey() { run --separate-stderr timeout 60 "$BAILEY" "$@"; }
+# Runs a command; $status, $output, $lines and $stderr are what came out of it.
+try() {
+    status=0
+    "$@" >"$BATS_TEST_TMPDIR/output" 2>"$BATS_TEST_TMPDIR/errors" || status=$?
+    output=$(tr -d '\0' <"$BATS_TEST_TMPDIR/output")
+    stderr=$(tr -d '\0' <"$BATS_TEST_TMPDIR/errors")
+    mapfile -t lines <<<"$output"
+}
+
+bailey() { try timeout 60 "$BAILEY" "$@" </dev/null; }
 
 fail() {
     printf '%s\n' "$*" "status: $status" "output: $output" "stderr: $stderr"

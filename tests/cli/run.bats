@@ -67,18 +67,18 @@ load helper
 }
 
 @test "standard input: a pipe, a file, closed" {
-    run --separate-stderr bash -c "printf 'a\nb\n' | '$BAILEY' run -- wc -l"
+    try bash -c "printf 'a\nb\n' | '$BAILEY' run -- wc -l"
     answered 0 2
     printf 'from a file\n' >in
-    run --separate-stderr bash -c "'$BAILEY' run -- cat <in"
+    try bash -c "'$BAILEY' run -- cat <in"
     answered 0 "from a file"
-    run --separate-stderr bash -c "'$BAILEY' run -- sh -c 'cat 2>/dev/null || echo closed' <&-"
+    try bash -c "'$BAILEY' run -- sh -c 'cat 2>/dev/null || echo closed' <&-"
     answered 0 closed
 }
 
 @test "a reader and its shell share one file position" {
     printf 'one\ntwo\nthree\n' >in
-    run --separate-stderr bash -c "{ '$BAILEY' run -- sh -c 'read a; echo got \$a'; cat; } <in"
+    try bash -c "{ '$BAILEY' run -- sh -c 'read a; echo got \$a'; cat; } <in"
     [ "${lines[0]}" = "got one" ] || fail "first line"
     [ "${lines[1]}" = two ] || fail "the rest is for the next reader"
 }
@@ -86,7 +86,7 @@ load helper
 @test "output and errors keep apart, order within one stream is kept" {
     bailey run -- sh -c 'echo out; echo err >&2'
     [[ $status = 0 && $output = out && $stderr = err ]] || fail "streams mixed"
-    run bash -c "'$BAILEY' run -- sh -c 'for i in 1 2 3; do echo o\$i; echo e\$i >&2; done' 2>&1"
+    try bash -c "'$BAILEY' run -- sh -c 'for i in 1 2 3; do echo o\$i; echo e\$i >&2; done' 2>&1"
     answered 0 "o1
 e1
 o2
@@ -98,19 +98,19 @@ e3"
 @test "appending to a file, as >> does" {
     echo first >log
     "$BAILEY" run -- echo second >>log
-    run cat log
+    try cat log
     answered 0 "first
 second"
 }
 
 @test "a closed pipe ends a writer with SIGPIPE" {
-    run bash -c "'$BAILEY' run -- yes | head -n 1; echo \${PIPESTATUS[0]}"
+    try bash -c "'$BAILEY' run -- yes | head -n 1; echo \${PIPESTATUS[0]}"
     answered 0 "y
 141"
 }
 
 @test "a full device is an error of the program's" {
-    run --separate-stderr bash -c "'$BAILEY' run -- echo x >/dev/full"
+    try bash -c "'$BAILEY' run -- echo x >/dev/full"
     [ "$status" = 1 ] && [[ $stderr == *"No space left"* ]] || fail "write error"
 }
 

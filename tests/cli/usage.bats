@@ -178,7 +178,7 @@ D /etc/old
 C /$long
 C /file"
         head -c 700 layer.tar >cut.tar
-        run "$BAILEY" diff cut.tar
+        bailey diff cut.tar
         [ "$status" = 125 ]
     done
 }
