@@ -216,7 +216,8 @@ enum host_report_kind {
     HOST_REPORT_PANIC,    /* text: the library OS found itself broken; the sandbox ends */
     HOST_REPORT_OOM,      /* text: killed for memory */
     HOST_REPORT_EXEC, /* program 1 cannot be run: a = errno, text = its name; the sandbox ends
-                       * with 127 (ENOENT, ENOTDIR) or 126, and one clear line */
+                       * with 127 (ENOENT, ENOTDIR) or 126, and one clear line.  b = 1: not the
+                       * program's fault (a volume, the working directory): 125 */
     HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
                            * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system */
 };

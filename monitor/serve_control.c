@@ -231,8 +231,9 @@ long serve_report(struct sandbox *s, struct request *r)
         return 0;
     case HOST_REPORT_EXEC:
         sandbox_fail(s, "%s: %s", text, strerror((int)(r->a5 & 0xfff)));
-        s->err->exit_code =
-            r->a5 == ENOENT || r->a5 == ENOTDIR ? MONITOR_EXIT_NOT_FOUND : MONITOR_EXIT_NOT_EXEC;
+        s->err->exit_code = r->a6                                 ? MONITOR_EXIT_FAILURE
+                            : r->a5 == ENOENT || r->a5 == ENOTDIR ? MONITOR_EXIT_NOT_FOUND
+                                                                  : MONITOR_EXIT_NOT_EXEC;
         s->exit_code = s->err->exit_code;
         return 0;
     case HOST_REPORT_CPUTIME:

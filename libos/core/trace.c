@@ -78,18 +78,17 @@ static void add_path(struct textbuf *b, uptr p)
 
 static void add_flags(struct textbuf *b, u32 v, const struct flag_name *f, const char *none)
 {
-    bool any = false;
+    bool any = none != NULL;
 
+    text_add(b, "%s", none ? none : "");
     for (; f->name; f++) {
         if ((v & f->bits) == f->bits) {
-            text_add(b, "%s%s", any ? "|" : none ? none : "", f->name);
+            text_add(b, "%s%s", any ? "|" : "", f->name);
             v &= ~f->bits;
             any = true;
         }
     }
-    if (!any && none)
-        text_add(b, "%s", none);
-    else if (v || !any)
+    if (v || !any)
         text_add(b, any ? "|0x%x" : "0x%x", v);
 }
 

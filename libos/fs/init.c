@@ -128,7 +128,7 @@ static void mount_volumes(struct boot_info *b)
             s = overlay_new(s);
         long rc = mount_here(s, guest, flags, boot_text(v->source), v->flags & BOOT_MOUNT_FILE);
         if (rc)
-            exec_fail_first((int)-rc, guest);
+            start_fail((int)-rc, "volume", guest);
     }
 }
 
@@ -150,7 +150,7 @@ static void enter_cwd(struct boot_info *b)
     long rc = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 
     if (rc)
-        exec_fail_first((int)-rc, cwd);
+        start_fail((int)-rc, "working directory", cwd);
     fs_set_cwd(&p);
     path_put(&p);
 }

@@ -29,6 +29,7 @@ long kill_other_threads(void);
 
 /* ---- programs (proc/exec.c, proc/stack.c, proc/elf_load.c) ---- */
 _Noreturn void exec_fail_first(int err, const char *what);
+_Noreturn void start_fail(int err, const char *what, const char *name); /* 125 */
 void exec_first(struct boot_info *b);
 
 struct exec_args { /* strings of argv and envp, copied out of the old program */

@@ -14,17 +14,17 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define ENOENT 2
-#define E2BIG 7
-#define ENOEXEC 8
-#define ENOMEM 12
-#define EACCES 13
-#define EFAULT 14
-#define EINVAL 22
-#define ELOOP 40
-#define SIGKILL 9
-#define ARGS_MAX (2UL << 20)   /* a quarter of the default stack */
-#define STRING_MAX (128UL << 10)
+#define ENOENT       2
+#define E2BIG        7
+#define ENOEXEC      8
+#define ENOMEM       12
+#define EACCES       13
+#define EFAULT       14
+#define EINVAL       22
+#define ELOOP        40
+#define SIGKILL      9
+#define ARGS_MAX     (2UL << 20) /* a quarter of the default stack */
+#define STRING_MAX   (128UL << 10)
 #define SCRIPT_DEPTH 5
 
 /* ---- arguments ------------------------------------------------------------ */
@@ -451,6 +451,16 @@ _Noreturn void exec_fail_first(int err, const char *what)
 
     snprintf(line, sizeof(line), "%s", what);
     host_report(HOST_REPORT_EXEC, (u64)err, 0, line);
+    host_space_exit();
+}
+
+/* What the sandbox was to start with isn't there: no fault of the program's. */
+_Noreturn void start_fail(int err, const char *what, const char *name)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "%s %s", what, name);
+    host_report(HOST_REPORT_EXEC, (u64)err, 1, line);
     host_space_exit();
 }
 
