@@ -324,10 +324,11 @@ static void table_full(void)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
-int main(void)
+static void all_in(const char *place)
 {
-    char dir[] = "/tmp/fs_open.XXXXXX";
+    char dir[64];
 
+    sprintf(dir, "%s/fs_open.XXXXXX", place);
     CHECK(mkdtemp(dir) && chdir(dir) == 0);
     existence();
     long_names();
@@ -340,5 +341,16 @@ int main(void)
     special();
     busy_text();
     table_full();
+}
+
+/* In the working directory and in /tmp: inside, these are file systems of different kinds. */
+int main(void)
+{
+    int start = open(".", O_RDONLY);
+
+    all_in(".");
+    CHECK(fchdir(start) == 0);
+    close(start);
+    all_in("/tmp");
     return check_result();
 }
