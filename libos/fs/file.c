@@ -26,11 +26,22 @@ void file_free(struct file *f)
 {
     if (f->fmode & FMODE_WRITER)
         inode_put_write(f->inode);
+    if (f->fmode & FMODE_DENY)
+        inode_allow_write(f->inode);
     if (f->path.dentry)
         dentry_put(f->path.dentry);
     f->path.dentry = NULL;
     __atomic_store_n(&f->refs, 0, __ATOMIC_RELEASE);
     objcache_put(&file_cache, f);
+}
+
+long file_deny_write(struct file *f)
+{
+    long rc = inode_deny_write(f->inode);
+
+    if (rc == 0)
+        f->fmode |= FMODE_DENY;
+    return rc;
 }
 
 static void last_put(struct file *f)

@@ -214,42 +214,47 @@ long proc_link_fs(const struct pseudo *p, char *buf, size_t len)
     return move_text(buf, text);
 }
 
-long proc_link_exe(const struct pseudo *p, char *buf, size_t len)
+/* The program of the process, even when its name is gone: a reference or ERR_PTR. */
+static struct file *exe_of(const struct pseudo *p)
 {
     struct process *proc;
-    size_t n;
+    struct file *f = ERR_PTR(-ENOENT);
     long rc = proc_may_access(p);
 
     if (rc)
-        return rc;
+        return ERR_PTR(rc);
     proc = proc_get(p);
     if (!proc)
-        return -ESRCH;
+        return ERR_PTR(-ESRCH);
     lock(&proc->lock);
-    if (!proc->exe || proc->zombie) {
-        rc = -ENOENT;
-    } else {
-        n = strlcpy(buf, proc->exe, len);
-        rc = n < len ? (long)n : -ENAMETOOLONG;
-    }
+    if (proc->exe_file && !proc->zombie)
+        f = file_get(proc->exe_file);
     unlock(&proc->lock);
     process_put(proc);
-    return rc;
+    return f;
 }
 
-/* The mapping of the program leads to its file even when the name is gone. */
+long proc_link_exe(const struct pseudo *p, char *buf, size_t len)
+{
+    struct file *f = exe_of(p);
+
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    char *text = path_text(&f->path, buf, len);
+    file_put(f);
+    return move_text(buf, text);
+}
+
 long proc_follow_exe(const struct pseudo *p, struct path_s *out)
 {
-    char *exe = kmalloc(PATH_MAX_);
-    long rc;
+    struct file *f = exe_of(p);
 
-    if (!exe)
-        return -ENOMEM;
-    rc = proc_link_exe(p, exe, PATH_MAX_);
-    if (rc >= 0)
-        rc = path_lookup(AT_FDCWD, exe, LOOKUP_FOLLOW, out);
-    kfree(exe);
-    return rc;
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    *out = f->path;
+    path_get(out);
+    file_put(f);
+    return 0;
 }
 
 /* ---- ns: one of each, the initial ones ------------------------------------------------------- */

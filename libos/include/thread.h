@@ -135,7 +135,7 @@ struct process {
     bool stop_report;          /* a stop not yet told to the parent */
     struct waitq child_wait;   /* woken when a child changes state */
     u64 rlimits[16][2];
-    char *exe;                 /* guest path of the program */
+    struct file *exe_file;     /* the program: nobody may write to it meanwhile */
     uptr arg_start, arg_end, env_start, env_end; /* in program memory */
     uptr auxv[48];
     u32 auxc;

@@ -243,6 +243,7 @@ struct file {
 #define FMODE_PATH 4u /* O_PATH */
 #define FMODE_SEEK 8u  /* has a position: reads and writes hold pos_lock; set by the opener */
 #define FMODE_WRITER 16u /* counted in inode->write_count */
+#define FMODE_DENY 32u   /* counted there the other way: a program being run */
 
 struct files { /* descriptor table, shared by CLONE_FILES */
     u32 refs;
@@ -277,6 +278,7 @@ long inode_setattr(struct inode *i, const struct setattr *a);
 /* A running program's file refuses writers and the other way round: 0 or -ETXTBSY. */
 long inode_deny_write(struct inode *i);
 void inode_allow_write(struct inode *i);
+long file_deny_write(struct file *f); /* as long as f is open */
 /* Attributes through the file system (overlay, hostfs), for callers with a place. */
 long path_getattr(const struct path_s *p, struct kstat *st);
 long dentry_setattr(struct dentry *d, const struct setattr *a); /* with fsnotify */

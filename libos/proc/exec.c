@@ -164,6 +164,8 @@ static struct file *exec_open_at(int dirfd, const char *path, u32 lookup)
     if (IS_ERR(f))
         return f;
     rc = check_executable(f);
+    if (rc == 0)
+        rc = file_deny_write(f);
     if (rc) {
         file_put(f);
         return ERR_PTR(rc);
@@ -273,17 +275,14 @@ static void reset_thread(struct thread *t, uptr entry, uptr sp)
 
 static void set_exe(struct process *p, struct file *f)
 {
-    char *buf = kmalloc(PATH_MAX_), *text, *old = p->exe;
+    struct file *old;
 
-    if (!buf)
-        return;
-    text = path_text(&f->path, buf, PATH_MAX_);
-    text = IS_ERR(text) ? NULL : kstrdup(text);
     lock(&p->lock); /* /proc reads it there */
-    p->exe = text;
+    old = p->exe_file;
+    p->exe_file = file_get(f);
     unlock(&p->lock);
-    kfree(old);
-    kfree(buf);
+    if (old)
+        file_put(old);
 }
 
 /* The argument strings stand first in a->data. */

@@ -118,7 +118,7 @@ struct process *process_new(u64 flags)
     p->arg_end = old->arg_end;
     p->env_start = old->env_start;
     p->env_end = old->env_end;
-    p->exe = old->exe ? kstrdup(old->exe) : NULL;
+    p->exe_file = old->exe_file ? file_get(old->exe_file) : NULL;
     process_set_args(p, old->args, old->args_len);
     p->oom_score_adj = old->oom_score_adj;
     if (flags & CLONE_FILES) {
@@ -143,7 +143,6 @@ struct process *process_new(u64 flags)
     }
     if (!p->files || !p->fs || !p->sighand) {
         process_drop_shares(p);
-        kfree(p->exe);
         kfree(p->args);
         kfree(p);
         return NULL;
@@ -157,15 +156,20 @@ void process_drop_shares(struct process *p)
     struct sighand *sighand;
     struct files *files;
     struct fs_ctx *fs;
+    struct file *exe;
 
     lock(&p->lock); /* senders of signals and /proc look at them under this lock */
     sighand = p->sighand;
     files = p->files;
     fs = p->fs;
+    exe = p->exe_file;
+    p->exe_file = NULL;
     p->sighand = NULL;
     p->files = NULL;
     p->fs = NULL;
     unlock(&p->lock);
+    if (exe)
+        file_put(exe);
     if (files)
         files_put(files);
     if (fs)
@@ -189,7 +193,6 @@ void process_put(struct process *p)
 {
     if (!ref_put(&p->refs))
         return;
-    kfree(p->exe);
     kfree(p->args);
     kfree(p);
 }

@@ -12,7 +12,7 @@
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
-#define RENAME_EXCHANGE 2
+#define RENAME_EXCHANGE  2
 #endif
 
 static void put(const char *name, const char *text)
