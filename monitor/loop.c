@@ -94,7 +94,8 @@ static void mail(struct sandbox *s, int sig)
         __atomic_fetch_or(&s->boot->mailbox_signals, 1ULL << (sig - 1), __ATOMIC_SEQ_CST);
     if (write(s->kick_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
         sandbox_fail(s, "kick: %s", strerror(errno));
-    syscall(SYS_tgkill, s->child, s->child, GATE_INTERRUPT_SIGNAL);
+    if (!s->reaped)
+        syscall(SYS_tgkill, s->child, s->child, GATE_INTERRUPT_SIGNAL);
 }
 
 static bool mail_taken(const struct sandbox *s, int sig)
@@ -263,8 +264,8 @@ static void loop_once(struct loop *l)
         sandbox_serve(s);
     if (!s->ended && fds[1].revents & POLLIN)
         read_signals(l);
-    /* Deaths are looked at after what the dead may have said. */
-    if (!s->ended && !(fds[0].revents & POLLIN) && (fds[0].revents || fds[1].revents) && !reap(s))
+    /* Who reports waits for the answer: no death is seen before what the dead had to say. */
+    if (!s->ended && (fds[0].revents & ~POLLIN || fds[1].revents) && !reap(s))
         sandbox_fail(s, "the sandbox ended without saying how");
     if (!s->ended && l->deadline != INT64_MAX && now_ms() >= l->deadline)
         on_deadline(l);

@@ -5,6 +5,7 @@
 
 #include <fnmatch.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const shown[] = {
@@ -89,6 +90,8 @@ static bool is_private(const char *path)
 
 static bool has_private_name(const char *path)
 {
+    while (*path == '/')
+        path++;
     while (*path) {
         size_t n = strcspn(path, "/");
         for (size_t i = 0; i < COUNT(private_names); i++)
@@ -99,10 +102,29 @@ static bool has_private_name(const char *path)
     return false;
 }
 
+bool policy_is_home(const char *path)
+{
+    const char *home = getenv("HOME");
+
+    while (home && *home == '/')
+        home++;
+    return !strcmp(path, "root") || fnmatch("home/*", path, FNM_PATHNAME) == 0 ||
+           (home && *home && !strcmp(path, home));
+}
+
+static enum visibility in_workdir(const char *path, const char *workdir)
+{
+    const char *rest = path + strlen(workdir);
+
+    if (has_private_name(rest) || (rest[0] == '/' && rest[1] == '.' && policy_is_home(workdir)))
+        return POLICY_HIDDEN;
+    return POLICY_WORKDIR;
+}
+
 enum visibility policy_visible(const char *path, const char *workdir)
 {
     if (*workdir && below(path, workdir))
-        return has_private_name(path + strlen(workdir)) ? POLICY_HIDDEN : POLICY_WORKDIR;
+        return in_workdir(path, workdir);
     if (is_private(path))
         return POLICY_HIDDEN;
     for (size_t i = 0; i < COUNT(shown); i++)
@@ -112,4 +134,17 @@ enum visibility policy_visible(const char *path, const char *workdir)
         if (on_the_way(path, shown[i]))
             return POLICY_TRAVERSE;
     return on_the_way(path, workdir) ? POLICY_TRAVERSE : POLICY_HIDDEN;
+}
+
+bool policy_workdir(const char *path)
+{
+    static const char *const never[] = {"",      "home", "var",      "mnt",
+                                        "media", "run",  "run/user", "boot"};
+
+    for (size_t i = 0; i < COUNT(never); i++)
+        if (!strcmp(path, never[i]))
+            return false;
+    if (below(path, "dev"))
+        return below(path, "dev/shm");
+    return !below(path, "proc") && !below(path, "sys");
 }

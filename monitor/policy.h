@@ -15,4 +15,11 @@ enum visibility {
  * "." and ".." components.  workdir: the same form; "" if none is shown. */
 enum visibility policy_visible(const char *path, const char *workdir);
 
+/* May this directory be shown because it is the working directory?  Not the places that
+ * hold everybody's homes, nor the kernel's own file systems. */
+bool policy_workdir(const char *path);
+
+/* The working directory is somebody's home: its dot files and directories are hidden. */
+bool policy_is_home(const char *path);
+
 #endif

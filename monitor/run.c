@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,11 +73,17 @@ static int find_workdir(struct sandbox *s)
     if (c->root_mode != SANDBOX_ROOT_HOST)
         return 0;
     char real[PATH_MAX];
-    if (!realpath(dir, real) || !strcmp(real, "/"))
-        return 0; /* a path of the guest's own, or nothing to add */
+    if (!realpath(dir, real))
+        return 0; /* a path of the guest's own */
     policy_path(s->workdir, sizeof(s->workdir), real);
-    if (policy_visible(s->workdir, "") == POLICY_SYSTEM) {
-        s->workdir[0] = 0; /* shown as everybody sees it */
+    if (!policy_workdir(s->workdir) || policy_visible(s->workdir, "") == POLICY_SYSTEM) {
+        bool hidden = policy_visible(s->workdir, "") == POLICY_HIDDEN;
+        s->workdir[0] = 0; /* nothing to add to what everybody sees */
+        if (hidden && !c->workdir) {
+            strcpy(s->cwd, "/");
+            if (!c->quiet)
+                say("%s is not shown inside: starting in /", real);
+        }
         return 0;
     }
     s->workdir_fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -106,12 +111,15 @@ static int export_root(struct sandbox *s)
  * there again. */
 static int export_workdir(struct sandbox *s)
 {
-    static const char *const covered[] = {"tmp/", "run/", "dev/", "proc/", "sys/"};
+    static const char *const covered[] = {"tmp", "run", "dev/shm"};
     static char guest[PATH_MAX + 1];
     bool needed = false;
 
-    for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++)
-        needed |= strncmp(s->workdir, covered[i], strlen(covered[i])) == 0;
+    for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++) {
+        size_t n = strlen(covered[i]);
+        needed |=
+            strncmp(s->workdir, covered[i], n) == 0 && (s->workdir[n] == 0 || s->workdir[n] == '/');
+    }
     if (!needed || s->workdir_fd < 0)
         return 0;
     snprintf(guest, sizeof(guest), "/%s", s->workdir);
@@ -195,22 +203,10 @@ static void take_signals(struct sandbox *s, sigset_t *before)
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* After boot_info has the limits of the user: the program's are the library OS's to
- * keep; the monitor and the host descriptors of a sandbox need room. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void close_all(struct sandbox *s)
 {
-    const int fds[] = {s->segment_fd, s->pool_fd, s->poll_fd,  s->probe_fd, s->kick_fd,
-                       s->lifeline,   s->pidfd,   s->listener, s->proc_fds, s->workdir_fd};
+    const int fds[] = {s->segment_fd, s->pool_fd,  s->poll_fd,  s->probe_fd,  s->kick_fd,
+                       s->lifeline,   s->listener, s->proc_fds, s->workdir_fd};
 
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
         if (fds[i] >= 0)
@@ -246,7 +242,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     s.config = config;
     s.err = err;
     s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
-    s.pidfd = s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = -1;
+    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = -1;
     fill_stdio_gaps(&s);
     sigaction(SIGPIPE, NULL, &pipe_before);
     sigaction(SIGXFSZ, NULL, &size_before);
@@ -259,7 +255,6 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
         sandbox_kill(&s);
     } else {
         running = now_us();
-        raise_file_limit();
         sandbox_loop(&s);
         if (config->stats)
             say("stats: start %llu us, run %llu us, %llu control calls, %llu opens, %llu refused",

@@ -54,7 +54,7 @@ struct sandbox {
     struct boot_info *boot;
 
     pid_t child, group; /* first host process; its process group holds all of them */
-    int pidfd, listener;
+    int listener;
     bool reaped;
 
     /* How it ends. */

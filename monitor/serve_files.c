@@ -222,13 +222,15 @@ long serve_attributes_get(struct sandbox *s, struct request *r)
 
 static struct timespec set_time(unsigned mask, unsigned bit, int64_t ns)
 {
-    int64_t rest = ns % 1000000000;
+    int64_t seconds = ns / 1000000000, rest = ns % 1000000000;
 
     if (!(mask & bit))
         return (struct timespec){0, UTIME_OMIT};
-    if (rest < 0)
+    if (rest < 0) {
         rest += 1000000000;
-    return (struct timespec){(ns - rest) / 1000000000, rest};
+        seconds--;
+    }
+    return (struct timespec){seconds, rest};
 }
 
 /* fd may be an O_PATH descriptor. */

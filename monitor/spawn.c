@@ -334,7 +334,7 @@ static int start_child(struct plan *p)
     p->monitor = getpid();
     s->lifeline = pipe_ends[1];
     /* Not fork(): it would run handlers and locks of a libc that has no say in the child. */
-    long pid = syscall(SYS_clone, CLONE_PIDFD | SIGCHLD, 0, &s->pidfd, 0, 0);
+    long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (pid == 0)
         child_main(p);
     close(ends[1]);
@@ -348,6 +348,18 @@ static int start_child(struct plan *p)
     }
     close(ends[0]);
     return rc;
+}
+
+/* The monitor and the host descriptors of a sandbox need room; what the program may have
+ * open is kept by the library OS, from the limits boot_info was given before. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 int sandbox_spawn(struct sandbox *s)
@@ -367,6 +379,7 @@ int sandbox_spawn(struct sandbox *s)
     image_copy_data(&plan.image, s->segment);
     if (boot_fill(s) < 0)
         return -1;
+    raise_file_limit();
     int rc = start_child(&plan);
     close(plan.exe);
     if (rc == 0)
