@@ -325,7 +325,7 @@ long sys_inotify_init1(int flags)
         waitq_init(&g->wait);
         list_init(&g->events);
         list_init(&g->watches);
-        f = file_anon("inotify", &inotify_fops, g, O_RDONLY | (flags & O_NONBLOCK));
+        f = file_anon("anon_inode:inotify", &inotify_fops, g, O_RDONLY | (flags & O_NONBLOCK));
     }
     if (IS_ERR(f)) {
         kfree(g);

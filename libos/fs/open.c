@@ -61,12 +61,14 @@ static const struct file_ops *ops_of(struct inode *i)
 {
     switch (i->mode & S_IFMT) {
     case S_IFIFO:
-        return &fifo_fops;
+        return i->fops ? i->fops : &fifo_fops; /* its own: a host stream */
     case S_IFSOCK:
         return NULL;
     case S_IFCHR:
     case S_IFBLK:
         return i->fops ? i->fops : device_ops(i->mode, i->rdev);
+    case 0: /* eventfd and the like cannot be opened again through /proc/self/fd */
+        return i->fops && i->fops->open ? i->fops : NULL;
     default:
         return i->fops;
     }

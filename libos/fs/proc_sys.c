@@ -65,6 +65,14 @@ static long show_hostname(const struct pseudo *p, struct textbuf *b)
     return 0;
 }
 
+static long store_hostname(const struct pseudo *p, const char *text, size_t n)
+{
+    if (n && text[n - 1] == '\n')
+        n--;
+    n = MIN(n, (size_t)64);
+    return p->node->arg ? system_set_domainname(text, n) : system_set_hostname(text, n);
+}
+
 static void text_uuid(struct textbuf *b, const u8 *u)
 {
     int i;
@@ -135,6 +143,12 @@ static long show_threads_max(const struct pseudo *p, struct textbuf *b)
         .arg = which                                                                               \
     }
 #define CONST(n, t)    PSEUDO_TEXT(n, t "\n")
+#define SYSTEM_NAME(n, a)                                                                             \
+    {.name = n,                                                                                    \
+     .mode = S_IFREG | 0644,                                                                       \
+     .show = show_hostname,                                                                        \
+     .store = store_hostname,                                                                      \
+     .arg = a}
 #define BOOT(n, field) PSEUDO_SHOW_ARG(n, show_boot_text, offsetof(struct boot_info, field))
 
 static const struct pseudo_node random_table[] = {
@@ -176,8 +190,8 @@ static const struct pseudo_node kernel_table[] = {
     CONST("core_pipe_limit", "0"),
     SETTING("core_uses_pid", SYSCTL_CORE_USES_PID),
     CONST("dmesg_restrict", "1"),
-    PSEUDO_SHOW_ARG("domainname", show_hostname, 1),
-    PSEUDO_SHOW("hostname", show_hostname),
+    SYSTEM_NAME("domainname", 1),
+    SYSTEM_NAME("hostname", 0),
     CONST("io_uring_disabled", "2"),
     PSEUDO_DIR("keys", keys_table),
     CONST("kptr_restrict", "1"),

@@ -170,11 +170,22 @@ static long pseudo_setattr(struct dentry *d, struct inode *i, const struct setat
     return a->mask & ~(ATTR_SIZE | ATTR_ATIME | ATTR_MTIME | ATTR_FORCE) ? -EPERM : 0;
 }
 
+/* Nothing can be made here; /proc says that such names don't exist. */
+static long pseudo_create(struct inode *dir, struct dentry *d, u32 mode)
+{
+    return dir->super->magic == PROC_MAGIC ? -ENOENT : -EACCES;
+}
+
+static long pseudo_mkdir(struct inode *dir, struct dentry *d, u32 mode)
+{
+    return dir->super->magic == PROC_MAGIC ? -ENOENT : -EPERM;
+}
+
 static void pseudo_evict(struct inode *i) { kfree(i->private); }
 
 #define PSEUDO_OPS                                                                                 \
     .lookup = pseudo_lookup, .readlink = pseudo_readlink, .getattr = pseudo_getattr,               \
-    .setattr = pseudo_setattr, .evict = pseudo_evict
+    .setattr = pseudo_setattr, .create = pseudo_create, .mkdir = pseudo_mkdir, .evict = pseudo_evict
 
 static const struct inode_ops pseudo_inode_ops = {PSEUDO_OPS};
 /* Links with a text only must not look magic to the path walk. */

@@ -39,8 +39,13 @@ long pseudo_text(const struct pseudo *p, struct textbuf *b)
     }
 }
 
-/* Asking for write access to what nobody may write fails at open even for root where
- * the tree has no such thing as a write error (sysfs, sysctl). */
+/* Asking for write access to what nobody may write fails at open even for root, but in
+ * /proc/PID, where writing fails. */
+static bool must_be_writable(const struct file *f)
+{
+    return f->inode->super->magic != PROC_MAGIC || ((const struct pseudo *)f->inode->private)->pid == 0;
+}
+
 static long pseudo_open(struct file *f)
 {
     const struct pseudo *p = f->inode->private;
@@ -48,7 +53,8 @@ static long pseudo_open(struct file *f)
 
     if (!proc_alive(p))
         return -ESRCH;
-    if ((f->fmode & FMODE_WRITE) && !p->node->store && !(f->inode->mode & 0222))
+    if ((f->fmode & FMODE_WRITE) && !p->node->store && !(f->inode->mode & 0222) &&
+        must_be_writable(f))
         return -EACCES;
     pf = kzalloc(sizeof(*pf));
     if (!pf)

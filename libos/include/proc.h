@@ -73,6 +73,8 @@ void kthreads_start_waiting(void); /* proc/thread.c */
 void mailbox_poll(void);
 
 const char *system_hostname(void);
+long system_set_hostname(const char *name, size_t len);
+long system_set_domainname(const char *name, size_t len);
 const char *system_domainname(void);
 /* Vector and FPU state as a new program finds it. */
 void arch_reset_fpu(void);

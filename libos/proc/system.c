@@ -48,7 +48,7 @@ long sys_uname(uptr to)
     return copy_to_user(to, &u, sizeof(u));
 }
 
-static long set_name(char *which, uptr from, size_t len)
+static long store_name(char *which, const char *text, size_t len)
 {
     char name[65] = {0};
 
@@ -56,12 +56,26 @@ static long set_name(char *which, uptr from, size_t len)
         return -EPERM;
     if (len > 64)
         return -EINVAL;
-    if (copy_from_user(name, from, len))
-        return -EFAULT;
+    memcpy(name, text, len);
     lock(&name_lock);
     memcpy(which, name, sizeof(name));
     unlock(&name_lock);
     return 0;
+}
+
+static long set_name(char *which, uptr from, size_t len)
+{
+    char name[65];
+
+    if (len <= 64 && capable(CAP_SYS_ADMIN) && copy_from_user(name, from, len))
+        return -EFAULT;
+    return store_name(which, name, len);
+}
+
+long system_set_hostname(const char *name, size_t len) { return store_name(hostname, name, len); }
+long system_set_domainname(const char *name, size_t len)
+{
+    return store_name(domainname, name, len);
 }
 
 long sys_sethostname(uptr name, size_t len) { return set_name(hostname, name, len); }
