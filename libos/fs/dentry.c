@@ -14,6 +14,7 @@
  * the parent inode's lock.
  */
 #include <linux/errno.h>
+#include <linux/inotify.h>
 
 #include "dcache.h"
 #include "lib.h"
@@ -233,6 +234,9 @@ void dentry_put(struct dentry *d)
 {
     while (d && ref_put(&d->refs)) {
         struct dentry *parent = d->parent == d ? NULL : d->parent;
+        if (d->inode && unlikely(d->flags & DENTRY_DELETED) && d->inode->nlink == 0 &&
+            !list_empty(&d->inode->watches))
+            fsnotify(d->inode, NULL, IN_DELETE_SELF, NULL, 0); /* the last user is gone too */
         if (d->inode)
             inode_put(d->inode);
         d->inode = NULL;

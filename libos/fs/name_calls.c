@@ -231,10 +231,10 @@ static void removed(struct inode *dir, struct dentry *d, u32 isdir)
 
     d->flags |= DENTRY_DELETED;
     dentry_unhash(d);
+    if (unlikely(!isdir && !list_empty(&i->watches)))
+        fsnotify(i, d, IN_ATTRIB, NULL, 0); /* one name less; IN_DELETE_SELF: dentry_put */
     if (unlikely(!list_empty(&dir->watches)))
         fsnotify(dir, d, IN_DELETE | isdir, d->name, 0);
-    if (unlikely(!list_empty(&i->watches)))
-        fsnotify(i, d, (i->nlink ? IN_ATTRIB : IN_DELETE_SELF) | isdir, NULL, 0);
 }
 
 static long remove_dir(struct name_target *n)

@@ -11,8 +11,7 @@ void notify_child(struct dentry *d, u32 mask)
     u32 isdir = i && S_ISDIR(i->mode) ? IN_ISDIR : 0;
     struct dentry *parent = dentry_parent(d);
 
-    if (parent != d && parent->inode && !list_empty(&parent->inode->watches) &&
-        !(d->flags & DENTRY_DELETED))
+    if (parent != d && parent->inode && !list_empty(&parent->inode->watches))
         fsnotify(parent->inode, d, mask | isdir, d->name, 0);
     dentry_put(parent);
     if (i && !list_empty(&i->watches))

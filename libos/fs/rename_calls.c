@@ -149,7 +149,7 @@ static void move_dentries(struct rename *r)
         dentry_forget_children(r->nd);
     dentry_move(r->od, r->nd);
     if (victim && !list_empty(&victim->watches))
-        fsnotify(victim, r->nd, victim->nlink ? IN_ATTRIB : IN_DELETE_SELF, NULL, 0);
+        fsnotify(victim, r->nd, IN_ATTRIB, NULL, 0); /* one name less */
 }
 
 static long rename_locked(struct rename *r, const char *old_name)
