@@ -5,12 +5,14 @@
  * steps and neighbours merge when they are freed.  An untouched range costs one node.
  *
  * A freed range is given back to the host with a hole, so that its pages are zero when they
- * are next used.  Small ranges come and go quickly (temporary files): a few of each size
- * wait dirty in `recent` and are cleared by hand when reused, which spares the host call
- * and the page faults after it.
+ * are next used.  Small ranges (1, 2, 4, 8 or 16 pages) come and go quickly with temporary
+ * files: up to 256 pages of each size wait in `recent`, and are cleared by hand when reused,
+ * which spares the host call and the page faults after it.  When they are too many, half of
+ * them go back, in order of address and so with few host calls.  When there are none, 16
+ * pages are got ready with one host call.
  *
  * Locking: pool.lock guards everything; it is taken with no other lock below it than
- * kalloc's.  Host calls and clearing happen outside it, on ranges nobody else can see.
+ * kalloc's.  Holes are made and pages cleared outside it, on ranges nobody else can see.
  */
 #include <linux/errno.h>
 
@@ -26,8 +28,9 @@ struct range {
     u32 priority;
 };
 
-#define RECENT_CLASSES 5 /* 1, 2, 4, 8, 16 pages */
-#define RECENT_DEPTH   32
+#define RECENT_CLASSES 5
+#define RECENT_PAGES   256u /* of each class */
+#define REFILL_PAGES   16u
 #define FIRST_PAGE     16u /* offset 0 is never handed out */
 
 static struct {
@@ -36,8 +39,10 @@ static struct {
     u32 seed;
     u64 charged; /* pages that hold data */
     struct range *root;
-    u32 recent[RECENT_CLASSES][RECENT_DEPTH];
-    u32 recent_count[RECENT_CLASSES];
+    struct recent {
+        u32 count;
+        u32 start[RECENT_PAGES]; /* first page * 2, + 1 if the pages are zero */
+    } recent[RECENT_CLASSES];
 } pool;
 
 static u32 best_of(const struct range *r) { return r ? r->best : 0; }
@@ -174,33 +179,101 @@ static int class_of(u64 pages)
     return pages <= 16 && (pages & (pages - 1)) == 0 ? __builtin_ctzl(pages) : -1;
 }
 
+/* ---- recently freed ranges ------------------------------------------------------ */
+
+static void sort(u32 *a, u32 n)
+{
+    for (u32 i = 1; i < n; i++) {
+        u32 v = a[i], j = i;
+        for (; j > 0 && a[j - 1] > v; j--)
+            a[j] = a[j - 1];
+        a[j] = v;
+    }
+}
+
+/* Gives the upper half of a full class back.  Returns with the lock held, but lets go of it. */
+static void flush_half(int class)
+{
+    struct recent *r = &pool.recent[class];
+    u32 taken[RECENT_PAGES / 2], n = r->count / 2, pages = 1u << class;
+
+    sort(r->start, r->count); /* low addresses stay: they are what first fit hands out */
+    r->count -= n;
+    memcpy(taken, r->start + r->count, n * sizeof(*taken));
+    unlock(&pool.lock);
+    for (u32 i = 0; i < n;) {
+        u32 start = taken[i] >> 1, end = start;
+        for (; i < n && taken[i] >> 1 == end; i++)
+            end += pages;
+        host_discard(POOL_BASE + ((u64)start << PAGE_SHIFT), (u64)(end - start) << PAGE_SHIFT,
+                     HOST_DISCARD_HOLE);
+        lock(&pool.lock);
+        add_range(start, end - start);
+        unlock(&pool.lock);
+    }
+    lock(&pool.lock);
+}
+
+static void keep_recent(int class, u32 start)
+{
+    struct recent *r = &pool.recent[class];
+    while (r->count == RECENT_PAGES >> class)
+        flush_half(class);
+    r->start[r->count++] = start * 2;
+}
+
+/* From `recent`, after getting some pages ready if need be; 0: none. */
+static u32 take_recent(int class, bool *zero)
+{
+    struct recent *r = &pool.recent[class];
+    struct range *emptied = NULL;
+    if (r->count == 0 && class < RECENT_CLASSES - 1 && best_of(pool.root) >= REFILL_PAGES) {
+        u32 start = take_pages(&pool.root, REFILL_PAGES, &emptied);
+        kfree(emptied);
+        host_discard(POOL_BASE + ((u64)start << PAGE_SHIFT), REFILL_PAGES << PAGE_SHIFT,
+                     HOST_DISCARD_POPULATE_WRITE);
+        for (u32 at = REFILL_PAGES; at > 0; at -= 1u << class)
+            r->start[r->count++] = (start + at - (1u << class)) * 2 + 1;
+    }
+    if (r->count == 0)
+        return 0;
+    u32 v = r->start[--r->count];
+    *zero = v & 1;
+    return v >> 1;
+}
+
+/* ---- the interface -------------------------------------------------------------------- */
+
+static void make_ready(void)
+{
+    if (pool.ready)
+        return;
+    add_range(FIRST_PAGE, (POOL_SIZE >> PAGE_SHIFT) - FIRST_PAGE);
+    pool.ready = true;
+}
+
 long pool_alloc(size_t len, u64 *offset)
 {
     u64 pages = PAGE_ALIGN(len) >> PAGE_SHIFT;
     struct range *emptied = NULL;
-    bool dirty = false;
+    bool zero = true;
     u32 start = 0;
 
     if (len == 0 || len > POOL_SIZE)
         return -ENOMEM;
     int class = class_of(pages);
     lock(&pool.lock);
-    if (!pool.ready) {
-        add_range(FIRST_PAGE, (POOL_SIZE >> PAGE_SHIFT) - FIRST_PAGE);
-        pool.ready = true;
-    }
-    if (class >= 0 && pool.recent_count[class]) {
-        start = pool.recent[class][--pool.recent_count[class]];
-        dirty = true;
-    } else if (best_of(pool.root) >= pages) {
+    make_ready();
+    if (class >= 0)
+        start = take_recent(class, &zero);
+    if (start == 0 && best_of(pool.root) >= pages)
         start = take_pages(&pool.root, pages, &emptied);
-    }
     unlock(&pool.lock);
     kfree(emptied);
     if (start == 0)
         return -ENOMEM;
     *offset = (u64)start << PAGE_SHIFT;
-    if (dirty)
+    if (!zero)
         memset(pool_ptr(*offset), 0, pages << PAGE_SHIFT);
     return 0;
 }
@@ -213,12 +286,9 @@ void pool_free(u64 offset, size_t len)
 
     if (class >= 0) {
         lock(&pool.lock);
-        bool kept = pool.recent_count[class] < RECENT_DEPTH;
-        if (kept)
-            pool.recent[class][pool.recent_count[class]++] = start;
+        keep_recent(class, start);
         unlock(&pool.lock);
-        if (kept)
-            return;
+        return;
     }
     host_discard(POOL_BASE + offset, pages << PAGE_SHIFT, HOST_DISCARD_HOLE);
     lock(&pool.lock);
