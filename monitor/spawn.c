@@ -273,6 +273,7 @@ static _Noreturn void child_main(const struct plan *p)
     int rc;
 
     p->s->boot->host_pid = getpid(); /* interrupts name it */
+    *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(p->report, STAGE_SESSION, errno);

@@ -274,6 +274,12 @@ void image_main(struct boot_info *boot)
         memcpy(MESSAGE, "prog", 5);
         call(HOST_CALL_REPORT, 5, HOST_REPORT_EXEC, 2, 0);
     }
+    if (same(what, "calls"))
+        for (int i = 0; i < 1000; i++)
+            attributes("dir:0/usr/bin/env");
+    if (same(what, "randoms"))
+        for (int i = 0; i < 1000; i++)
+            call(HOST_CALL_RANDOM, 16, 16, 0, 0);
     if (same(what, "sleep"))
         sleep_forever();
     if (same(what, "fork")) {
