@@ -98,7 +98,7 @@ static long clock_can_sleep(int clockid)
     case CLOCK_TAI:
         return 0;
     case CLOCK_THREAD_CPUTIME_ID:
-        return -EINVAL;
+        return -EOPNOTSUPP;
     }
     clock_read(clockid, &err);
     if (err || clock_is_cpu(clockid))
