@@ -84,6 +84,7 @@ static uint8_t modrm(struct cursor *c, struct insn *in)
             skip(c, 4);
     } else if (mod == 0 && rm == 5) {
         in->rip_relative = true;
+        in->displacement = (uint8_t)c->at;
         skip(c, 4);
     }
     skip(c, mod == 1 ? 1 : mod == 2 ? 4 : 0);
@@ -120,6 +121,8 @@ static void operands(struct cursor *c, struct insn *in, char kind)
     case '7': m = modrm(c, in); skip(c, (m >> 3 & 7) < 2 ? z : 0); break;
     case 'r':
     case 'R':
+        in->conditional = kind == 'r' && (c->p[c->at - 1] & 0xf0) == 0x70;
+        in->condition = c->p[c->at - 1] & 15;
         in->transfers = in->has_target = true;
         in->target = relative(c, kind == 'r' ? 1 : 4);
         break;
@@ -181,6 +184,8 @@ static void escape(struct cursor *c, struct insn *in, bool repne)
         modrm(c, in);
         skip(c, 2);
     } else if (op >= 0x80 && op <= 0x8f) {
+        in->conditional = true;
+        in->condition = op & 15;
         in->transfers = in->has_target = true;
         in->target = relative(c, 4);
     } else {

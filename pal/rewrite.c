@@ -1,7 +1,7 @@
 /* Rewriting of hot call sites: the fast path over the trap.
  *
- * A site that has trapped a few times gets its preceding instruction(s) replaced by a
- * jump to a slot of a trampoline arena within 2 GB:
+ * A site that has trapped a few times gets an instruction before it replaced by a jump
+ * to a slot of a trampoline arena within 2 GB (rewrite_plan.h says which):
  *
  *     slot:  <stolen instructions>
  *            lea  site+2(%rip), %rcx       return address, as `syscall` leaves it
@@ -9,9 +9,8 @@
  *
  * The `syscall` itself stays in place, so every stale program counter still lands on an
  * instruction that traps.  Program text is written only as one aligned 8-byte store, or
- * when no other host thread runs in the address space (fork copies that are single keep
- * their copies private).  Everything here fails softly: a site that cannot be rewritten
- * goes on trapping.
+ * when no other host thread runs in the address space.  Everything here fails softly: a
+ * site that cannot be rewritten goes on trapping.
  *
  * State is per address space, in mm->sites, under its own lock; signal handlers read
  * only the arena list, which grows by publishing its count last.
@@ -41,9 +40,11 @@ struct site {
     u64 addr; /* of the `syscall` */
     u16 hits;
     u8 state;
-    u8 patch_len;
-    u8 original[8]; /* the 5 bytes of the jump, as they were */
-    u64 slot;
+    u8 count;       /* stolen instructions */
+    u8 original[5]; /* the bytes of the jump, as they were */
+    u8 from[STOLEN_MAX + 1]; /* their offsets from `patch` and in the slot */
+    u8 moved[STOLEN_MAX + 1];
+    u64 slot, patch;
 };
 
 struct arena {
@@ -128,7 +129,8 @@ static bool text_at(struct mm *mm, u64 site, struct text *t)
     return ok;
 }
 
-static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan)
+/* The plan for a site, and the bytes it steals. */
+static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan, u8 *stolen)
 {
     struct text t;
     u64 start, end;
@@ -142,6 +144,8 @@ static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan)
         code = kmalloc(end - start);
     if (code && copy_from_user(code, start + t.bias, end - start) == 0)
         ok = rewrite_plan(code, end - start, start + t.bias, site, plan);
+    if (ok)
+        memcpy(stolen, code + (plan->patch - start - t.bias), plan->at[plan->count]);
     kfree(code);
     file_put(t.file);
     return ok;
@@ -194,13 +198,12 @@ static struct arena *arena_near(struct mm *mm, struct sites *s, u64 site)
     return &s->arenas[s->narenas - 1];
 }
 
-static size_t build_slot(u8 *code, u64 slot, u64 site, const struct rewrite_plan *p)
+/* What follows the stolen instructions in a slot. */
+static size_t finish_slot(u8 *code, size_t n, u64 slot, u64 site)
 {
     static const u8 jump[] = {0x65, 0xff, 0x24, 0x25, 0x18, 0, 0, 0}; /* jmp *%gs:0x18 */
-    size_t n = p->stolen;
     s32 back;
 
-    memcpy(code, p->bytes, n);
     code[n++] = 0x48;
     code[n++] = 0x8d;
     code[n++] = 0x0d; /* lea back(%rip), %rcx */
@@ -211,31 +214,43 @@ static size_t build_slot(u8 *code, u64 slot, u64 site, const struct rewrite_plan
     return n + sizeof(jump);
 }
 
+static bool write_slot(struct arena *a, u64 slot, const u8 *code, size_t n)
+{
+    bool ok = host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 &&
+              copy_to_user(slot, code, n) == 0;
+
+    host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_EXEC);
+    return ok;
+}
+
 static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
 {
     struct rewrite_plan plan;
     struct arena *a;
-    u8 code[SLOT], patch[5] = {JMP_REL32};
+    u8 stolen[STOLEN_MAX * 15], code[SLOT], patch[5] = {JMP_REL32};
     size_t n;
     s32 rel;
     bool ok;
 
-    if (!make_plan(mm, e->addr, &plan) || (plan.count > 1 && !alone(mm)))
+    if (!make_plan(mm, e->addr, &plan, stolen) || (plan.split && !alone(mm)))
         return false;
     a = arena_near(mm, s, e->addr);
     if (!a)
         return false;
     e->slot = a->start + a->used;
-    n = build_slot(code, e->slot, e->addr, &plan);
+    e->patch = plan.patch;
+    e->count = plan.count;
+    memcpy(e->from, plan.at, sizeof(e->from));
+    memcpy(e->original, stolen, sizeof(e->original));
+    n = rewrite_move(&plan, stolen, e->slot, code, SLOT - 16, e->moved);
+    if (!n)
+        return false;
+    n = finish_slot(code, n, e->slot, e->addr);
     rel = (s32)(s64)(e->slot - (plan.patch + 5));
     memcpy(patch + 1, &rel, 4);
-    e->patch_len = plan.stolen;
     lock(&mm->lock);
-    ok = vma_find(mm, e->addr) && host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC) == 0 &&
-         copy_to_user(e->slot, code, n) == 0 && copy_from_user(e->original, plan.patch, 5) == 0;
-    host_protect(a->start, ARENA_SIZE, PROT_READ | PROT_EXEC);
-    if (ok)
-        ok = write_text(mm, plan.patch, patch, sizeof(patch));
+    ok = vma_find(mm, e->addr) && write_slot(a, e->slot, code, n) &&
+         write_text(mm, plan.patch, patch, sizeof(patch));
     unlock(&mm->lock);
     if (ok)
         a->used += SLOT;
@@ -264,7 +279,7 @@ void note_trapped_site(struct thread *t)
 static void put_back(struct mm *mm, struct site *e)
 {
     if (e->state == SITE_REWRITTEN)
-        write_text(mm, e->addr - e->patch_len, e->original, 5);
+        write_text(mm, e->patch, e->original, sizeof(e->original));
     e->state = SITE_LEFT;
 }
 
@@ -291,7 +306,7 @@ void rewrite_forget(struct mm *mm, uptr start, uptr end)
 
     for (u32 i = 0; s && i < TABLE; i++) {
         struct site *e = &s->table[i];
-        if (e->state != SITE_FREE && e->addr + 2 > start && e->addr - e->patch_len < end) {
+        if (e->state != SITE_FREE && e->addr + 2 > start && e->addr < end + STOLEN_MAX * 15) {
             e->hits = 0;
             e->state = SITE_COUNTING;
         }
@@ -324,8 +339,10 @@ bool in_trampoline(const struct mm *mm, u64 rip, u64 *site)
         for (u32 k = 0; k < TABLE; k++) {
             const struct site *e = &s->table[k];
             if (e->state == SITE_REWRITTEN && rip - e->slot < SLOT) {
-                u64 into = rip - e->slot;
-                *site = into < e->patch_len ? e->addr - e->patch_len + into : e->addr;
+                u32 n = 0;
+                while (n < e->count && rip - e->slot >= e->moved[n + 1])
+                    n++;
+                *site = e->patch + e->from[n];
                 return true;
             }
         }

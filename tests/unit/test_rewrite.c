@@ -103,15 +103,19 @@ static void plans(void **state)
     (void)state;
     /* push; mov $1, %eax; syscall; ret */
     assert_true(PLAN("\x53\xb8\x01\0\0\0\x0f\x05\xc3", 6, &p));
-    assert_true(p.count == 1 && p.stolen == 5 && p.patch == 0x1001);
-    assert_memory_equal(p.bytes, "\xb8\x01\0\0\0", 5);
+    assert_true(p.count == 1 && !p.split && p.at[1] == 5 && p.patch == 0x1001);
     /* mov %rcx, %rsi; mov %rbx, %rdi; syscall */
     assert_true(PLAN("\x48\x89\xce\x48\x89\xdf\x0f\x05", 6, &p));
-    assert_true(p.count == 2 && p.stolen == 6 && p.patch == 0x1000);
+    assert_true(p.count == 2 && p.split && p.at[1] == 3 && p.at[2] == 6 && p.patch == 0x1000);
+    /* cmpb $0, 0x10(%rip); je +4; xor %eax, %eax; syscall: as glibc's read begins */
+    assert_true(PLAN("\x80\x3d\x10\0\0\0\0\x74\x04\x31\xc0\x0f\x05", 11, &p));
+    assert_true(p.count == 3 && !p.split && p.at[1] == 7 && p.at[2] == 9 && p.at[3] == 11);
+    /* a jump to behind the changed instruction does no harm: its bytes stay */
+    assert_true(PLAN("\x80\x3d\x10\0\0\0\0\x74\x04\x31\xc0\x0f\x05\xeb\xfa", 11, &p));
     /* too short: xor %eax, %eax; syscall at the start of a function */
     assert_false(PLAN("\x31\xc0\x0f\x05", 2, &p));
     /* relative to itself: mov 1(%rip), %eax */
-    assert_false(PLAN("\x90\x8b\x05\1\0\0\0\x0f\x05", 7, &p));
+    assert_true(PLAN("\x90\x8b\x05\1\0\0\0\x0f\x05", 7, &p));
     /* a call before it */
     assert_false(PLAN("\xe8\1\0\0\0\x0f\x05", 5, &p));
     /* jmp into the boundary between two stolen ones: jmp +3; mov; mov; syscall */
@@ -126,6 +130,21 @@ static void plans(void **state)
     assert_true(PLAN("\xff\xe0\xb8\x01\0\0\0\x0f\x05", 7, &p));
     /* 0f 05 inside another instruction is no site */
     assert_false(PLAN("\xb8\x01\0\0\0\xb8\x0f\x05\0\0", 6, &p));
+}
+
+/* Moved instructions read the same: displacements and short jumps follow. */
+static void moves(void **state)
+{
+    static const uint8_t code[] = "\x80\x3d\x10\0\0\0\0\x74\x04\x31\xc0\x0f\x05";
+    uint8_t out[64], moved[STOLEN_MAX + 1];
+    struct rewrite_plan p;
+
+    (void)state;
+    assert_true(rewrite_plan(code, sizeof(code) - 1, 0x1000, 0x100b, &p));
+    assert_int_equal(rewrite_move(&p, code, 0x2000, out, sizeof(out), moved), 15);
+    assert_memory_equal(out, "\x80\x3d\x10\xf0\xff\xff\0\x0f\x84\x00\xf0\xff\xff\x31\xc0", 15);
+    assert_true(moved[0] == 0 && moved[1] == 7 && moved[2] == 13 && moved[3] == 15);
+    assert_int_equal(rewrite_move(&p, code, 0x200000000, out, sizeof(out), moved), 0);
 }
 
 /* ---- the C library ------------------------------------------------------------- */
@@ -267,11 +286,11 @@ static void sites_of_libc(void **state)
             continue;
         if (!is_boundary(p.patch + bias))
             fail_msg("site %lx: patch at %lx is no boundary", libc.site[i], p.patch + bias);
-        assert_true(p.patch + p.stolen == off && p.stolen >= 5);
-        assert_memory_equal(p.bytes, libc.bytes + p.patch, p.stolen);
-        *(p.count == 1 ? &one : &two) += 1;
+        assert_true(p.patch + p.at[p.count] == off && p.at[p.count] >= 5);
+        assert_true(p.split || p.at[1] >= 5);
+        *(p.split ? &two : &one) += 1;
     }
-    print_message("# %zu sites: %zu with one instruction, %zu with two, %zu of unknown functions\n",
+    print_message("# %zu sites: %zu within one instruction, %zu over two, %zu of unknown functions\n",
                   libc.sites, one, two, unknown);
     assert_true((one + two) * 10 >= libc.sites * 9);
 }
@@ -326,7 +345,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths),        cmocka_unit_test(random_bytes_stay_inside),
-        cmocka_unit_test(plans),          cmocka_unit_test(agrees_with_objdump),
+        cmocka_unit_test(plans),
+        cmocka_unit_test(moves),          cmocka_unit_test(agrees_with_objdump),
         cmocka_unit_test(sites_of_libc),  cmocka_unit_test(signal_return_is_left_alone),
         cmocka_unit_test(damaged_tables),
     };
