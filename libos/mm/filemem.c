@@ -7,7 +7,8 @@
  *
  * Once a program has mapped pages of a file (`mapped`), its extents stay the file's until
  * the file is gone: truncation makes holes but never hands pool pages to another file that
- * a stale mapping could still reach.
+ * a stale mapping could still reach.  Bits stay set then, since stores through a mapping
+ * are not seen here; a hole made in such a file is zeros that count as data.
  *
  * Locking: fm->lock; readers share it, also over copies to program memory.  Everything that
  * changes extents or bits holds it alone.
@@ -129,7 +130,14 @@ static void add_data(struct filemem *fm, struct extent *e, u32 from, u32 to)
 /* Forgets the data of [from, to): holes again, zero in the pool. */
 static void drop_data(struct filemem *fm, struct extent *e, u32 from, u32 to)
 {
-    u32 n = mark_pages(e, from, to, false);
+    u32 n;
+
+    if (fm->mapped) { /* still may hold data: mappings go on storing there */
+        host_discard(POOL_BASE + e->off + ((u64)from << PAGE_SHIFT), (u64)(to - from) << PAGE_SHIFT,
+                     HOST_DISCARD_HOLE);
+        return;
+    }
+    n = mark_pages(e, from, to, false);
     if (n == 0)
         return;
     fm->pages -= n;
@@ -308,13 +316,10 @@ static long charge_missing(struct filemem *fm, struct extent *e, u32 from, u32 t
 }
 
 /* Pages [from, to) are about to be written, `missing` of them for the first time. */
-static void prepare_pages(struct filemem *fm, struct extent *e, u32 from, u32 to, u32 missing)
+static void prepare_pages(struct extent *e, u32 from, u32 to, u32 missing)
 {
     uptr start = POOL_BASE + e->off + ((u64)from << PAGE_SHIFT);
     size_t len = (u64)(to - from) << PAGE_SHIFT;
-    /* A mapping may have written past the end of the file: those bytes must not show. */
-    if (fm->mapped && missing == to - from)
-        host_discard(start, len, HOST_DISCARD_HOLE);
     if (missing >= POPULATE_MIN)
         host_discard(start, len, HOST_DISCARD_POPULATE_WRITE);
 }
@@ -336,7 +341,7 @@ static long write_extent(struct filemem *fm, struct extent *e, struct uio *u, u6
             *n = ((e->page + to) << PAGE_SHIFT) - off;
             missing = count_missing(e, from, to);
         }
-        prepare_pages(fm, e, from, to, missing);
+        prepare_pages(e, from, to, missing);
     }
     size_t got = uio_copy_in(mem, u, *n);
     if (missing) {
