@@ -220,6 +220,7 @@ enum host_report_kind {
                        * program's fault (a volume, the working directory): 125 */
     HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
                            * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system */
+    HOST_REPORT_MEMORY,   /* returns bytes in memory of host process a: b = 0 private, 1 of files */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 long host_freeze_ready(void);

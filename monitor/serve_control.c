@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -198,6 +199,25 @@ static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
     return times_of_stat(path, what == 1, what == 2);
 }
 
+/* A size out of /proc/PID/status, in bytes. */
+static int64_t memory_of(const struct sandbox *s, pid_t pid, const char *field)
+{
+    char path[64], line[128];
+    int64_t kb = -ENODATA;
+
+    if (!is_ours(s, pid))
+        return -ESRCH;
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return -ESRCH;
+    while (kb < 0 && fgets(line, sizeof(line), file))
+        if (strncmp(line, field, strlen(field)) == 0)
+            kb = strtoll(line + strlen(field), NULL, 10);
+    fclose(file);
+    return kb < 0 ? kb : kb * 1024;
+}
+
 /* ---- reports -------------------------------------------------------------------------- */
 
 static void end_with_status(struct sandbox *s, int status)
@@ -236,6 +256,8 @@ long serve_report(struct sandbox *s, struct request *r)
                                                                   : MONITOR_EXIT_NOT_EXEC;
         s->exit_code = s->err->exit_code;
         return 0;
+    case HOST_REPORT_MEMORY:
+        return memory_of(s, (pid_t)r->a5, r->a6 ? "RssFile:" : "RssAnon:");
     case HOST_REPORT_CPUTIME:
         return cpu_time(s, (int64_t)r->a5, r->a6);
     default:

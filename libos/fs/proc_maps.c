@@ -78,13 +78,13 @@ struct smaps {
     u64 size, rss, shared_clean, shared_dirty, private_clean, private_dirty, anon, locked;
 };
 
-static void smaps_add(struct smaps *s, const struct vma *v)
+static void smaps_add(struct smaps *s, const struct vma *v, const struct mem_use *use)
 {
-    u64 rss = vma_resident(v);
+    u64 rss = vma_resident(v, use);
 
     s->size += v->end - v->start;
     s->rss += rss;
-    if (v->kind == VMA_ANON || (v->file && v->prot & PROT_WRITE && !(v->flags & VMA_SHARED))) {
+    if (vma_private_data(v)) {
         s->private_dirty += rss;
         s->anon += rss;
     } else if (v->kind == VMA_POOL) {
@@ -161,12 +161,14 @@ static void vm_flags(struct textbuf *b, const struct vma *v)
 
 long proc_show_smaps(const struct pseudo *p, struct textbuf *b)
 {
+    struct mem_use use;
     struct mm *mm;
     struct vma *v;
     long rc = proc_may_access(p);
 
     if (rc)
         return rc;
+    proc_mem_use(p, &use);
     mm = proc_mm(p);
     if (!mm)
         return 0;
@@ -176,7 +178,7 @@ long proc_show_smaps(const struct pseudo *p, struct textbuf *b)
 
         if (v->flags & VMA_HIDDEN)
             continue;
-        smaps_add(&s, v);
+        smaps_add(&s, v, &use);
         maps_line(b, v);
         kb_line(b, "Size", s.size);
         kb_line(b, "KernelPageSize", PAGE_SIZE);
@@ -194,12 +196,14 @@ long proc_show_smaps_rollup(const struct pseudo *p, struct textbuf *b)
 {
     struct smaps s = {0};
     uptr first = 0, last = 0;
+    struct mem_use use;
     struct mm *mm;
     struct vma *v;
     long rc = proc_may_access(p);
 
     if (rc)
         return rc;
+    proc_mem_use(p, &use);
     mm = proc_mm(p);
     if (!mm)
         return -ESRCH;
@@ -209,7 +213,7 @@ long proc_show_smaps_rollup(const struct pseudo *p, struct textbuf *b)
             continue;
         first = first ? first : v->start;
         last = v->end;
-        smaps_add(&s, v);
+        smaps_add(&s, v, &use);
     }
     unlock(&mm->lock);
     mm_put(mm);

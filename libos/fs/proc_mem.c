@@ -1,8 +1,8 @@
 /* Sizes of a process's memory, /proc/PID/mem and /proc/PID/pagemap.
  *
- * The host holds the pages and the contract has no call that counts them, so "resident"
- * is an estimate from what is mapped: what can be accessed counts, address space that
- * was only reserved doesn't.
+ * The host holds the pages; it says how many of a process are in memory, private ones and
+ * those of files.  How they spread over the mappings is an estimate (what can be accessed
+ * counts, address space that was only reserved doesn't), scaled to the host's sums.
  */
 #include <linux/errno.h>
 #include <linux/mman.h>
@@ -10,7 +10,7 @@
 #include "procfs.h"
 #include "usercopy.h"
 
-u64 vma_resident(const struct vma *v)
+static u64 estimate(const struct vma *v)
 {
     u64 size = v->end - v->start;
 
@@ -22,37 +22,55 @@ u64 vma_resident(const struct vma *v)
     return v->flags & VMA_STACK ? MIN(size, 128UL << 10) : size;
 }
 
+bool vma_private_data(const struct vma *v)
+{
+    return v->kind == VMA_ANON || (v->file && v->prot & PROT_WRITE && !(v->flags & VMA_SHARED));
+}
+
+static u64 scale(u64 part, u64 sum, u64 truth)
+{
+    return sum ? (part >> PAGE_SHIFT) * (truth >> PAGE_SHIFT) / MAX(sum >> PAGE_SHIFT, 1UL)
+                     << PAGE_SHIFT
+               : 0;
+}
+
+u64 vma_resident(const struct vma *v, const struct mem_use *use)
+{
+    u64 guess = estimate(v);
+
+    if (vma_private_data(v))
+        guess = scale(guess, use->guessed_anon, use->anon);
+    else if (v->kind != VMA_POOL)
+        guess = scale(guess, use->guessed_file, use->file);
+    return MIN(guess, v->end - v->start);
+}
+
 static void count_vma(struct mem_use *use, const struct vma *v, const struct inode *exe)
 {
-    u64 size = v->end - v->start, resident = vma_resident(v);
-    bool private_write = (v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED);
+    u64 size = v->end - v->start;
 
     use->total += size;
-    if (v->kind == VMA_ANON || (v->file && private_write))
-        use->anon += resident;
+    if (vma_private_data(v))
+        use->guessed_anon += estimate(v);
     else if (v->kind == VMA_POOL)
-        use->shmem += resident;
+        use->shmem += estimate(v);
     else
-        use->file += resident;
+        use->guessed_file += estimate(v);
     if (v->flags & VMA_LOCKED)
         use->locked += size;
     if (v->flags & VMA_STACK)
         use->stack += size;
-    else if (private_write)
+    else if ((v->prot & PROT_WRITE) && !(v->flags & VMA_SHARED))
         use->data += size;
     else if (v->file && (v->prot & PROT_EXEC))
         *(v->file->inode == exe ? &use->text : &use->lib) += size;
 }
 
-void proc_mem_use(const struct pseudo *p, struct mem_use *use)
+static void count_mm(struct mm *mm, struct mem_use *use)
 {
     const struct inode *exe = NULL;
-    struct mm *mm = proc_mm(p);
     struct vma *v;
 
-    memset(use, 0, sizeof(*use));
-    if (!mm)
-        return;
     lock(&mm->lock);
     for (v = vma_next(mm, 0); v; v = vma_next(mm, v->end)) {
         if (v->flags & VMA_HIDDEN)
@@ -61,10 +79,30 @@ void proc_mem_use(const struct pseudo *p, struct mem_use *use)
             exe = v->file->inode; /* the program is mapped lowest */
         count_vma(use, v, exe);
     }
-    use->resident = use->anon + use->file + use->shmem;
     use->peak = MAX(mm->peak, use->total);
     unlock(&mm->lock);
+}
+
+void proc_mem_use(const struct pseudo *p, struct mem_use *use)
+{
+    struct mm *mm = proc_mm(p);
+    struct process *proc = proc_get(p);
+    s32 host = proc ? proc->host_pid : 0;
+    long anon, file;
+
+    memset(use, 0, sizeof(*use));
+    if (proc)
+        process_put(proc);
+    if (!mm)
+        return;
+    count_mm(mm, use);
     mm_put(mm);
+    anon = host > 0 ? host_report(HOST_REPORT_MEMORY, (u64)host, 0, NULL) : -1;
+    file = host > 0 ? host_report(HOST_REPORT_MEMORY, (u64)host, 1, NULL) : -1;
+    use->anon = anon >= 0 ? (u64)anon : use->guessed_anon;
+    use->file = file >= 0 ? (u64)file : use->guessed_file;
+    use->shmem = MIN(use->shmem, pool_used());
+    use->resident = use->anon + use->file + use->shmem;
 }
 
 /* ---- mem ------------------------------------------------------------------------------- */
@@ -147,7 +185,7 @@ static long pagemap_read(struct file *f, struct uio *u, u64 *pos)
 
         lock(&mm->lock);
         v = vma_find(mm, addr);
-        if (v && vma_resident(v))
+        if (v && estimate(v))
             entry = 1ULL << 63 | (v->file || v->flags & VMA_SHARED ? 1ULL << 61 : 0);
         unlock(&mm->lock);
         if (uio_copy_out(u, &entry, 8) != 8) {

@@ -43,10 +43,12 @@ long proc_cpu(const struct pseudo *p, struct cpu_use *use);
 /* Sizes of a process in bytes. */
 struct mem_use {
     u64 total, resident, anon, file, shmem, data, stack, text, lib, locked, peak;
+    u64 guessed_anon, guessed_file; /* what the mappings alone would say */
 };
 void proc_mem_use(const struct pseudo *p, struct mem_use *use); /* zeros for a zombie */
 /* The part of a mapping that is thought to be in memory, in bytes. */
-u64 vma_resident(const struct vma *v);
+u64 vma_resident(const struct vma *v, const struct mem_use *use);
+bool vma_private_data(const struct vma *v);
 
 /* Memory of the whole sandbox in bytes. */
 struct mem_info {

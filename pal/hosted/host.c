@@ -232,6 +232,8 @@ const char *hosted_panic_text(void) { return panic_text; }
 long host_report(int kind, uint64_t a, uint64_t b, const char *text)
 {
     switch (kind) {
+    case HOST_REPORT_MEMORY:
+        return -ENOSYS;
     case HOST_REPORT_CPUTIME:
         return b == 2 ? 0 : cpu_time((int64_t)a);
     case HOST_REPORT_PANIC:
