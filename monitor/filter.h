@@ -5,7 +5,7 @@
 #include <linux/filter.h>
 #include <stddef.h>
 
-#define FILTER_MAX 512
+#define FILTER_MAX 256
 
 struct filter_program {
     struct sock_filter code[FILTER_MAX];
