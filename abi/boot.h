@@ -99,12 +99,16 @@ struct boot_info {
 
     /* Whose host user runs the monitor: files of theirs appear inside as uid and gid above. */
     uint32_t host_uid, host_gid;
+
+    int32_t diff_handle; /* meaningful with BOOT_DIFF */
+    uint32_t reserved2;
 };
 #define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
 #define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */
 #define BOOT_TRACE 4u
-#define BOOT_DIFF 8u        /* report what changed in memory at the end */
+#define BOOT_DIFF 8u        /* write what changed in memory to diff_handle at the end */
 #define BOOT_NO_REWRITE 16u /* every system call takes the trap (tests, measuring) */
 #define BOOT_STATS 32u
+#define BOOT_DIFF_LIST 64u  /* with BOOT_DIFF: lines, not a tar archive */
 
 #endif

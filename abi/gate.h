@@ -42,6 +42,7 @@ struct image_header {
 #define GATE_FD_STDOUT   7
 #define GATE_FD_STDERR   8
 #define GATE_FD_TRACE    9
+#define GATE_FD_DIFF     10
 #define GATE_KICK_COOKIE (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,

@@ -23,7 +23,8 @@ enum { BLOCK = 512, NAME_MAX_LEN = 65536 };
 struct header { /* one block, as POSIX.1-1988 (ustar) */
     char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type;
     char linkname[100], magic[6], version[2], uname[32], gname[32], major[8], minor[8];
-    char prefix[155], padding[12];
+    char prefix[155], padding[11];
+    char kind; /* A, C or D where bailey wrote it: padding to everybody else */
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");
 
@@ -123,8 +124,10 @@ static void print_entry(const struct reader *r, const struct header *h)
     char short_name[sizeof(h->prefix) + sizeof(h->name) + 2];
     const char *name = r->long_name ? r->long_name : short_name;
 
-    snprintf(short_name, sizeof(short_name), "%.*s%s%.*s", (int)sizeof(h->prefix), h->prefix,
-             h->prefix[0] ? "/" : "", (int)sizeof(h->name), h->name);
+    /* GNU's older format has other things there. */
+    bool prefix = h->prefix[0] && memcmp(h->magic, "ustar", sizeof(h->magic)) == 0;
+    snprintf(short_name, sizeof(short_name), "%.*s%s%.*s", prefix ? (int)sizeof(h->prefix) : 0,
+             h->prefix, prefix ? "/" : "", (int)sizeof(h->name), h->name);
     while (*name == '/' || (*name == '.' && name[1] == '/'))
         name++;
     size_t len = strlen(name);
@@ -134,8 +137,9 @@ static void print_entry(const struct reader *r, const struct header *h)
     last = last ? last + 1 : name;
     bool removed = strncmp(last, ".wh.", 4) == 0;
     int tail = (int)(len - (size_t)(last - name));
-    printf("%c /%.*s%.*s\n", removed ? 'D' : 'C', (int)(last - name), name,
-           removed ? tail - 4 : tail, removed ? last + 4 : last);
+    char kind = removed ? 'D' : h->kind == 'A' ? 'A' : 'C';
+    printf("%c /%.*s%.*s\n", kind, (int)(last - name), name, removed ? tail - 4 : tail,
+           removed ? last + 4 : last);
 }
 
 static int list(struct reader *r)

@@ -32,6 +32,7 @@ struct settings {
     const char *user_text;
     char *root, *workdir;
     const char *trace; /* file name, "" for standard error, NULL: off */
+    const char *diff;  /* file name, "-" for a list on standard error, NULL: off */
 };
 
 static int take_env(void *context, const char *shown, const char *value)
@@ -171,6 +172,17 @@ static int take_trace(void *context, const char *shown, const char *value)
     return 0;
 }
 
+static int take_diff(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!*value)
+        return complain(shown, "give it as --diff FILE.tar, or --diff - for a list",
+                        "the file name is empty");
+    s->diff = value;
+    return 0;
+}
+
 /* The options that only set a switch of the configuration. */
 #define TAKE_SWITCH(name, member)                                                                  \
     static int take_##name(void *context, const char *shown, const char *value)                    \
@@ -232,6 +244,7 @@ const struct option_def run_options[] = {
     VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", take_timeout),
     HEADING("What it tells"),
     {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
+    VALUE(0, "diff", "FILE.tar", "what it changed in memory; - for a list at the end", take_diff),
     FLAG(0, "stats", "counters at the end", take_stats),
     FLAG('q', "quiet", "nothing but failures", take_quiet),
     FLAG(0, "debug", "what the library OS logs, on standard error", take_debug),
@@ -258,6 +271,35 @@ static int open_trace(struct settings *s)
     return complain_errno(what, errno, NULL);
 }
 
+static int open_diff(struct settings *s)
+{
+    char what[512];
+
+    if (!s->diff)
+        return 0;
+    s->config.diff_list = strcmp(s->diff, "-") == 0;
+    s->config.diff_fd = s->config.diff_list
+                            ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
+                            : open(s->diff, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (s->config.diff_fd >= 0)
+        return 0;
+    snprintf(what, sizeof(what), "--diff %.400s", s->diff);
+    return complain_errno(what, errno, NULL);
+}
+
+/* A run that never began leaves no empty archive. */
+static void close_diff(struct settings *s, bool failed)
+{
+    struct stat st;
+
+    if (s->config.diff_fd < 0)
+        return;
+    if (failed && !s->config.diff_list && fstat(s->config.diff_fd, &st) == 0 &&
+        S_ISREG(st.st_mode) && st.st_size == 0)
+        unlink(s->diff);
+    close(s->config.diff_fd);
+}
+
 /* What depends on several options together. */
 static int settle(struct settings *s)
 {
@@ -267,6 +309,8 @@ static int settle(struct settings *s)
         error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
     if (!error)
         error = open_trace(s);
+    if (!error)
+        error = open_diff(s);
     if (error)
         return error;
     env_add_defaults(&s->env, s->user.home);
@@ -294,6 +338,7 @@ static int run(struct settings *s)
     int code = monitor_run(&config, &err);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    close_diff(s, err.text[0] != 0);
     return code;
 }
 

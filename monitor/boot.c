@@ -234,7 +234,7 @@ int boot_fill(struct sandbox *s)
     b->magic = BOOT_MAGIC;
     b->version = BOOT_VERSION;
     b->flags = (c->read_only ? BOOT_READ_ONLY : 0) | (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
-               (c->diff ? BOOT_DIFF : 0) | (c->no_rewrite ? BOOT_NO_REWRITE : 0) |
+               (c->diff_fd >= 0 ? BOOT_DIFF : 0) | (c->diff_list ? BOOT_DIFF_LIST : 0) | (c->no_rewrite ? BOOT_NO_REWRITE : 0) |
                (c->stats ? BOOT_STATS : 0);
     b->argv = put_list(&w, c->argv);
     b->envp = put_list(&w, c->envp);
@@ -251,6 +251,7 @@ int boot_fill(struct sandbox *s)
     fill_mounts(s, b, &w);
     fill_stdio(s, b);
     b->trace_handle = c->trace_fd >= 0 ? GATE_FD_TRACE : -1;
+    b->diff_handle = c->diff_fd >= 0 ? GATE_FD_DIFF : -1;
     b->poll_handle = GATE_FD_POLL;
     b->probe_handle = GATE_FD_PROBE;
     b->kick_handle = GATE_FD_KICK;

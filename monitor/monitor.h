@@ -62,7 +62,8 @@ struct sandbox_config {
     bool quiet;      /* no lines of the monitor's own except failures */
     bool no_rewrite; /* every system call takes the trap */
     bool stats;      /* counters at the end */
-    bool diff;       /* report what changed in memory at the end */
+    int diff_fd;     /* what changed in memory is written here at the end, -1: off */
+    bool diff_list;  /* as lines, not as a tar archive */
     bool stdin_open; /* -i: standard input is passed on (otherwise as given, too) */
     bool tty;        /* -t: refuse to start without a terminal on standard input */
 };

@@ -46,7 +46,7 @@
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define NOTIF_SYNC_WAKE 1UL
 
-#define FD_REPORT       (GATE_FD_FIRST + 4) /* the child's end of the socket, after the trace */
+#define FD_REPORT       (GATE_FD_DIFF + 1) /* the child's end of the socket */
 #define FD_LAST         FD_REPORT
 #define FD_SPARE        64 /* descriptors are lifted above this before they get their numbers */
 
@@ -148,6 +148,7 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_STDOUT] = s->stdio_closed[1] ? -1 : 1,
         [GATE_FD_STDERR] = s->stdio_closed[2] ? -1 : 2,
         [GATE_FD_TRACE] = trace,
+        [GATE_FD_DIFF] = s->config->diff_fd,
         [FD_REPORT] = p->report,
     };
 

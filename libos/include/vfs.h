@@ -393,6 +393,9 @@ struct super *overlay_new(struct super *lower); /* in-memory upper over a host l
  * deleted (i NULL then).  For the end of a run, when nothing changes any more. */
 void overlay_diff(struct super *s,
                   void (*emit)(void *ctx, char kind, const char *path, struct inode *i), void *ctx);
+/* Writes what changed in all overlays to a host stream, as lines or as a tar archive; for
+ * the end of the last process.  0 or -errno.  fs/diff.c */
+long diff_write(int handle, bool list);
 struct super *procfs_new(void);
 struct super *sysfs_new(void);
 struct super *devfs_new(void);

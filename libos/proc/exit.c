@@ -71,11 +71,48 @@ static void notify_parent(struct process *p)
         process_release(p);
 }
 
+/* Waits until program 1 is alone, as a PID name space ends with its first process: what the
+ * others do must not change while it is written down. */
+static void end_others(void)
+{
+    u64 end = host_time(HOST_CLOCK_MONOTONIC) + 5000000000ULL;
+    u32 never = 0;
+
+    while (host_time(HOST_CLOCK_MONOTONIC) < end) {
+        bool alone = true;
+        struct process *q;
+        for (s32 pid = 1; (q = process_next(pid)); process_put(q)) {
+            pid = q->pid;
+            if (q->zombie)
+                continue;
+            alone = false;
+            signal_process(q, SIGKILL, NULL);
+        }
+        if (alone)
+            return;
+        host_wait(&never, 0, host_time(HOST_CLOCK_MONOTONIC) + 1000000);
+    }
+}
+
+static void report_changes(void)
+{
+    struct boot_info *b = boot();
+    long rc;
+
+    if (!(b->flags & BOOT_DIFF))
+        return;
+    end_others();
+    rc = diff_write(b->diff_handle, b->flags & BOOT_DIFF_LIST);
+    if (rc)
+        start_fail((int)-rc, "--diff", "");
+}
+
 /* Last thread of a process: gives back what it shared, becomes a zombie. */
 static void process_finish(struct process *p)
 {
     process_timers_exit(p);
     if (p == init_process) {
+        report_changes();
         host_report(HOST_REPORT_EXIT, (u64)p->exit_status, 0, NULL);
         host_space_exit();
     }

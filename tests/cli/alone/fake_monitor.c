@@ -6,7 +6,7 @@
 
 void sandbox_config_init(struct sandbox_config *config)
 {
-    *config = (struct sandbox_config){.umask = 022, .trace_fd = -1};
+    *config = (struct sandbox_config){.umask = 022, .trace_fd = -1, .diff_fd = -1};
 }
 
 int monitor_run(const struct sandbox_config *config, struct error *err)
