@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
+#include "place.h"
 #include "policy.h"
 
 void sandbox_config_init(struct sandbox_config *config)
@@ -263,6 +264,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
                 (unsigned long long)s.count.refused);
     }
     close_all(&s);
+    place_identity(false); /* the caller goes on as who it was */
     umask(umask_before);
     sigaction(SIGPIPE, &pipe_before, NULL);
     sigaction(SIGXFSZ, &size_before, NULL);
