@@ -8,27 +8,29 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-static u64 dev_encode(u64 dev) { return dev; }
+/* Times before 1970 have a whole second below them and a positive rest. */
+static s64 seconds(s64 ns) { return ns / (s64)NSEC - (ns % (s64)NSEC < 0); }
+static u64 rest_of(s64 ns) { return (u64)(ns - seconds(ns) * (s64)NSEC); }
 
 static long give_stat(uptr out, const struct kstat *k)
 {
     struct stat st = {
-        .st_dev = dev_encode(k->dev),
+        .st_dev = k->dev,
         .st_ino = k->ino,
         .st_nlink = k->nlink,
         .st_mode = k->mode,
         .st_uid = k->uid,
         .st_gid = k->gid,
-        .st_rdev = dev_encode(k->rdev),
+        .st_rdev = k->rdev,
         .st_size = (long)k->size,
         .st_blksize = k->blksize,
         .st_blocks = (long)k->blocks,
-        .st_atime = (u64)(k->atime / (s64)NSEC),
-        .st_atime_nsec = (u64)(k->atime % (s64)NSEC),
-        .st_mtime = (u64)(k->mtime / (s64)NSEC),
-        .st_mtime_nsec = (u64)(k->mtime % (s64)NSEC),
-        .st_ctime = (u64)(k->ctime / (s64)NSEC),
-        .st_ctime_nsec = (u64)(k->ctime % (s64)NSEC),
+        .st_atime = (u64)seconds(k->atime),
+        .st_atime_nsec = rest_of(k->atime),
+        .st_mtime = (u64)seconds(k->mtime),
+        .st_mtime_nsec = rest_of(k->mtime),
+        .st_ctime = (u64)seconds(k->ctime),
+        .st_ctime_nsec = rest_of(k->ctime),
     };
 
     return copy_to_user(out, &st, sizeof(st));
@@ -107,13 +109,7 @@ long sys_lstat(uptr name, uptr out)
 
 static struct statx_timestamp stamp(s64 ns)
 {
-    s64 sec = ns / (s64)NSEC, rest = ns % (s64)NSEC;
-
-    if (rest < 0) {
-        rest += (s64)NSEC;
-        sec--;
-    }
-    return (struct statx_timestamp){.tv_sec = sec, .tv_nsec = (u32)rest};
+    return (struct statx_timestamp){.tv_sec = seconds(ns), .tv_nsec = (u32)rest_of(ns)};
 }
 
 static u32 dev_major(u64 dev) { return (u32)((dev >> 8) & 0xfff) | ((u32)(dev >> 32) & ~0xfffu); }

@@ -30,6 +30,7 @@ bool vma_range_free(struct mm *mm, uptr start, uptr end);
 /* vma.c */
 struct vma *vma_alloc(void);
 /* A copy of v with its own references, in no tree. */
+void vma_count_writers(const struct vma *v, int sign); /* when it gets or loses its file */
 struct vma *vma_clone(const struct vma *v);
 /* Makes addr a boundary between VMAs.  0 or -ENOMEM. */
 long vma_split(struct mm *mm, uptr addr);

@@ -135,6 +135,7 @@ static long ask_file(struct vma *v, struct file *file, u64 offset, size_t len)
         v->file = NULL;
     else
         file_get(file);
+    vma_count_writers(v, 1);
     return 0;
 }
 

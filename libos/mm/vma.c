@@ -9,6 +9,13 @@
 
 struct vma *vma_alloc(void) { return kzalloc(sizeof(struct vma)); }
 
+/* Shared mappings that may be written keep a file from being sealed against writing. */
+void vma_count_writers(const struct vma *v, int sign)
+{
+    if (v->file && (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE))
+        __atomic_fetch_add(&v->file->inode->mapped_shared, sign, __ATOMIC_RELAXED);
+}
+
 struct vma *vma_clone(const struct vma *v)
 {
     struct vma *n = kmalloc(sizeof(*n));
@@ -19,6 +26,7 @@ struct vma *vma_clone(const struct vma *v)
     n->left = n->right = n->up = NULL;
     if (n->file)
         file_get(n->file);
+    vma_count_writers(n, 1);
     return n;
 }
 
@@ -150,6 +158,7 @@ void vma_drop(struct vma *dead)
     while (dead) {
         struct vma *next = dead->up;
 
+        vma_count_writers(dead, -1);
         if (dead->file)
             file_put(dead->file);
         kfree(dead);
