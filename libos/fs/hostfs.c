@@ -93,7 +93,8 @@ void hostfs_take_attr(struct inode *i, const struct host_attr *a)
 static bool is_inode(const struct inode *i, const struct host_attr *a)
 {
     const struct hostfs_node *n = hostfs_node(i);
-    return n->host_ino == a->ino && n->host_dev == a->dev && !((i->mode ^ a->mode) & S_IFMT);
+    return n->host_ino == a->ino && n->host_dev == a->dev && i->btime == a->btime &&
+           !((i->mode ^ a->mode) & S_IFMT);
 }
 
 static void grow_table(struct hostfs *fs)
@@ -130,6 +131,7 @@ static struct inode *new_inode(struct hostfs *fs, const struct host_attr *a)
     n->host_dev = a->dev;
     list_init(&n->lru);
     i->private = n;
+    i->btime = a->btime;
     i->ino = hostfs_map_ino(fs, a->dev, a->ino);
     i->ops = S_ISDIR(a->mode) ? &hostfs_dir_inode_ops : &hostfs_inode_ops;
     if (S_ISDIR(a->mode))
@@ -151,7 +153,7 @@ struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a)
     if (fs->count >= fs->size)
         grow_table(fs);
     struct inode *i = fs->size ? fs->table[hash_u64(a->ino) & (fs->size - 1)] : NULL;
-    while (i && !(is_inode(i, a) && ref_get_unless_zero(&i->refs)))
+    while (i && !(is_inode(i, a) && !hostfs_node(i)->dead && ref_get_unless_zero(&i->refs)))
         i = hostfs_node(i)->next;
     if (!i && fs->size)
         i = new_inode(fs, a);
@@ -195,6 +197,8 @@ long hostfs_refresh(struct dentry *d, struct inode *i, u64 max_age)
     if (hostfs_of(i->super)->cache || now_mono() - n->checked_ns < max_age)
         return 0;
     int handle = READ_ONCE(n->write_handle);
+    if (handle < 0 && n->dead)
+        return -ENOENT;
     if (handle < 0) {
         uri = hostfs_uri(d, buf);
         if (IS_ERR(uri))
@@ -374,8 +378,17 @@ static bool hostfs_revalidate(struct dentry *d)
     return true;
 }
 
-/* Our own change made the kept attributes of the directory old. */
-static void changed(struct inode *dir) { hostfs_node(dir)->checked_ns = 0; }
+/* Our own change made the kept attributes old. */
+static void changed(struct inode *i) { hostfs_node(i)->checked_ns = 0; }
+
+/* One name of i is gone.  The host may give its number to a new file at once. */
+static void lost_name(struct inode *i)
+{
+    changed(i);
+    i->nlink = S_ISDIR(i->mode) || i->nlink == 0 ? 0 : i->nlink - 1;
+    if (i->nlink == 0)
+        hostfs_node(i)->dead = true;
+}
 
 static long look_at_new(struct inode *dir, struct dentry *d, const char *uri)
 {
@@ -452,8 +465,7 @@ static long remove_name(struct inode *dir, struct dentry *d, bool is_dir)
     if (rc < 0)
         return rc;
     changed(dir);
-    changed(i);
-    i->nlink = is_dir || i->nlink == 0 ? 0 : i->nlink - 1;
+    lost_name(i);
     return 0;
 }
 
@@ -482,13 +494,8 @@ static long hostfs_rename(struct inode *odir, struct dentry *od, struct inode *n
     changed(odir);
     changed(ndir);
     changed(od->inode);
-    if (nd->inode && !(flags & RENAME_EXCHANGE)) {
-        changed(nd->inode);
-        if (S_ISDIR(nd->inode->mode))
-            nd->inode->nlink = 0;
-        else if (nd->inode->nlink)
-            nd->inode->nlink--;
-    }
+    if (nd->inode && !(flags & RENAME_EXCHANGE))
+        lost_name(nd->inode);
     return 0;
 }
 

@@ -37,6 +37,7 @@ struct hostfs_node {
     int handle;       /* open for reading, maybe for writing too; -1: none */
     int write_handle; /* open for writing, -1: none; may be the same */
     u32 users;        /* open files */
+    bool dead;        /* has no name any more */
     struct list lru;
     u64 checked_ns;          /* when the host last confirmed the attributes */
     struct listing *listing; /* cached directories */

@@ -26,8 +26,7 @@ struct xattr {
 
 static bool starts(const char *name, const char *prefix)
 {
-    size_t n = strlen(prefix);
-    return strncmp(name, prefix, n) == 0 && name[n] != 0;
+    return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 static long user_permission(struct inode *i, bool write)
@@ -40,7 +39,7 @@ static long user_permission(struct inode *i, bool write)
     return inode_permission(i, write ? MAY_WRITE : MAY_READ);
 }
 
-long xattr_permission(struct inode *i, const char *name, bool write)
+static long space_permission(struct inode *i, const char *name, bool write)
 {
     if (starts(name, "user."))
         return user_permission(i, write);
@@ -54,6 +53,14 @@ long xattr_permission(struct inode *i, const char *name, bool write)
         return !write || capable(caps ? CAP_SETFCAP : CAP_SYS_ADMIN) ? 0 : -EPERM;
     }
     return -EOPNOTSUPP;
+}
+
+long xattr_permission(struct inode *i, const char *name, bool write)
+{
+    long rc = space_permission(i, name, write);
+    if (rc)
+        return rc;
+    return strchr(name, '.')[1] ? 0 : -EINVAL; /* nothing behind the name space */
 }
 
 /* The link that points at the attribute, or at the NULL it would be hung on. */
