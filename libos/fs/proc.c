@@ -54,7 +54,8 @@ bool proc_alive(const struct pseudo *p)
     alive = true;
     if (p->tid) {
         lock(&proc->lock);
-        alive = thread_find(proc, p->tid) != NULL;
+        /* a zombie is its own only thread */
+        alive = thread_find(proc, p->tid) || (!proc->leader && p->tid == p->pid);
         unlock(&proc->lock);
     }
     process_put(proc);
@@ -80,6 +81,8 @@ bool proc_alive(const struct pseudo *p)
 struct mm *proc_mm(const struct pseudo *p) { return TAKE(p, mm); }
 
 struct files *proc_files(const struct pseudo *p) { return TAKE(p, files); }
+
+struct fs_ctx *proc_fs(const struct pseudo *p) { return TAKE(p, fs); }
 
 long proc_fs_path(const struct pseudo *p, bool root, struct path_s *out)
 {
@@ -119,13 +122,18 @@ long proc_may_access(const struct pseudo *p)
 
     if (p->pid == current()->proc->pid)
         return 0;
-    t = proc_lock_thread(p, &proc);
-    if (!t)
+    proc = proc_get(p);
+    if (!proc)
         return -ESRCH;
-    c = &t->cred;
-    ok = proc->dumpable && me->fsuid == c->uid && me->fsuid == c->euid && me->fsuid == c->suid &&
-         me->fsgid == c->gid && me->fsgid == c->egid && me->fsgid == c->sgid;
-    proc_unlock_thread(proc);
+    lock(&proc->lock);
+    t = proc->leader;
+    c = t ? &t->cred : NULL;
+    ok = !c ? me->fsuid == proc->last_uid
+            : proc->dumpable && me->fsuid == c->uid && me->fsuid == c->euid &&
+                  me->fsuid == c->suid && me->fsgid == c->gid && me->fsgid == c->egid &&
+                  me->fsgid == c->sgid;
+    unlock(&proc->lock);
+    process_put(proc);
     return ok || capable(CAP_SYS_PTRACE) ? 0 : -EACCES;
 }
 
@@ -210,6 +218,8 @@ static bool task_next(const struct pseudo *dir, u64 *cursor, char name[PSEUDO_NA
         if (t->tid > (s32)*cursor && (!best || t->tid < best))
             best = t->tid;
     }
+    if (!proc->leader && *cursor < (u64)proc->pid)
+        best = proc->pid;
     unlock(&proc->lock);
     process_put(proc);
     if (!best)

@@ -69,12 +69,17 @@ static void mountstats_line(struct textbuf *b, const struct mount *m, const char
     text_add(b, " with fstype %s\n", m->super->type);
 }
 
-static long each_mount(struct textbuf *b,
+static long each_mount(const struct pseudo *p, struct textbuf *b,
                        void (*line)(struct textbuf *, const struct mount *, const char *))
 {
-    char *buf = kmalloc(PATH_MAX_);
+    struct fs_ctx *fs = proc_fs(p); /* a zombie sees no mounts */
+    char *buf;
     struct mount *m;
 
+    if (!fs)
+        return -EINVAL;
+    fs_ctx_put(fs);
+    buf = kmalloc(PATH_MAX_);
     if (!buf)
         return -ENOMEM;
     lock(&mount_lock);
@@ -92,18 +97,15 @@ static long each_mount(struct textbuf *b,
 
 long proc_show_mounts(const struct pseudo *p, struct textbuf *b)
 {
-    (void)p;
-    return each_mount(b, mounts_line);
+    return each_mount(p, b, mounts_line);
 }
 
 long proc_show_mountinfo(const struct pseudo *p, struct textbuf *b)
 {
-    (void)p;
-    return each_mount(b, mountinfo_line);
+    return each_mount(p, b, mountinfo_line);
 }
 
 long proc_show_mountstats(const struct pseudo *p, struct textbuf *b)
 {
-    (void)p;
-    return each_mount(b, mountstats_line);
+    return each_mount(p, b, mountstats_line);
 }

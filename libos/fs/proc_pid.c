@@ -62,8 +62,9 @@ long proc_show_environ(const struct pseudo *p, struct textbuf *b)
         return -ESRCH;
     start = proc->env_start;
     end = proc->env_end;
+    rc = proc->zombie ? -ESRCH : 0;
     process_put(proc);
-    return proc_is_mine(p) ? copy_program(b, start, end) : 0;
+    return rc == 0 && proc_is_mine(p) ? copy_program(b, start, end) : rc;
 }
 
 long proc_show_auxv(const struct pseudo *p, struct textbuf *b)
@@ -77,11 +78,13 @@ long proc_show_auxv(const struct pseudo *p, struct textbuf *b)
     if (!proc)
         return -ESRCH;
     lock(&proc->lock);
-    if (!proc->zombie)
+    if (proc->zombie)
+        rc = -ESRCH;
+    else
         text_bytes(b, proc->auxv, proc->auxc * sizeof(proc->auxv[0]));
     unlock(&proc->lock);
     process_put(proc);
-    return 0;
+    return rc;
 }
 
 /* ---- small files ------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 bool proc_alive(const struct pseudo *p);
 struct process *proc_get(const struct pseudo *p); /* process_put() it */
 struct mm *proc_mm(const struct pseudo *p);       /* mm_put() */
+struct fs_ctx *proc_fs(const struct pseudo *p);   /* fs_ctx_put() */
 struct files *proc_files(const struct pseudo *p); /* files_put() */
 /* Copies the cwd (root == false) or root of the process; 0 or -errno. */
 long proc_fs_path(const struct pseudo *p, bool root, struct path_s *out);

@@ -79,7 +79,7 @@ static long pseudo_lookup(struct inode *dir, struct dentry *d)
     long rc;
 
     if (!proc_alive(p))
-        return -ENOENT;
+        return -ESRCH;
     out.node = find_child(p->node, d->name);
     if (!out.node) {
         out.node = p->node;
@@ -140,8 +140,6 @@ static long pseudo_getattr(struct dentry *d, struct inode *i, struct kstat *st)
     const struct pseudo *p = i->private;
 
     (void)d;
-    if (!proc_alive(p))
-        return -ENOENT;
     pseudo_refresh(i, p);
     *st = (struct kstat){
         .ino = i->ino,
