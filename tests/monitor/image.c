@@ -223,6 +223,56 @@ void host_signal(int sig, void *info, void *context)
         leave(sig == expected_signal ? 0 : 60);
 }
 
+/* ---- attacks: each must end in a trap (0) or a kill --------------------------------------- */
+
+/* Machine code: mov rdi, rax; syscall; ret */
+static const uint8_t raw_call[] = {0x48, 0x89, 0xf8, 0x0f, 0x05, 0xc3};
+
+/* A page of the attacker's own where the gate was: its calls look as if from the gate. */
+static void over_the_gate(void)
+{
+    void *elsewhere = (void *)0x10000000;
+    long rc;
+
+    rc = gate(9, (long)elsewhere, PAGE_SIZE, 7, GATE_MMAP_PRIVATE_ANON, -1, 0);
+    need(rc == (long)elsewhere, 70);
+    memset(elsewhere, 0xc3 /* ret: where the gate's own call comes back to */, PAGE_SIZE);
+    memcpy(elsewhere, raw_call, sizeof(raw_call));
+    rc = gate(25, (long)elsewhere, PAGE_SIZE, PAGE_SIZE, GATE_MREMAP_MOVE, IMAGE_BASE, 0);
+    /* The gate's own code is gone: from here on everything goes through the new page. */
+    ((long (*)(long))IMAGE_BASE)(39);
+    ((long (*)(long))IMAGE_BASE)(231);
+}
+
+static void attack(const char *what)
+{
+    long rc = 0;
+
+    expected_signal = 31;
+    if (same(what, "int80")) {
+        __asm__ volatile("int $0x80" : "+a"(rc) : : "memory");
+        leave(71);
+    }
+    if (same(what, "x32")) {
+        __asm__ volatile("syscall" : "=a"(rc) : "a"(0x40000000 | 39) : "rcx", "r11", "memory");
+        leave(72);
+    }
+    if (same(what, "vsyscall")) {
+        ((long (*)(long))0xffffffffff600400)(0); /* time() */
+        leave(73);
+    }
+    if (same(what, "x32 in gate"))
+        gate(0x40000000 | 39, 0, 0, 0, 0, 0, 0);
+    if (same(what, "over the gate"))
+        over_the_gate();
+    if (same(what, "execve"))
+        gate(59, 0, 0, 0, 0, 0, 0);
+    if (same(what, "process"))
+        gate(56, 17, 0, 0, 0, 0, 0);
+    if (same(what, "poll elsewhere"))
+        gate(281, GATE_FD_STDIN, 0, 1, 0, 0, 8);
+}
+
 static void set_signal_stack(void)
 {
     struct {
@@ -264,6 +314,7 @@ void image_main(struct boot_info *boot)
         gate(3, GATE_FD_LIFELINE, 0, 0, 0, 0, 0);
     if (same(what, "silent"))
         gate(231, 0, 0, 0, 0, 0, 0);
+    attack(what);
     if (same(what, "wild"))
         gate(HOST_MONITOR_NR, HOST_CALL_OPEN, 0, 4096, 0, 0, 0);
     if (same(what, "unterminated"))
