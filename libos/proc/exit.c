@@ -59,14 +59,18 @@ static void notify_parent(struct process *p)
         struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
         ignored = a->handler == SIG_IGN_ || (a->flags & 2 /* SA_NOCLDWAIT */);
     }
-    if (p->exit_signal)
-        signal_process(parent, p->exit_signal, &info);
+    /* First a zombie, then the signal: its handler may wait for us without blocking.  Once
+     * it is one, p may be gone unless it is ours to release. */
     lock(&parent->lock);
+    ref_get(&parent->refs);
     p->zombie = true;
     if (ignored)
         list_del(&p->sibling);
     unlock(&parent->lock);
+    if (info.signo)
+        signal_process(parent, info.signo, &info);
     waitq_wake_all(&parent->child_wait, 0);
+    process_put(parent);
     if (ignored)
         process_release(p);
 }
