@@ -157,6 +157,8 @@ static u64 find_end(u64 w)
     return (((w - ONES) & ~w) | ((slash - ONES) & ~slash)) & HIGHS;
 }
 
+typedef u64 __attribute__((aligned(1), may_alias)) unaligned64;
+
 /* Eight bytes at a time; may read past the string, never past its page. */
 __attribute__((no_sanitize("address"))) u32 hash_component(const char *name, size_t *len)
 {
@@ -164,7 +166,7 @@ __attribute__((no_sanitize("address"))) u32 hash_component(const char *name, siz
     u64 h = 0;
 
     while (((uptr)p & (PAGE_SIZE - 1)) <= PAGE_SIZE - 8) {
-        u64 w = *(const u64 __attribute__((aligned(1), may_alias)) *)p;
+        u64 w = *(const unaligned64 *)p;
         u64 end = find_end(w);
         if (end) {
             unsigned bit = __builtin_ctzll(end) & ~7u;
