@@ -137,6 +137,7 @@ struct filemem {
     u32 count, cap;
     u64 pages;          /* pages that hold data, for st_blocks */
     bool mapped;        /* a program may still see its pages: never give them to another file */
+    u64 mapped_pages;   /* of them, those that got there by mapping: not in the quota */
     struct filemem_quota *quota; /* NULL: only the sandbox's memory limit */
 };
 void filemem_init(struct filemem *fm);

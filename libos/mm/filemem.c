@@ -99,6 +99,16 @@ static void *page_ptr(struct extent *e, u64 page)
 
 static void uncharge(struct filemem *fm, u64 pages)
 {
+    u64 mapped = MIN(pages, fm->mapped_pages); /* which ones doesn't matter */
+    fm->mapped_pages -= mapped;
+    if (fm->quota)
+        __atomic_sub_fetch(&fm->quota->used, pages - mapped, __ATOMIC_RELAXED);
+    pool_uncharge(pages);
+}
+
+/* Pages charged just now that got no data after all. */
+static void uncharge_quota(struct filemem *fm, u64 pages)
+{
     if (fm->quota)
         __atomic_sub_fetch(&fm->quota->used, pages, __ATOMIC_RELAXED);
     pool_uncharge(pages);
@@ -347,7 +357,7 @@ static long write_extent(struct filemem *fm, struct extent *e, struct uio *u, u6
     if (missing) {
         u32 used = got ? ((off + got - 1) >> PAGE_SHIFT) - e->page + 1 : from;
         u32 new = count_missing(e, from, used);
-        uncharge(fm, missing - new);
+        uncharge_quota(fm, missing - new);
         add_data(fm, e, from, used);
     }
     return got;
@@ -497,10 +507,13 @@ long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *pool_off, size
     }
     struct extent *e = extent_at(fm, i);
     u32 from = page - e->page, to = MIN(end, e->page + e->pages) - e->page;
-    rc = charge(fm, count_missing(e, from, to));
+    u32 missing = count_missing(e, from, to);
+    rc = missing ? pool_charge(missing) : 0;
     if (rc)
         goto out;
-    /* Stores through the mapping are not seen here: every page may hold data from now on. */
+    /* Stores through the mapping are not seen here: every page may hold data from now on.
+     * A sparse file may be mapped that is larger than its file system. */
+    fm->mapped_pages += missing;
     add_data(fm, e, from, to);
     *pool_off = e->off + ((page - e->page) << PAGE_SHIFT);
     *run = (u64)(to - from) << PAGE_SHIFT;
