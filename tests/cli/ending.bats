@@ -1,69 +1,69 @@
 # However a run ends, nothing of it is left.
 load helper
 
-# Starts a sandbox in its own session; $main is bailey's pid and the session's id.
+# Starts a sandbox; $main is bailey and $picos are its picoprocesses.  They are all its
+# children, whoever forked them.
 start() {
-    setsid "$BAILEY" run "$@" >out 2>err &
+    : >out
+    "$BAILEY" run "$@" >out 2>err </dev/null 3>&- &
     main=$!
     eventually 10 grep -q ready out || fail "not started: $(cat err)"
+    picos=$(pgrep -P "$main")
+    [ -n "$picos" ] || fail "no picoprocess"
 }
 
-gone() { eventually 10 session_empty "$main" || fail "left: $(ps -o pid,stat,comm -s "$main")"; }
+ended_as() { # CODE
+    code=0
+    wait "$main" || code=$?
+    [ "$code" = "$1" ] || fail "expected exit code $1, got $code: $(cat err)"
+    eventually 10 gone || fail "left: $(ps -o pid,ppid,stat,comm -p $picos)"
+}
 
-code() { wait "$main" && echo 0 || echo $?; }
+gone() { ! ps -p $picos >/dev/null; }
 
 @test "nothing is left after an ordinary end" {
     start -- sh -c 'echo ready; sleep 0.2'
-    [ "$(code)" = 0 ]
-    gone
+    ended_as 0
 }
 
 @test "SIGTERM reaches the program: 143" {
     start -- sh -c 'echo ready; sleep 30 & wait'
     kill -TERM "$main"
-    [ "$(code)" = 143 ] || fail "exit code"
-    gone
+    ended_as 143
 }
 
 @test "a handled signal is the program's affair" {
     start -- sh -c 'trap "echo bye; exit 7" INT TERM; echo ready; while :; do sleep 0.1; done'
     kill -INT "$main"
-    [ "$(code)" = 7 ] || fail "exit code"
+    ended_as 7
     [ "$(tail -n 1 out)" = bye ]
-    gone
 }
 
 @test "SIGHUP and SIGUSR1 by default end the program" {
     start -- sh -c 'echo ready; exec sleep 30'
     kill -HUP "$main"
-    [ "$(code)" = 129 ] || fail "SIGHUP"
+    ended_as 129
     start -- sh -c 'echo ready; exec sleep 30'
     kill -USR1 "$main"
-    [ "$(code)" = 138 ] || fail "SIGUSR1"
-    gone
+    ended_as 138
 }
 
 @test "killing bailey with SIGKILL ends the sandbox" {
     start -- sh -c 'trap "" INT TERM HUP; echo ready; sleep 60 & wait'
     kill -KILL "$main"
-    [ "$(code)" = 137 ]
-    gone
+    ended_as 137
 }
 
 @test "killing a picoprocess ends the run with one line" {
     start -- sh -c 'echo ready; while :; do :; done'
-    pico=$(ps -o pid= -s "$main" | tr -d ' ' | grep -vx "$main" | head -n 1)
-    [ -n "$pico" ] || fail "no picoprocess"
-    kill -KILL "$pico"
-    code=$(code)
-    [ "$code" = 125 ] || [ "$code" = 137 ] || fail "exit code $code"
-    gone
+    kill -KILL $(head -n 1 <<<"$picos")
+    ended_as 137
+    [ "$(grep -c '^bailey: ' err)" = 1 ] || fail "one line: $(cat err)"
 }
 
 @test "children of the program end with it" {
-    start -- sh -c 'sleep 60 & sleep 60 & echo ready; exit 3'
-    [ "$(code)" = 3 ] || fail "exit code"
-    gone
+    start -- sh -c 'sleep 60 & sleep 60 & echo ready; sleep 0.5; exit 3'
+    ended_as 3
 }
 
 @test "no file is left in the temporary directory or in /dev/shm" {

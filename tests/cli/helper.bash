@@ -56,7 +56,3 @@ eventually() { # SECONDS CONDITION...
         sleep 0.05
     done
 }
-
-# No process of the host has this mark in its environment any more.  Picoprocesses have
-# none of their own, so they are found as members of the session that started them.
-session_empty() { [ -z "$(ps -o pid= -s "$1")" ]; }
