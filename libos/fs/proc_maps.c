@@ -50,10 +50,27 @@ static void maps_line(struct textbuf *b, const struct vma *v)
     text_bytes(b, "\n", 1);
 }
 
+extern const char vdso_image_start[], vdso_image_end[];
+
+/* The vDSO is part of the inside and in no tree, but programs find it in their auxiliary
+ * vector and look it up here. */
+static const struct vma *vdso_vma(struct vma *v)
+{
+    *v = (struct vma){
+        .start = ALIGN_DOWN((uptr)vdso_image_start, PAGE_SIZE),
+        .end = PAGE_ALIGN((uptr)vdso_image_end),
+        .prot = PROT_READ | PROT_EXEC,
+        .kind = VMA_FIXED,
+        .name = "[vdso]",
+    };
+    return v;
+}
+
 long proc_show_maps(const struct pseudo *p, struct textbuf *b)
 {
+    struct vma vdso, *v;
     struct mm *mm;
-    struct vma *v;
+    bool seen = false;
     long rc = proc_may_access(p);
 
     if (rc)
@@ -62,9 +79,15 @@ long proc_show_maps(const struct pseudo *p, struct textbuf *b)
     if (!mm)
         return 0;
     lock(&mm->lock);
-    for (v = vma_next(mm, 0); v && !b->full; v = vma_next(mm, v->end))
+    vdso_vma(&vdso);
+    for (v = vma_next(mm, 0); v && !b->full; v = vma_next(mm, v->end)) {
+        if (!seen && v->start > vdso.start && vdso.start) {
+            maps_line(b, &vdso);
+            seen = true;
+        }
         if (!(v->flags & VMA_HIDDEN))
             maps_line(b, v);
+    }
     unlock(&mm->lock);
     mm_put(mm);
     return 0;
