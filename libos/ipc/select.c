@@ -100,7 +100,7 @@ static long do_select(int n, uptr in, uptr out, uptr ex, u64 deadline)
     if (n < 0)
         return -EINVAL;
     /* Descriptors past the table can't be open: their bits are not looked at. */
-    n = (int)MIN((u32)n, MAX(ALIGN_UP(READ_ONCE(current()->proc->files->size), 64), 256u));
+    n = (int)MIN((u32)n, ALIGN_UP(READ_ONCE(current()->proc->files->size), 64));
     s.words = ((u32)n + 63) / 64;
     if (s.words > FEW_WORDS)
         mem = kmalloc(2 * SETS * s.words * sizeof(u64));
