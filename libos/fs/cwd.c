@@ -58,7 +58,10 @@ static void change_place(struct path_s *which, const struct path_s *p)
     dentry_get(p->dentry);
     lock(&c->lock);
     old = *which;
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     *which = *p;
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
     unlock(&c->lock);
     path_put(&old);
 }

@@ -40,6 +40,9 @@ long walk_into(struct walk *w, struct dentry *d);
 long walk_dotdot(struct walk *w);
 void walk_end(struct walk *w);
 
+/* walk_fast.c: the same over cached plain paths; 0, -ENOENT, or > 0: it can't tell. */
+long walk_fast(int dirfd, const char *name, u32 flags, struct path_s *out);
+
 /* Child `name` of the directory, negative ones too; a reference or ERR_PTR. */
 struct dentry *lookup_child(struct dentry *dir, const char *name, size_t len, u32 hash);
 /* The same with the directory's inode locked by the caller. */

@@ -67,7 +67,9 @@ static long lookup_slow(int dirfd, const char *name, u32 flags, struct path_s *o
 
 long path_lookup(int dirfd, const char *name, u32 flags, struct path_s *out)
 {
-    return lookup_slow(dirfd, name, flags, out);
+    long rc = walk_fast(dirfd, name, flags, out);
+
+    return rc <= 0 ? rc : lookup_slow(dirfd, name, flags, out);
 }
 
 long path_lookup_user(int dirfd, uptr name, u32 flags, struct path_s *out)

@@ -260,6 +260,7 @@ struct fs_ctx { /* shared by CLONE_FS */
     u32 refs;
     struct lock lock;
     u32 umask;
+    u32 seq; /* odd while root or cwd change: walks read them without the lock */
     struct path_s root, cwd;
 };
 
