@@ -85,6 +85,8 @@ static void init_thread(struct thread *t, const struct clone_request *r)
 /* On the new thread, before its first program instruction. */
 void thread_first_run(struct thread *t)
 {
+    if (t->exec_job)
+        exec_resume(t);
     if (t->fork_child) { /* a copy's first thread: the host process bears its number */
         t->host_pid = t->proc->host_pid = (s32)t->host_tid;
         mm_fork_child(t->proc->mm);
@@ -136,7 +138,7 @@ static long start_space(struct process *child, struct thread *t, u64 flags)
         __atomic_fetch_add(&mm->users, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&mm->host_threads, 1, __ATOMIC_RELAXED);
         child->mm = mm;
-        t->host_pid = current()->host_pid;
+        t->host_pid = child->host_pid = current()->host_pid;
         rc = host_thread_create(t);
         if (rc < 0) {
             __atomic_fetch_sub(&mm->host_threads, 1, __ATOMIC_RELAXED);
@@ -169,10 +171,6 @@ static struct process *parent_for(u64 flags)
     return (flags & (CLONE_PARENT | CLONE_THREAD)) && me->parent ? me->parent : me;
 }
 
-/* A vfork child gets a copy of the memory, as vfork(2) allows: its exec then replaces
- * the copy.  Only the wait for it is vfork's. */
-static u64 space_flags(u64 flags) { return flags & CLONE_VFORK ? flags & ~(u64)CLONE_VM : flags; }
-
 static long start_process(struct thread *t, const struct clone_request *r)
 {
     struct process *child = process_new(r->flags);
@@ -195,7 +193,7 @@ static long start_process(struct thread *t, const struct clone_request *r)
         put_user(pid, r->parent_tid);
     me->vfork_done = 0;
     process_link(child, parent_for(r->flags));
-    rc = start_space(child, t, space_flags(r->flags));
+    rc = start_space(child, t, r->flags);
     if (rc < 0) {
         lock(&child->parent->lock);
         list_del(&child->sibling);

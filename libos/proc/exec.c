@@ -27,111 +27,25 @@
 #define STRING_MAX   (128UL << 10)
 #define SCRIPT_DEPTH 5
 
-/* ---- arguments ------------------------------------------------------------ */
-
-static long args_reserve(struct exec_args *a, size_t more)
-{
-    size_t cap = MAX(a->cap * 2, PAGE_ALIGN(a->len + more));
-    char *p;
-
-    if (a->len + more <= a->cap)
-        return 0;
-    if (a->len + more > ARGS_MAX)
-        return -E2BIG;
-    p = krealloc(a->data, cap);
-    if (!p)
-        return -ENOMEM;
-    a->data = p;
-    a->cap = cap;
-    return 0;
-}
-
-static long args_add(struct exec_args *a, const char *s)
-{
-    size_t n = strlen(s) + 1;
-    long rc = args_reserve(a, n);
-
-    if (rc == 0) {
-        memcpy(a->data + a->len, s, n);
-        a->len += n;
-    }
-    return rc;
-}
-
-static long args_add_user(struct exec_args *a, uptr s)
-{
-    size_t done = 0;
-
-    for (;;) {
-        long rc = args_reserve(a, 4096), n;
-        if (rc)
-            return rc;
-        n = strncpy_from_user(a->data + a->len, s + done, 4096);
-        if (n >= 0) {
-            a->len += (size_t)n + 1;
-            return 0;
-        }
-        if (n == -EFAULT)
-            return n;
-        a->len += 4095; /* longer than the piece: go on */
-        done += 4095;
-        if (done > STRING_MAX)
-            return -E2BIG;
-    }
-}
-
-static long args_add_user_vector(struct exec_args *a, uptr vector, u32 *count)
-{
-    for (*count = 0; vector; (*count)++) {
-        uptr s;
-        long rc = get_user(s, vector + *count * 8UL);
-        if (rc || !s)
-            return rc;
-        rc = args_add_user(a, s);
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
-
-/* Replaces argv[0] of a script's call by: interpreter [argument] script. */
-static long args_for_script(struct exec_args *a, const char *interp, const char *arg,
-                            const char *script)
-{
-    struct exec_args n = {0};
-    size_t first = a->argc ? strlen(a->data) + 1 : 0;
-    long rc = args_add(&n, interp);
-
-    n.argc = 1;
-    if (rc == 0 && arg) {
-        rc = args_add(&n, arg);
-        n.argc++;
-    }
-    if (rc == 0)
-        rc = args_add(&n, script);
-    n.argc++;
-    if (rc == 0)
-        rc = args_reserve(&n, a->len - first);
-    if (rc) {
-        kfree(n.data);
-        return rc;
-    }
-    memcpy(n.data + n.len, a->data + first, a->len - first);
-    n.len += a->len - first;
-    n.argc += a->argc ? a->argc - 1 : 0;
-    n.envc = a->envc;
-    kfree(a->data);
-    *a = n;
-    return 0;
-}
-
 /* ---- the program ----------------------------------------------------------- */
 
-struct program {
+/* An exec under way.  It belongs to the thread that carries it out, which after a vfork
+ * is not the one that began it. */
+struct exec_job {
     struct file *file;
     struct elf_header header;
-    char path[PATH_MAX_]; /* as given, or the interpreter's */
+    struct exec_args args;
+    char path[PATH_MAX_];      /* as given, or the interpreter's */
+    char name[PATH_MAX_ + 32]; /* as given: AT_EXECFN */
 };
+
+static void job_free(struct exec_job *job)
+{
+    if (job->file)
+        file_put(job->file);
+    kfree(job->args.data);
+    kpages_free(job, sizeof(*job));
+}
 
 static long check_executable(struct file *f)
 {
@@ -209,7 +123,7 @@ static long parse_script(char *head, size_t n, char **interp, char **arg)
 }
 
 /* Follows scripts to an ELF program; prog->file is open and its header checked. */
-static long find_program(struct program *prog, struct exec_args *a)
+static long find_program(struct exec_job *prog)
 {
     char *head = kmalloc(ELF_HEADER_BYTES + 1);
     long rc = -ENOMEM;
@@ -228,7 +142,7 @@ static long find_program(struct program *prog, struct exec_args *a)
         }
         rc = depth == SCRIPT_DEPTH ? -ELOOP : parse_script(head, (size_t)n, &interp, &arg);
         if (rc == 0)
-            rc = args_for_script(a, interp, arg, prog->path);
+            rc = args_for_script(&prog->args, interp, arg, prog->path);
         if (rc)
             break;
         next = exec_open(interp);
@@ -297,7 +211,7 @@ static void set_args(struct process *p, const struct exec_args *a)
 }
 
 /* Set-user-ID programs run without the privilege, as under no_new_privs. */
-static long commit(struct program *prog, struct exec_args *a, const char *name)
+static long commit(struct exec_job *job)
 {
     struct thread *t = current();
     struct process *p = t->proc;
@@ -305,14 +219,14 @@ static long commit(struct program *prog, struct exec_args *a, const char *name)
     uptr sp;
     long rc;
 
-    rc = elf_load(p->mm, prog->file, &prog->header, &l);
+    rc = elf_load(p->mm, job->file, &job->header, &l);
     if (rc == 0)
-        rc = stack_build(p->mm, a, &l, name, &sp);
+        rc = stack_build(p->mm, &job->args, &l, job->name, &sp);
     if (rc)
         return rc;
-    set_exe(p, prog->file);
-    set_args(p, a);
-    set_comm(t, prog->path);
+    set_exe(p, job->file);
+    set_args(p, &job->args);
+    set_comm(t, job->path);
     files_exec(p->files);
     sighand_exec(p->sighand);
     reset_thread(t, l.entry, sp);
@@ -345,7 +259,48 @@ static long unshare_tables(struct process *p)
     return 0;
 }
 
-static long exec_program(struct program *prog, struct exec_args *a, const char *name)
+/* The memory is the parent's (vfork): the program goes on in an empty address space of
+ * its own, on another host thread, so at the price of a small process whatever the
+ * parent's size.  Returns only on failure. */
+static long exec_in_new_space(struct exec_job *job)
+{
+    struct thread *t = current(), *heir = thread_alloc();
+    struct mm *mm = mm_new(), *old = t->proc->mm;
+    long rc = -ENOMEM;
+
+    if (heir && mm)
+        rc = space_prepare();
+    if (rc) {
+        if (heir)
+            thread_free(heir);
+        if (mm)
+            mm_put(mm);
+        return rc;
+    }
+    mm->host_threads = 1;
+    thread_inherit(heir, t);
+    heir->exec_job = job;
+    heir->proc->mm = mm;
+    if (space_start(heir) < 0) /* nobody is left to tell but the parent */
+        panic("no address space for a new program");
+    thread_abandon(t, old);
+}
+
+/* On the heir, in its own address space. */
+void exec_resume(struct thread *t)
+{
+    struct exec_job *job = t->exec_job;
+    long rc;
+
+    t->exec_job = NULL;
+    t->host_pid = t->proc->host_pid = (s32)t->host_tid;
+    rc = commit(job);
+    job_free(job);
+    if (rc)
+        process_exit(SIGKILL);
+}
+
+static long exec_program(struct exec_job *job)
 {
     struct thread *t = current();
     struct process *p = t->proc;
@@ -362,49 +317,26 @@ static long exec_program(struct program *prog, struct exec_args *a, const char *
         futex_wake_addr(t->clear_child_tid, 1);
     }
     process_timers_exec(p);
+    if (READ_ONCE(p->mm->users) > 1)
+        return exec_in_new_space(job);
     mm_clear(p->mm);
-    if (commit(prog, a, name)) /* past the point of no return */
+    if (commit(job)) /* past the point of no return */
         process_exit(SIGKILL);
     return 0;
 }
 
-static long do_exec(struct file *f, const char *name, uptr argv, uptr envp)
+/* Takes over the job. */
+static long do_exec(struct exec_job *job, uptr argv, uptr envp)
 {
-    struct program *prog = kpages_alloc(sizeof(*prog));
-    struct exec_args a = {0};
-    long rc = -ENOMEM;
+    long rc;
 
-    if (!prog)
-        goto out;
-    prog->file = f;
-    strlcpy(prog->path, name, sizeof(prog->path));
-    rc = args_add_user_vector(&a, argv, &a.argc);
+    strlcpy(job->path, job->name, sizeof(job->path));
+    rc = args_from_user(&job->args, argv, envp);
     if (rc == 0)
-        rc = args_add_user_vector(&a, envp, &a.envc);
-    if (rc == 0 && a.argc == 0) { /* Linux gives an empty argv one empty string */
-        struct exec_args n = {0};
-        rc = args_add(&n, "");
-        if (rc == 0)
-            rc = args_reserve(&n, a.len);
-        if (rc == 0) {
-            memcpy(n.data + n.len, a.data, a.len);
-            n.len += a.len;
-            n.envc = a.envc;
-            n.argc = 1;
-        }
-        kfree(a.data);
-        a = n;
-    }
+        rc = find_program(job);
     if (rc == 0)
-        rc = find_program(prog, &a);
-    if (rc == 0)
-        rc = exec_program(prog, &a, name);
-    f = prog->file;
-out:
-    file_put(f);
-    kfree(a.data);
-    if (prog)
-        kpages_free(prog, sizeof(*prog));
+        rc = exec_program(job);
+    job_free(job);
     return rc;
 }
 
@@ -415,29 +347,32 @@ long sys_execve(uptr path, uptr argv, uptr envp)
 
 long sys_execveat(int dirfd, uptr path, uptr argv, uptr envp, int flags)
 {
-    char *name = kmalloc(PATH_MAX_ + 32);
-    u32 lookup = LOOKUP_FOLLOW;
+    struct exec_job *job;
+    u32 lookup = flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW;
     struct file *f;
-    long rc = -ENOMEM;
+    long rc;
 
-    if (!name)
-        return rc;
-    rc = strncpy_from_user(name, path, PATH_MAX_);
+    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+        return -EINVAL;
+    job = kpages_alloc(sizeof(*job));
+    if (!job)
+        return -ENOMEM;
+    job->file = NULL;
+    job->args = (struct exec_args){0};
+    rc = strncpy_from_user(job->name, path, PATH_MAX_);
     if (rc == 0 && !(flags & AT_EMPTY_PATH))
         rc = -ENOENT;
-    if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
-        rc = -EINVAL;
     if (rc >= 0) {
-        if (flags & AT_EMPTY_PATH)
-            lookup |= LOOKUP_EMPTY;
-        if (flags & AT_SYMLINK_NOFOLLOW)
-            lookup &= ~LOOKUP_FOLLOW;
-        f = exec_open_at(dirfd, name, lookup);
-        if (rc == 0)
-            snprintf(name, PATH_MAX_, "/dev/fd/%d", dirfd);
-        rc = IS_ERR(f) ? PTR_ERR(f) : do_exec(f, name, argv, envp);
+        f = exec_open_at(dirfd, job->name, flags & AT_EMPTY_PATH ? lookup | LOOKUP_EMPTY : lookup);
+        if (!IS_ERR(f)) {
+            job->file = f;
+            if (rc == 0)
+                snprintf(job->name, sizeof(job->name), "/dev/fd/%d", dirfd);
+            return do_exec(job, argv, envp);
+        }
+        rc = PTR_ERR(f);
     }
-    kfree(name);
+    job_free(job);
     return rc;
 }
 
@@ -514,25 +449,24 @@ static void add_boot_strings(struct exec_args *a, const struct boot_strings *s, 
 void exec_first(struct boot_info *b)
 {
     const char *name = boot_text(b->exe);
-    struct program *prog = kpages_alloc(sizeof(*prog));
-    struct exec_args a = {0};
+    struct exec_job *job = kpages_alloc(sizeof(*job));
     long rc;
 
-    if (!prog)
+    if (!job)
         panic("no memory for the first program");
-    strlcpy(prog->path, name, sizeof(prog->path));
-    prog->file = strchr(name, '/') ? exec_open(name)
-                                   : search_path(name, env_value(&b->envp, "PATH"), prog->path);
-    if (IS_ERR(prog->file))
-        exec_fail_first((int)-PTR_ERR(prog->file), name);
-    add_boot_strings(&a, &b->argv, &a.argc);
-    add_boot_strings(&a, &b->envp, &a.envc);
-    rc = find_program(prog, &a);
+    job->args = (struct exec_args){0};
+    strlcpy(job->path, name, sizeof(job->path));
+    job->file = strchr(name, '/') ? exec_open(name)
+                                  : search_path(name, env_value(&b->envp, "PATH"), job->path);
+    if (IS_ERR(job->file))
+        exec_fail_first((int)-PTR_ERR(job->file), name);
+    strlcpy(job->name, job->path, sizeof(job->name));
+    add_boot_strings(&job->args, &b->argv, &job->args.argc);
+    add_boot_strings(&job->args, &b->envp, &job->args.envc);
+    rc = find_program(job);
     if (rc == 0)
-        rc = commit(prog, &a, prog->path);
+        rc = commit(job);
     if (rc)
         exec_fail_first((int)-rc, name);
-    file_put(prog->file);
-    kfree(a.data);
-    kpages_free(prog, sizeof(*prog));
+    job_free(job);
 }

@@ -138,6 +138,14 @@ static _Noreturn void leave_host(struct thread *t, struct mm *mm)
     host_thread_exit();
 }
 
+_Noreturn void thread_abandon(struct thread *t, struct mm *mm)
+{
+    __atomic_fetch_sub(&mm->users, 1, __ATOMIC_RELAXED);
+    t->state = THREAD_DEAD;
+    t->proc = NULL;
+    leave_host(t, mm);
+}
+
 _Noreturn void thread_exit(int code)
 {
     struct thread *t = current();

@@ -16,7 +16,22 @@ u32 thread_count(void);
 void process_drop_shares(struct process *p);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */
 void vfork_done(struct thread *t);
-/* Moves the calling thread's identity to another slot and address space. */
-bool mm_shared(struct mm *mm);
+
+/* ---- exec ---- */
+long args_add(struct exec_args *a, const char *s);
+/* Copies both vectors; an empty argv becomes one empty string. */
+long args_from_user(struct exec_args *a, uptr argv, uptr envp);
+/* Replaces argv[0] of a script's call by: interpreter [argument] script. */
+long args_for_script(struct exec_args *a, const char *interp, const char *arg, const char *script);
+/* The heir of a vfork child's exec, on its first run. */
+void exec_resume(struct thread *t);
+/* heir takes t's place in its process and the thread table. */
+void thread_inherit(struct thread *heir, struct thread *t);
+/* The calling thread, whose place another has taken, leaves the host. */
+_Noreturn void thread_abandon(struct thread *t, struct mm *mm);
+
+/* ---- empty address spaces: space.c ---- */
+long space_prepare(void);              /* 0 or -errno: one can be had */
+long space_start(struct thread *t);    /* starts t in one */
 
 #endif

@@ -6,7 +6,7 @@
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
-#include "proc.h"
+#include "proc_internal.h"
 #include "usercopy.h"
 
 #define FREE_MAX 4096
@@ -56,6 +56,48 @@ void thread_free(struct thread *t)
     if (free_count < FREE_MAX)
         free_slots[free_count++] = (u32)(((u64)t - SEG_BASE - SEG_SLOTS) / SLOT_SIZE);
     unlock(&slot_lock);
+}
+
+static void move_pending(struct pending *to, struct pending *from)
+{
+    to->set = from->set;
+    while (!list_empty(&from->queue)) {
+        struct list *l = from->queue.next;
+        list_del(l);
+        list_add_tail(&to->queue, l);
+    }
+    from->set = 0;
+}
+
+void thread_inherit(struct thread *heir, struct thread *t)
+{
+    struct process *p = t->proc;
+
+    signal_thread_init(heir);
+    heir->tid = t->tid;
+    heir->cred = t->cred;
+    heir->nice = t->nice;
+    heir->start_ns = t->start_ns;
+    heir->vfork_parent = t->vfork_parent;
+    heir->dumpable = t->dumpable;
+    heir->no_new_privs = t->no_new_privs;
+    heir->pdeath_signal = t->pdeath_signal;
+    heir->timer_slack = t->timer_slack;
+    memcpy(heir->affinity, t->affinity, sizeof(heir->affinity));
+    memcpy(heir->comm, t->comm, sizeof(heir->comm));
+    t->vfork_parent = NULL;
+    lock(&p->lock);
+    lock(&p->sighand->lock);
+    heir->sig.blocked = t->sig.blocked;
+    move_pending(&heir->sig.pending, &t->sig.pending);
+    unlock(&p->sighand->lock);
+    heir->proc = p;
+    heir->attention = t->attention & (ATTN_SIGNAL | ATTN_EXIT);
+    list_del(&t->link);
+    list_add_tail(&p->threads, &heir->link);
+    p->leader = heir;
+    unlock(&p->lock);
+    thread_table_set(heir->tid, heir);
 }
 
 struct thread *thread_find(struct process *p, s32 tid)
