@@ -14,7 +14,7 @@
 
 /* The name must be new: EEXIST goes before EROFS, and that before rights.  What isn't a
  * directory can't be named with a slash behind. */
-static long name_to_make(struct name_target *n, int dirfd, const char *name, bool is_dir)
+static long new_name(struct name_target *n, int dirfd, const char *name, bool is_dir)
 {
     long rc = name_begin(n, dirfd, name);
 
@@ -26,8 +26,18 @@ static long name_to_make(struct name_target *n, int dirfd, const char *name, boo
         rc = -ENOENT;
     else if (path_readonly(&n->walk.path))
         rc = -EROFS;
-    else
-        rc = may_create(n->walk.path.dentry->inode);
+    if (rc)
+        name_end(n);
+    return rc;
+}
+
+static long name_to_make(struct name_target *n, int dirfd, const char *name, bool is_dir)
+{
+    long rc = new_name(n, dirfd, name, is_dir);
+
+    if (rc)
+        return rc;
+    rc = may_create(n->walk.path.dentry->inode);
     if (rc)
         name_end(n);
     return rc;
@@ -164,17 +174,35 @@ long sys_symlinkat(uptr target, int dirfd, uptr name)
 
 long sys_symlink(uptr target, uptr name) { return sys_symlinkat(target, AT_FDCWD, name); }
 
+/* As with fs.protected_hardlinks = 1: others' files only if they could be read and written
+ * and lend no rights. */
+static bool safe_to_link(struct inode *i)
+{
+    if (inode_owner_or_capable(i))
+        return true;
+    if (!S_ISREG(i->mode) || (i->mode & S_ISUID) ||
+        (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+        return false;
+    return inode_permission(i, MAY_READ | MAY_WRITE) == 0;
+}
+
 static long link_inode(struct name_target *n, struct path_s *old)
 {
     struct inode *dir = n->walk.path.dentry->inode, *i = old->dentry->inode;
+    long rc;
 
     if (old->mnt != n->walk.path.mnt || i->super != dir->super)
         return -EXDEV;
+    if (!safe_to_link(i))
+        return -EPERM;
+    rc = may_create(dir);
+    if (rc)
+        return rc;
     if (!dir->ops->link || S_ISDIR(i->mode))
         return -EPERM;
     if (i->nlink == 0 && !(i->flags & INODE_LINKABLE))
         return -ENOENT;
-    long rc = dir->ops->link(dir, n->d, i, old->dentry);
+    rc = dir->ops->link(dir, n->d, i, old->dentry);
     if (rc == 0 && unlikely(!list_empty(&i->watches)))
         fsnotify(i, old->dentry, IN_ATTRIB, NULL, 0);
     return rc;
@@ -187,7 +215,7 @@ static long link_at(struct path_s *old, int dirfd, uptr name)
     long rc = user_path_get(&p, name);
 
     if (rc == 0)
-        rc = name_to_make(&n, dirfd, p.text, false);
+        rc = new_name(&n, dirfd, p.text, false);
     if (rc)
         return rc;
     rc = link_inode(&n, old);

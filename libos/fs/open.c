@@ -193,7 +193,9 @@ static long create_or_find(struct walk *w, u32 flags, u32 mode, bool *created)
     bool jumped;
     long rc = 1;
 
-    if (w->kind != LAST_NORMAL || w->slash)
+    if (w->kind != LAST_NORMAL)
+        return flags & O_EXCL ? -EEXIST : -EISDIR;
+    if (w->slash)
         return -EISDIR;
     d = lookup_child(w->path.dentry, w->last, w->last_len, w->last_hash);
     if (IS_ERR(d))
