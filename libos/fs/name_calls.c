@@ -260,7 +260,10 @@ static void removed(struct inode *dir, struct dentry *d, u32 isdir)
     d->flags |= DENTRY_DELETED;
     dentry_unhash(d);
     if (unlikely(!isdir && !list_empty(&i->watches)))
-        fsnotify(i, d, IN_ATTRIB, NULL, 0); /* one name less; IN_DELETE_SELF: dentry_put */
+        fsnotify(i, d, IN_ATTRIB, NULL, 0); /* one name less */
+    /* If somebody else still uses it, dentry_put tells later. */
+    if (unlikely(!i->nlink && !list_empty(&i->watches)) && READ_ONCE(d->refs) == 1)
+        fsnotify(i, d, IN_DELETE_SELF, NULL, 0);
     if (unlikely(!list_empty(&dir->watches)))
         fsnotify(dir, d, IN_DELETE | isdir, d->name, 0);
 }
