@@ -13,7 +13,7 @@
 #include "../../abi/host_abi.h"
 
 /* Sections under a lock are short: the holder on the other CPU is likely done soon. */
-#define SPINS 100
+#define SPINS 20
 
 void lock_slow(struct lock *l)
 {

@@ -108,6 +108,8 @@ struct thread {
     struct waitq exit_wait;
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
     u64 syscalls;          /* served so far */
+    u8 spin_credit;        /* how well waiting awake went lately: core/wait.c */
+    u8 sleeps;
     u64 cpu_start;
     void *trace;             /* --trace: the line being built */
     const char *trace_rest;

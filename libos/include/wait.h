@@ -58,6 +58,15 @@ long thread_sleep(u32 seq, u64 deadline);
 long thread_sleep_uninterruptible(u32 seq, u64 deadline);
 /* Wakes t wherever it sleeps. */
 void thread_wake(struct thread *t);
+/* To wake several, or to wake under a lock: `add` does what must be seen under the lock,
+ * `flush`, after the lock is released, tells the host.  A thread that was woken under a
+ * lock may run at once and then only run into it. */
+struct wake_batch {
+    int n;
+    struct thread *t[16];
+};
+void wake_batch_add(struct wake_batch *b, struct thread *t);
+void wake_batch_flush(struct wake_batch *b);
 /* Takes what the monitor left in boot_info (ATTN_MAILBOX); may kick threads. */
 void mailbox_poll(void);
 

@@ -113,7 +113,7 @@ static bool unqueue(struct futex_waiter *w)
 }
 
 /* Under the bucket's lock; the waiter may return as soon as bucket is NULL. */
-static void wake_one(struct futex_waiter *w)
+static void wake_one(struct futex_waiter *w, struct wake_batch *batch)
 {
     struct thread *t = w->t;
 
@@ -121,7 +121,7 @@ static void wake_one(struct futex_waiter *w)
     w->bucket->count--;
     __atomic_store_n(&w->woken, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&w->bucket, NULL, __ATOMIC_RELEASE);
-    thread_wake(t);
+    wake_batch_add(batch, t);
 }
 
 static long futex_wait(uptr addr, bool private, u32 val, u64 deadline, u32 bitset)
@@ -162,6 +162,7 @@ static long futex_wake(uptr addr, bool private, int n, u32 bitset)
     struct futex_waiter *w, *tmp;
     struct futex_bucket *b;
     struct futex_key k;
+    struct wake_batch batch;
     int woken = 0;
     long rc = make_key(addr, private, &k);
 
@@ -173,16 +174,18 @@ static long futex_wake(uptr addr, bool private, int n, u32 bitset)
     /* Pairs with the waiter's increment before it reads the word: a waiter we miss here
      * will see the new value. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    batch.n = 0;
     bucket_lock(b);
     list_for_each_safe(w, tmp, &b->waiters, link) {
         if (woken >= n)
             break;
         if (same(&w->key, &k) && (w->bitset & bitset)) {
-            wake_one(w);
+            wake_one(w, &batch);
             woken++;
         }
     }
     unlock(&b->lock);
+    wake_batch_flush(&batch);
     return woken;
 }
 
@@ -212,6 +215,7 @@ static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove
     struct futex_bucket *b1, *b2;
     struct futex_waiter *w, *tmp;
     struct futex_key k1, k2;
+    struct wake_batch batch = {.n = 0};
     int woken = 0, moved = 0;
     u32 now;
     long rc;
@@ -237,7 +241,7 @@ static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove
         if (!same(&w->key, &k1))
             continue;
         if (woken < nwake) {
-            wake_one(w);
+            wake_one(w, &batch);
             woken++;
         } else if (moved < nmove) {
             w->key = k2;
@@ -256,6 +260,7 @@ static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove
     rc = woken + moved;
 out:
     unlock_two(b1, b2);
+    wake_batch_flush(&batch);
     return rc;
 }
 
