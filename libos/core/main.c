@@ -1,5 +1,6 @@
 /* The upcalls: how the host enters the library OS, and what happens before a thread
  * goes back to its program. */
+#include "ipc.h"
 #include "lib.h"
 #include "mm.h"
 #include "proc.h"
@@ -16,10 +17,14 @@ void mailbox_poll(void)
 
     kthreads_start_waiting();
     if (__atomic_exchange_n(&b->winsize_changed, 0, __ATOMIC_ACQ_REL))
-        signals |= SIGBIT(28 /* SIGWINCH */);
+        signals |= SIGBIT(SIGWINCH);
     for (int sig = 1; signals; sig++, signals >>= 1) {
         if (!(signals & 1))
             continue;
+        if (sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH) {
+            terminal_signal(sig);
+            continue;
+        }
         struct process *p = process_find(1);
         if (p) {
             signal_process(p, sig, NULL);

@@ -13,6 +13,9 @@ struct file *hostio_file_new(const struct boot_stream *s);
 
 bool hostio_is_tty(struct file *f); /* one of those, and a terminal */
 
+/* A signal that comes from the terminal (^C, a new size): to its foreground group.  terminal.c */
+void terminal_signal(int sig);
+
 /* Files opened on an inode with S_IFIFO, whatever its file system; the pipe hangs on
  * inode->ipc while it is open.  open may sleep until the other side comes: no lock of
  * the caller's may be held, and a failed open must not be released.  fifo.c */

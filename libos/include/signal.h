@@ -96,6 +96,9 @@ void signal_deliver(struct regs *regs);
 /* Sets current's mask; wakes what became deliverable. */
 void signal_set_mask(sigset_k mask);
 
+/* No member of the group has a parent in the session but outside the group. */
+bool pgrp_orphaned(s32 pgid);
+
 struct sighand *sighand_new(void);
 struct sighand *sighand_copy(struct sighand *old);
 void sighand_put(struct sighand *sh);

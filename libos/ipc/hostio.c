@@ -137,6 +137,11 @@ static long stream_move(struct file *f, struct uio *u, bool write)
 
 static long stream_read(struct file *f, struct uio *u, u64 *pos)
 {
+    struct hostio *h = f->private;
+    long rc = h->type == HOST_TTY ? terminal_background(SIGTTIN) : 0;
+
+    if (rc)
+        return rc;
     return buffers_ok(u) ? stream_move(f, u, false) : -EFAULT;
 }
 

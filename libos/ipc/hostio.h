@@ -11,10 +11,17 @@ struct hostio {
     struct hostpoll poll; /* with the handle */
     u32 type;             /* enum host_type */
     bool waited;          /* no HOST_NOWAIT: wait until ready, then move a piece */
-    s32 foreground;       /* terminal: foreground process group, 0: never set */
-    s32 session;
     struct boot_stream boot;
 };
+
+/* The terminal's session and foreground process group.  terminal.c */
+s32 terminal_foreground(void);
+s32 terminal_session(void);
+void terminal_take(void); /* TIOCSCTTY */
+long terminal_set_foreground(s32 group);
+/* May the caller's group read (SIGTTIN) or change (SIGTTOU) the terminal?  0, -EIO, or
+ * -ERESTARTSYS with the signal sent. */
+long terminal_background(int sig);
 
 long hostio_ioctl(struct file *f, u32 cmd, uptr arg);
 

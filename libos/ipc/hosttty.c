@@ -54,8 +54,10 @@ static long set_modes(struct hostio *h, uptr arg, int when, bool speeds)
 {
     struct host_tty t;
     struct termios2 m;
-    long rc = tty_get(h, &t);
+    long rc = terminal_background(SIGTTOU);
 
+    if (!rc)
+        rc = tty_get(h, &t);
     _Static_assert(offsetof(struct termios2, c_ispeed) == sizeof(struct termios), "termios");
     _Static_assert(sizeof(m.c_cc) == sizeof(t.cc), "control characters");
     if (rc)
@@ -98,20 +100,12 @@ static long window_size(struct hostio *h, uptr arg, bool set)
     return tty_set(h, SET_NOW, &t);
 }
 
-static long foreground_group(struct hostio *h, uptr arg, bool set)
+static long set_foreground(uptr arg)
 {
-    s32 pgrp = h->foreground ? h->foreground : current()->proc->pgid;
-    long rc;
+    s32 group;
+    long rc = get_user(group, arg);
 
-    if (!set)
-        return put_user(pgrp, arg);
-    rc = get_user(pgrp, arg);
-    if (rc)
-        return rc;
-    if (pgrp < 0)
-        return -EINVAL;
-    h->foreground = pgrp;
-    return 0;
+    return rc ? rc : terminal_set_foreground(group);
 }
 
 /* tcdrain, tcflush: setting the modes that are set already, at the right moment. */
@@ -143,13 +137,13 @@ static long tty_ioctl(struct hostio *h, u32 cmd, uptr arg)
     case TIOCSWINSZ:
         return window_size(h, arg, true);
     case TIOCGPGRP:
-        return foreground_group(h, arg, false);
+        return put_user(terminal_foreground(), arg);
     case TIOCSPGRP:
-        return foreground_group(h, arg, true);
+        return set_foreground(arg);
     case TIOCGSID:
-        return put_user(h->session ? h->session : current()->proc->sid, arg);
+        return put_user(terminal_session(), arg);
     case TIOCSCTTY:
-        h->session = current()->proc->sid;
+        terminal_take();
         return 0;
     case TIOCNOTTY:
     case TCXONC:
