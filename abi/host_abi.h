@@ -176,7 +176,10 @@ long host_attributes_get(const char *uri, int handle, struct host_attr *attr);
 long host_attributes_set(const char *uri, int handle, unsigned mask, const struct host_attr *attr);
 
 /* Directory entries of a URI from position *cookie (0: start) into buf as
- * struct host_dirent records; returns bytes, 0 at the end. */
+ * struct host_dirent records, without "." and ".."; returns bytes, 0 at the end.
+ * A record longer than its name needs goes on, at the next multiple of 8, with the
+ * entry's struct host_attr and, for a symbolic link, its text: look-ups in exports that
+ * nobody changes need not ask again. */
 struct host_dirent {
     uint64_t ino;
     uint16_t reclen; /* multiple of 8 */

@@ -6,11 +6,15 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "place.h"
 #include "serve.h"
+
+#define ATTRIBUTES_MAX  128u  /* entries of a directory that come with attributes */
+#define ATTRIBUTES_ROOM 1024u /* of one entry: a longer link is asked for by itself */
 
 struct linux_dirent64 {
     uint64_t ino;
@@ -22,7 +26,8 @@ struct linux_dirent64 {
 
 static struct {
     int fd;
-    uint64_t next; /* position the descriptor stands at */
+    uint64_t next; /* position after the last entry given out */
+    bool moved;    /* the descriptor does not stand there */
     char uri[MESSAGE_URI_MAX];
 } last = {.fd = -1};
 
@@ -44,10 +49,12 @@ static int directory_at(struct sandbox *s, const struct place *place, const char
             return fd;
         last.fd = fd;
         last.next = 0;
+        last.moved = false;
         snprintf(last.uri, sizeof(last.uri), "%s", uri);
     }
-    if (last.next != cookie && lseek(last.fd, (off_t)cookie, SEEK_SET) < 0)
+    if ((last.moved || last.next != cookie) && lseek(last.fd, (off_t)cookie, SEEK_SET) < 0)
         return -EINVAL;
+    last.moved = false;
     last.next = cookie;
     return last.fd;
 }
@@ -65,30 +72,73 @@ static bool entry_shown(const struct sandbox *s, const struct place *place, cons
     return policy_visible(path, s->workdir) != POLICY_HIDDEN;
 }
 
-/* Turns the host's records into ours; the bytes written.  A record of ours is never
- * longer than the host's. */
-static size_t convert(const struct sandbox *s, const struct place *place, const uint8_t *from,
-                      size_t size, uint8_t *to)
+/* Attributes of an entry, and a link's text, at `to`; the bytes used, 0 if there are none
+ * to give. */
+static size_t add_attributes(int dir, const char *name, uint8_t *to, size_t room)
 {
-    size_t used = 0;
+    const int flags = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
+    struct host_attr attr;
+    struct statx st;
 
+    if (room < sizeof(attr) || statx(dir, name, flags, STATX_BASIC_STATS | STATX_BTIME, &st) < 0)
+        return 0;
+    attr_from_statx(&attr, &st);
+    memcpy(to, &attr, sizeof(attr));
+    if (!S_ISLNK(st.stx_mode))
+        return sizeof(attr);
+    ssize_t n = readlinkat(dir, name, (char *)to + sizeof(attr), room - sizeof(attr));
+    if (n < 0 || sizeof(attr) + (size_t)n >= room)
+        return 0;
+    to[sizeof(attr) + (size_t)n] = 0;
+    return sizeof(attr) + (size_t)n + 1;
+}
+
+struct output {
+    uint8_t *to;
+    size_t used, size;
+    unsigned attributes; /* entries that may still get some */
+};
+
+/* Appends one of the host's records as ours; false if there is no room left. */
+static bool add_entry(struct output *out, int dir, const struct linux_dirent64 *in)
+{
+    size_t name = strlen(in->name) + 1;
+    size_t reclen = (offsetof(struct host_dirent, name) + name + 7) & ~7UL;
+
+    if (reclen > out->size - out->used)
+        return false;
+    struct host_dirent *record = (void *)(out->to + out->used);
+    memset(record, 0, reclen);
+    record->ino = in->ino;
+    record->type = in->type;
+    memcpy(record->name, in->name, name);
+    if (out->attributes > 0) {
+        size_t room = out->size - out->used - reclen;
+        size_t more = add_attributes(dir, in->name, (uint8_t *)record + reclen,
+                                     room < ATTRIBUTES_ROOM ? room : ATTRIBUTES_ROOM);
+        while (more % 8)
+            ((uint8_t *)record)[reclen + more++] = 0;
+        reclen += more;
+        out->attributes--;
+    }
+    record->reclen = (uint16_t)reclen;
+    out->used += reclen;
+    return true;
+}
+
+/* Turns the host's records into ours until the room is used up. */
+static void convert(const struct sandbox *s, const struct place *place, const uint8_t *from,
+                    size_t size, struct output *out)
+{
     for (size_t at = 0; at < size;) {
         const struct linux_dirent64 *in = (const void *)(from + at);
+        if (entry_shown(s, place, in->name) && !add_entry(out, last.fd, in)) {
+            last.moved = true; /* the descriptor stands further on */
+            return;
+        }
         at += in->reclen;
         last.next = (uint64_t)in->off;
-        if (!entry_shown(s, place, in->name))
-            continue;
-        size_t name = strlen(in->name) + 1;
-        size_t reclen = (offsetof(struct host_dirent, name) + name + 7) & ~7UL;
-        struct host_dirent *out = (void *)(to + used);
-        memset(out, 0, reclen);
-        out->ino = in->ino;
-        out->reclen = (uint16_t)reclen;
-        out->type = in->type;
-        memcpy(out->name, in->name, name);
-        used += reclen;
     }
-    return used;
 }
 
 long serve_list(struct sandbox *s, struct request *r)
@@ -103,7 +153,7 @@ long serve_list(struct sandbox *s, struct request *r)
         return MALFORMED;
     if (r->list.size < size)
         size = r->list.size;
-    if (size < 288) /* the longest record */
+    if (size < 288) /* the longest name */
         return -EINVAL;
     snprintf(uri, sizeof(uri), "%s", text);
     int rc = place_find(s, uri, &place);
@@ -114,8 +164,11 @@ long serve_list(struct sandbox *s, struct request *r)
     int fd = directory_at(s, &place, uri, r->list.cookie);
     if (fd < 0)
         return fd;
-    size_t used = 0;
-    while (used == 0) { /* all that was read may be hidden */
+    struct output out = {(uint8_t *)r->list.data, 0, size & ~7UL, 0};
+    /* A longer directory is not looked up name by name often enough to pay for more. */
+    if (place.export->cache && r->list.cookie == 0)
+        out.attributes = ATTRIBUTES_MAX;
+    while (out.used == 0) { /* all that was read may be hidden */
         long n = syscall(SYS_getdents64, fd, records, size);
         if (n < 0)
             return -errno;
@@ -123,10 +176,10 @@ long serve_list(struct sandbox *s, struct request *r)
             forget_last();
             break;
         }
-        used = convert(s, &place, records, (size_t)n, (uint8_t *)r->list.data);
+        convert(s, &place, records, (size_t)n, &out);
     }
     if (last.fd >= 0)
         r->list.cookie = last.next;
-    r->reply = sizeof(r->list) + used;
-    return (long)used;
+    r->reply = sizeof(r->list) + out.used;
+    return (long)out.used;
 }

@@ -335,6 +335,25 @@ static bool listed_absent(struct inode *dir, struct dentry *d)
     return n->listing && !listing_has(n->listing, d->name, d->name_len);
 }
 
+/* The listing of a cached directory may know all that a look-up wants to know. */
+static bool found_in_listing(struct inode *dir, struct dentry *d)
+{
+    struct listing *l = __atomic_load_n(&hostfs_node(dir)->listing, __ATOMIC_ACQUIRE);
+    const char *link;
+    struct host_attr a;
+
+    if (!l || !listing_attr(l, d->name, d->name_len, &a, &link) || found(d, &a) != 0)
+        return false;
+    struct hostfs_node *n = hostfs_node(d->inode);
+    if (link && !n->link) {
+        char *text = kstrdup(link), *none = NULL;
+        if (text && !__atomic_compare_exchange_n(&n->link, &none, text, false, __ATOMIC_ACQ_REL,
+                                                 __ATOMIC_ACQUIRE))
+            kfree(text);
+    }
+    return true;
+}
+
 static long hostfs_lookup(struct inode *dir, struct dentry *d)
 {
     char buf[URI_MAX], *uri;
@@ -342,6 +361,8 @@ static long hostfs_lookup(struct inode *dir, struct dentry *d)
 
     d->checked_ns = now_mono();
     if (listed_absent(dir, d))
+        return 0;
+    if (found_in_listing(dir, d))
         return 0;
     uri = hostfs_uri(d, buf);
     if (IS_ERR(uri))

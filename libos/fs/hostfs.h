@@ -81,6 +81,10 @@ long host_read_uio(int handle, struct uio *u, u64 pos);
 struct listing *listing_fetch(struct dentry *d); /* or ERR_PTR */
 void listing_free(struct listing *l);
 bool listing_has(const struct listing *l, const char *name, size_t len);
+/* Attributes that came with the entry (copied: records are not aligned for them) and the
+ * text of a symbolic link or NULL; false if there are none. */
+bool listing_attr(const struct listing *l, const char *name, size_t len, struct host_attr *attr,
+                  const char **link);
 /* The listing of a cached directory, fetched at the first call; ERR_PTR on failure. */
 struct listing *hostfs_listing(struct dentry *d);
 /* Record number n, NULL at the end. */

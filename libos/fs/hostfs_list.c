@@ -31,14 +31,32 @@ static u32 slot_of(const struct listing *l, const char *name, size_t len)
     return hash_bytes(name, len) & l->mask;
 }
 
-bool listing_has(const struct listing *l, const char *name, size_t len)
+static const struct host_dirent *find(const struct listing *l, const char *name, size_t len)
 {
     for (u32 s = slot_of(l, name, len); l->table[s]; s = (s + 1) & l->mask) {
         const struct host_dirent *e = (const void *)(l->records + l->table[s] - 1);
         if (strlen(e->name) == len && memcmp(e->name, name, len) == 0)
-            return true;
+            return e;
     }
-    return false;
+    return NULL;
+}
+
+bool listing_has(const struct listing *l, const char *name, size_t len)
+{
+    return find(l, name, len) != NULL;
+}
+
+bool listing_attr(const struct listing *l, const char *name, size_t len, struct host_attr *attr,
+                  const char **link)
+{
+    const struct host_dirent *e = find(l, name, len);
+    size_t plain = (offsetof(struct host_dirent, name) + len + 8) & ~7UL;
+
+    if (!e || e->reclen < plain + sizeof(*attr))
+        return false;
+    memcpy(attr, (const char *)e + plain, sizeof(*attr));
+    *link = e->reclen > plain + sizeof(*attr) ? (const char *)e + plain + sizeof(*attr) : NULL;
+    return true;
 }
 
 static long build_table(struct listing *l)
