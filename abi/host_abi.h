@@ -179,7 +179,10 @@ long host_attributes_set(const char *uri, int handle, unsigned mask, const struc
  * struct host_dirent records, without "." and ".."; returns bytes, 0 at the end.
  * A record longer than its name needs goes on, at the next multiple of 8, with the
  * entry's struct host_attr and, for a symbolic link, its text: look-ups in exports that
- * nobody changes need not ask again. */
+ * nobody changes need not ask again.  Short directories come with them; starting with
+ * *cookie = HOST_LIST_ATTRIBUTES asks for them whatever the length. */
+#define HOST_LIST_ATTRIBUTES (1ULL << 63)
+#define HOST_LIST_END (~0ULL) /* *cookie when the last entries have been given */
 struct host_dirent {
     uint64_t ino;
     uint16_t reclen; /* multiple of 8 */

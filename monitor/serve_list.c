@@ -13,6 +13,7 @@
 #include "place.h"
 #include "serve.h"
 
+#define LONGEST_NAME    288u
 #define ATTRIBUTES_MAX  128u  /* entries of a directory that come with attributes */
 #define ATTRIBUTES_ROOM 1024u /* of one entry: a longer link is asked for by itself */
 
@@ -153,7 +154,7 @@ long serve_list(struct sandbox *s, struct request *r)
         return MALFORMED;
     if (r->list.size < size)
         size = r->list.size;
-    if (size < 288) /* the longest name */
+    if (size < LONGEST_NAME)
         return -EINVAL;
     snprintf(uri, sizeof(uri), "%s", text);
     int rc = place_find(s, uri, &place);
@@ -161,15 +162,24 @@ long serve_list(struct sandbox *s, struct request *r)
         return rc;
     if (place.export->file)
         return -ENOTDIR;
-    int fd = directory_at(s, &place, uri, r->list.cookie);
+    uint64_t all = r->list.cookie & HOST_LIST_ATTRIBUTES;
+    uint64_t cookie = r->list.cookie & ~HOST_LIST_ATTRIBUTES;
+    if (r->list.cookie == HOST_LIST_END)
+        return 0;
+    int fd = directory_at(s, &place, uri, cookie);
     if (fd < 0)
         return fd;
     struct output out = {(uint8_t *)r->list.data, 0, size & ~7UL, 0};
-    /* A longer directory is not looked up name by name often enough to pay for more. */
-    if (place.export->cache && r->list.cookie == 0)
-        out.attributes = ATTRIBUTES_MAX;
-    while (out.used == 0) { /* all that was read may be hidden */
-        long n = syscall(SYS_getdents64, fd, records, size);
+    if (place.export->cache && (all || cookie == 0))
+        out.attributes = all ? UINT32_MAX : ATTRIBUTES_MAX;
+    r->list.cookie = HOST_LIST_END;
+    for (;;) {
+        size_t room = out.size - out.used;
+        if (room < LONGEST_NAME || last.moved) {
+            r->list.cookie = last.next | all;
+            break;
+        }
+        long n = syscall(SYS_getdents64, fd, records, room);
         if (n < 0)
             return -errno;
         if (n == 0) {
@@ -178,8 +188,6 @@ long serve_list(struct sandbox *s, struct request *r)
         }
         convert(s, &place, records, (size_t)n, &out);
     }
-    if (last.fd >= 0)
-        r->list.cookie = last.next;
     r->reply = sizeof(r->list) + out.used;
     return (long)out.used;
 }

@@ -26,6 +26,8 @@
 #define FRESH_DIR_NS          (20 * 1000000ULL) /* a directory seen this recently is still there */
 #define FRESH_FILE_NS         1000000ULL
 #define MISSES_BEFORE_LISTING 2
+#define ASKED_MIN   4u
+#define ASKED_SHARE 64u
 #define NOBODY                65534u
 
 static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;
@@ -335,14 +337,30 @@ static bool listed_absent(struct inode *dir, struct dentry *d)
     return n->listing && !listing_has(n->listing, d->name, d->name_len);
 }
 
+/* Somebody goes through a directory name by name: asking for all attributes at once is
+ * cheaper once about one in ASKED_SHARE has been asked for. */
+static bool worth_asking_for_all(struct hostfs_node *n, const struct listing *l)
+{
+    return ++n->asked == MAX(ASKED_MIN, l->count / ASKED_SHARE);
+}
+
 /* The listing of a cached directory may know all that a look-up wants to know. */
 static bool found_in_listing(struct inode *dir, struct dentry *d)
 {
-    struct listing *l = __atomic_load_n(&hostfs_node(dir)->listing, __ATOMIC_ACQUIRE);
+    struct hostfs_node *parent = hostfs_node(dir);
+    struct listing *l = __atomic_load_n(&parent->listing, __ATOMIC_ACQUIRE);
     const char *link;
     struct host_attr a;
 
-    if (!l || !listing_attr(l, d->name, d->name_len, &a, &link) || found(d, &a) != 0)
+    if (!l)
+        return false;
+    bool known = listing_attr(l, d->name, d->name_len, &a, &link);
+    if (!known && worth_asking_for_all(parent, l)) {
+        hostfs_list_attributes(d->parent);
+        l = __atomic_load_n(&parent->listing, __ATOMIC_ACQUIRE);
+        known = listing_attr(l, d->name, d->name_len, &a, &link);
+    }
+    if (!known || found(d, &a) != 0)
         return false;
     struct hostfs_node *n = hostfs_node(d->inode);
     if (link && !n->link) {

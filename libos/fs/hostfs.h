@@ -14,6 +14,7 @@ struct listing {
     u32 *order; /* offset of each record */
     u32 *table; /* record offset + 1 by hash; 0: free */
     u32 mask;
+    struct listing *older; /* without attributes */
 };
 
 /* One export of the monitor. */
@@ -42,6 +43,7 @@ struct hostfs_node {
     u64 checked_ns;          /* when the host last confirmed the attributes */
     struct listing *listing; /* cached directories */
     u32 misses;              /* look-ups that found nothing */
+    u32 asked;               /* listed names whose attributes had to be asked for */
     char *link;              /* cached symbolic link's text */
     struct inode *upper;     /* overlay inode over it, weak: overlay.c */
 };
@@ -87,6 +89,8 @@ bool listing_attr(const struct listing *l, const char *name, size_t len, struct 
                   const char **link);
 /* The listing of a cached directory, fetched at the first call; ERR_PTR on failure. */
 struct listing *hostfs_listing(struct dentry *d);
+/* Fetches the listing of a cached directory again, with the attributes of all entries. */
+void hostfs_list_attributes(struct dentry *d);
 /* Record number n, NULL at the end. */
 const struct host_dirent *listing_at(const struct listing *l, u64 n);
 

@@ -13,12 +13,14 @@
 
 void listing_free(struct listing *l)
 {
-    if (!l)
-        return;
-    kfree(l->records);
-    kfree(l->order);
-    kfree(l->table);
-    kfree(l);
+    while (l) {
+        struct listing *older = l->older;
+        kfree(l->records);
+        kfree(l->order);
+        kfree(l->table);
+        kfree(l);
+        l = older;
+    }
 }
 
 const struct host_dirent *listing_at(const struct listing *l, u64 n)
@@ -103,9 +105,8 @@ static size_t tidy(struct listing *l, char *chunk, size_t len)
     return kept;
 }
 
-static long fetch_all(struct listing *l, const char *uri)
+static long fetch_all(struct listing *l, const char *uri, u64 cookie)
 {
-    u64 cookie = 0;
     size_t cap = 0;
     for (;;) {
         if (cap - l->len < CHUNK) {
@@ -116,7 +117,7 @@ static long fetch_all(struct listing *l, const char *uri)
                 return -ENOMEM;
             l->records = p;
         }
-        long n = host_list(uri, &cookie, l->records + l->len, CHUNK);
+        long n = cookie == HOST_LIST_END ? 0 : host_list(uri, &cookie, l->records + l->len, CHUNK);
         if (n <= 0) {
             char *p = n == 0 && l->len ? krealloc(l->records, l->len) : NULL;
             if (p)
@@ -127,13 +128,13 @@ static long fetch_all(struct listing *l, const char *uri)
     }
 }
 
-struct listing *listing_fetch(struct dentry *d)
+static struct listing *fetch(struct dentry *d, u64 cookie)
 {
     char buf[URI_MAX], *uri = hostfs_uri(d, buf);
     if (IS_ERR(uri))
         return (void *)uri;
     struct listing *l = kzalloc(sizeof(*l));
-    long rc = l ? fetch_all(l, uri) : -ENOMEM;
+    long rc = l ? fetch_all(l, uri, cookie) : -ENOMEM;
     if (!rc)
         rc = build_table(l);
     if (rc) {
@@ -141,6 +142,25 @@ struct listing *listing_fetch(struct dentry *d)
         return ERR_PTR(rc);
     }
     return l;
+}
+
+struct listing *listing_fetch(struct dentry *d) { return fetch(d, 0); }
+
+/* The older listing stays for those who are reading it. */
+void hostfs_list_attributes(struct dentry *d)
+{
+    struct hostfs_node *n = hostfs_node(d->inode);
+    struct listing *old = __atomic_load_n(&n->listing, __ATOMIC_ACQUIRE);
+    struct listing *l = fetch(d, HOST_LIST_ATTRIBUTES);
+
+    if (IS_ERR(l))
+        return;
+    l->older = old;
+    if (!__atomic_compare_exchange_n(&n->listing, &old, l, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        l->older = NULL;
+        listing_free(l);
+    }
 }
 
 struct listing *hostfs_listing(struct dentry *d)
