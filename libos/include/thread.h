@@ -170,6 +170,7 @@ static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BAS
 
 /* Process table.  proc/table.c.  A reference is taken by the find functions. */
 struct process *process_find(s32 pid);
+struct process *process_of_tid(s32 tid); /* of a living thread */
 struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NULL */
 void process_put(struct process *p);
 struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */

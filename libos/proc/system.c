@@ -126,7 +126,7 @@ long sys_sched_getaffinity(int pid, u32 len, uptr to)
 
     if (!t) {
         put_owner(owner);
-        return pid < 0 ? -EINVAL : -ESRCH;
+        return -ESRCH;
     }
     all_cpus(mask);
     for (int i = 0; i < 16; i++)

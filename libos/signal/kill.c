@@ -43,25 +43,12 @@ static long send_one(struct process *p, int sig, const struct siginfo_k *info)
     return rc;
 }
 
-/* A process by the number of any of its threads, with a reference. */
+/* A process, zombies too, by the number of any of its threads; with a reference. */
 static struct process *find_by_tid(s32 tid)
 {
     struct process *p = process_find(tid);
-    struct thread *t = NULL;
-    s32 pid = 0;
 
-    if (p)
-        return p;
-    while ((p = process_next(pid))) {
-        pid = p->pid;
-        lock(&p->lock);
-        t = thread_find(p, tid);
-        unlock(&p->lock);
-        if (t)
-            return p;
-        process_put(p);
-    }
-    return NULL;
+    return p ? p : process_of_tid(tid);
 }
 
 /* kill(-1): everyone but program 1 and the caller; else the members of a group. */
