@@ -19,10 +19,13 @@
 #include "dcache.h"
 #include "lib.h"
 #include "objcache.h"
+#include "thread.h"
 
-#define STRIPES      256
-#define FIRST_SIZE   1024
-#define DENTRY_LIMIT 65536
+#define STRIPES           256
+#define FIRST_SIZE        1024
+#define LIMIT_MIN         32768u  /* dentries kept in the table: about 700 bytes each with inode, */
+#define LIMIT_MAX         400000u /* so a thirty-second of the memory there is */
+#define MEMORY_PER_DENTRY 24576
 
 static struct stripe {
     struct lock lock;
@@ -35,13 +38,23 @@ static struct table {
     u32 mask; /* 0: not set up yet */
 } table;
 static u32 hashed_count;
-static u32 limit = DENTRY_LIMIT;
+static u32 limit;
 
 static struct lock lru_lock;
 static struct list lru = LIST_INIT(lru);
 
 struct lock dentry_rename_lock;
 static struct objcache dentry_cache = OBJCACHE_INIT(struct dentry, lru.next);
+
+/* ---- how many ---------------------------------------------------------------- */
+
+static u32 limit_by_memory(void)
+{
+    const struct boot_info *b = boot();
+    u64 memory = b->memory_limit ? b->memory_limit : b->memory_total;
+
+    return (u32)MIN(MAX(memory / MEMORY_PER_DENTRY, (u64)LIMIT_MIN), (u64)LIMIT_MAX);
+}
 
 /* ---- stripes and buckets --------------------------------------------------- */
 
@@ -93,6 +106,8 @@ static void table_grow(void)
     u32 mask = table.mask ? table.mask * 8 + 7 : FIRST_SIZE - 1;
     struct list *heads = table.mask ? kpages_alloc((mask + 1UL) * sizeof(*heads)) : first_table;
 
+    if (!limit)
+        limit = limit_by_memory();
     if (!heads)
         return;
     for (int i = 0; i < STRIPES; i++) {
