@@ -43,13 +43,20 @@ u64 process_cpu_ns(struct process *p, int which)
     return pid > 0 ? ask_host(-(s64)pid, which) : 0;
 }
 
+/* A process shorter than this is taken to have computed all the time: asking would cost
+ * it a noticeable part of its life. */
+#define SHORT_LIFE (3 * NSEC / 1000)
+
 void process_cpu_account(struct process *p)
 {
-    u64 all = process_cpu_ns(p, CPU_BOTH);
+    u64 life = host_time(HOST_CLOCK_BOOTTIME) - p->start_ns;
 
-    /* Most processes are short; for them it isn't worth a second request. */
-    p->stime = all > NSEC / 1000 ? process_cpu_ns(p, CPU_SYSTEM) : 0;
-    p->utime = all - MIN(all, p->stime);
+    p->utime = life;
+    if (life > SHORT_LIFE) {
+        u64 all = process_cpu_ns(p, CPU_BOTH);
+        p->stime = process_cpu_ns(p, CPU_SYSTEM);
+        p->utime = all - MIN(all, p->stime);
+    }
 }
 
 bool clock_is_cpu(int clockid)
