@@ -144,9 +144,10 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_POLL] = s->poll_fd,
         [GATE_FD_KICK] = s->kick_fd,
         [GATE_FD_PROBE] = s->probe_fd,
-        [GATE_FD_STDIN] = s->stdio_closed[0] ? -1 : 0,
-        [GATE_FD_STDOUT] = s->stdio_closed[1] ? -1 : 1,
-        [GATE_FD_STDERR] = s->stdio_closed[2] ? -1 : 2,
+        /* Where one was closed, what fills its place: these numbers mean our 0 to 2. */
+        [GATE_FD_STDIN] = 0,
+        [GATE_FD_STDOUT] = 1,
+        [GATE_FD_STDERR] = 2,
         [GATE_FD_TRACE] = trace,
         [GATE_FD_DIFF] = s->config->diff_fd,
         [FD_REPORT] = p->report,
