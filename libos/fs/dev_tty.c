@@ -1,42 +1,44 @@
 /* /dev/tty and /dev/console: the terminal the sandbox was started on.
  *
- * There is at most one terminal, a host stream among the standard descriptors.  Opening
- * the device finds a descriptor that still has it and opens the same stream again. */
+ * There is at most one terminal, a host stream among the descriptors given at the start.  It
+ * is the controlling terminal of program 1's session; its file is kept for good, so that
+ * programs whose descriptors all lead elsewhere can still ask for a password.
+ */
 #include <linux/errno.h>
 
+#include "../ipc/hostio.h"
 #include "dev.h"
 #include "ipc.h"
 #include "thread.h"
 
-/* The terminal's file among the standard descriptors of the process, with a reference. */
-static struct file *find_terminal(struct process *p)
+static struct file *terminal; /* set once, before the program starts */
+
+void tty_attach(struct file *f)
 {
-    struct files *files = p->files;
-    struct file *found = NULL;
-    u32 fd;
+    if (!terminal && hostio_is_tty(f))
+        terminal = file_get(f);
+}
 
-    lock(&files->lock);
-    for (fd = 0; fd < 3 && fd < files->size && !found; fd++) {
-        struct file *f = files->fd[fd];
+bool tty_of_session(s32 sid, u32 *number, s32 *foreground)
+{
+    const struct hostio *h;
 
-        if (f && hostio_is_tty(f))
-            found = file_get(f);
-    }
-    unlock(&files->lock);
-    return found;
+    if (!terminal || sid != init_process->sid)
+        return false;
+    h = terminal->private;
+    *number = (u32)h->boot.rdev;
+    *foreground = h->foreground ? h->foreground : init_process->pgid;
+    return true;
 }
 
 static long tty_open(struct file *f)
 {
-    struct file *tty = find_terminal(current()->proc);
-
-    if (!tty)
+    if (!terminal || current()->proc->sid != init_process->sid)
         return -ENXIO;
     dentry_put(f->path.dentry);
-    f->path.dentry = dentry_get(tty->path.dentry);
-    f->inode = tty->inode;
-    f->ops = tty->ops;
-    file_put(tty);
+    f->path.dentry = dentry_get(terminal->path.dentry);
+    f->inode = terminal->inode;
+    f->ops = terminal->ops;
     return f->ops->open ? f->ops->open(f) : 0;
 }
 

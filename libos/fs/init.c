@@ -6,6 +6,7 @@
 #include <linux/mount.h>
 #include <linux/stat.h>
 
+#include "dev.h"
 #include "fs.h"
 #include "ipc.h"
 #include "lib.h"
@@ -138,6 +139,8 @@ static void open_stdio(struct boot_info *b)
         if (b->stdio[n].handle < 0)
             continue;
         struct file *f = hostio_file_new(&b->stdio[n]);
+        if (!IS_ERR(f))
+            tty_attach(f);
         if (!IS_ERR(f) && fd_install_at(f, n, false) < 0)
             file_put(f);
     }

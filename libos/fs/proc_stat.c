@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 
 #include "../time/cputime.h"
+#include "dev.h"
 #include "procfs.h"
 
 #define TICK  ((u64)NSEC / 100) /* USER_HZ */
@@ -191,6 +192,8 @@ long proc_show_stat(const struct pseudo *p, struct textbuf *b)
     struct snapshot s;
     struct mem_use mem;
     struct cpu_use cpu;
+    s32 foreground = -1;
+    u32 tty = 0;
     long rc = snapshot_take(p, &s);
 
     if (!rc)
@@ -200,8 +203,9 @@ long proc_show_stat(const struct pseudo *p, struct textbuf *b)
     proc_mem_use(p, &mem);
     if (proc_may_access(p) == 0)
         snapshot_memory(&s, p);
-    text_add(b, "%d (%s) %c %d %d %d 0 -1 %u 0 0 0 0 ", s.tid, s.comm, s.state, s.ppid, s.pgid,
-             s.sid, 0x400000);
+    tty_of_session(s.sid, &tty, &foreground);
+    text_add(b, "%d (%s) %c %d %d %d %u %d %u 0 0 0 0 ", s.tid, s.comm, s.state, s.ppid, s.pgid,
+             s.sid, tty, foreground, 0x400000);
     text_add(b, "%lu %lu %lu %lu %d %d %u 0 %lu ", cpu.user / TICK, cpu.system / TICK,
              s.cutime / TICK, s.cstime / TICK, 20 + s.nice, s.nice, s.nthreads, s.start / TICK);
     text_add(b, "%lu %lu %lu ", mem.total, mem.resident / PAGE_SIZE, s.rss_limit);

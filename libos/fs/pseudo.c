@@ -52,6 +52,7 @@ static struct inode *pseudo_inode(struct super *s, const struct pseudo *p)
     }
     i->ino = pseudo_ino(p);
     i->private = copy;
+    i->uid = i->gid = 0; /* whoever looked first */
     i->ops = p->node->follow ? &pseudo_magic_ops : &pseudo_inode_ops;
     i->fops = S_ISDIR(p->node->mode) ? &pseudo_dir_fops
               : p->node->fops        ? p->node->fops
@@ -183,7 +184,8 @@ static void pseudo_evict(struct inode *i) { kfree(i->private); }
 
 #define PSEUDO_OPS                                                                                 \
     .lookup = pseudo_lookup, .readlink = pseudo_readlink, .getattr = pseudo_getattr,               \
-    .setattr = pseudo_setattr, .create = pseudo_create, .mkdir = pseudo_mkdir, .evict = pseudo_evict
+    .setattr = pseudo_setattr, .create = pseudo_create, .mkdir = pseudo_mkdir,                     \
+    .evict = pseudo_evict
 
 static const struct inode_ops pseudo_inode_ops = {PSEUDO_OPS};
 /* Links with a text only must not look magic to the path walk. */
