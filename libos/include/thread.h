@@ -137,6 +137,7 @@ struct process {
     u8 exit_signal, stop_signal;
     bool stop_report;          /* a stop not yet told to the parent */
     struct waitq child_wait;   /* woken when a child changes state */
+    struct waitq pidfd_wait;   /* woken when it becomes a zombie */
     u64 rlimits[16][2];
     struct file *exe_file;     /* the program: nobody may write to it meanwhile */
     uptr arg_start, arg_end, env_start, env_end; /* in program memory */

@@ -17,6 +17,7 @@
 
 #define EAGAIN 11
 #define ENOMEM 12
+#define EFAULT 14
 #define EINVAL 22
 #define ENOSYS 38
 #define PF_CLONE_UNSUPPORTED                                                           \
@@ -42,7 +43,7 @@ static long check(const struct clone_request *r)
         return -EINVAL;
     if (f & PF_CLONE_UNSUPPORTED)
         return f & CLONE_NEWUSER ? -28 /* ENOSPC: no user namespaces */ : -1 /* EPERM */;
-    if ((f & CLONE_PIDFD) && (f & CLONE_THREAD))
+    if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
         return -EINVAL;
     return 0;
 }
@@ -171,6 +172,17 @@ static struct process *parent_for(u64 flags)
     return (flags & (CLONE_PARENT | CLONE_THREAD)) && me->parent ? me->parent : me;
 }
 
+static long give_pidfd(struct process *child, uptr to)
+{
+    long fd = pidfd_install(child, 0);
+
+    if (fd >= 0 && put_user((s32)fd, to)) {
+        fd_close((int)fd);
+        return -EFAULT;
+    }
+    return fd < 0 ? fd : 0;
+}
+
 static long start_process(struct thread *t, const struct clone_request *r)
 {
     struct process *child = process_new(r->flags);
@@ -193,14 +205,16 @@ static long start_process(struct thread *t, const struct clone_request *r)
         put_user(pid, r->parent_tid);
     me->vfork_done = 0;
     process_link(child, parent_for(r->flags));
-    rc = start_space(child, t, r->flags);
+    rc = r->flags & CLONE_PIDFD ? give_pidfd(child, r->pidfd) : 0;
+    if (rc == 0)
+        rc = start_space(child, t, r->flags);
     if (rc < 0) {
         lock(&child->parent->lock);
         list_del(&child->sibling);
         unlock(&child->parent->lock);
         process_drop_shares(child);
         process_release(child);
-        return rc == -ENOMEM ? -ENOMEM : -EAGAIN;
+        return rc == -ENOMEM || rc == -EFAULT || rc == -24 /* EMFILE */ ? rc : -EAGAIN;
     }
     if (r->flags & CLONE_VFORK) {
         /* The child borrows our stack: nothing but its exec or end lets us go on. */
@@ -241,10 +255,7 @@ static long do_clone(const struct clone_request *r)
         return -EAGAIN;
     }
     init_thread(t, r);
-    if (r->flags & CLONE_PIDFD)
-        rc = -EINVAL; /* descriptors of processes come with session control */
-    else
-        rc = r->flags & CLONE_THREAD ? start_thread(t, r) : start_process(t, r);
+    rc = r->flags & CLONE_THREAD ? start_thread(t, r) : start_process(t, r);
     if (rc < 0) {
         pid_free(t->tid);
         t->proc = NULL;
@@ -256,9 +267,11 @@ static long do_clone(const struct clone_request *r)
 long sys_clone(u64 flags, uptr stack, uptr parent_tid, uptr child_tid, u64 tls)
 {
     struct clone_request r = {
-        .flags = flags & ~0xffUL & 0xffffffffUL, .stack = stack, .parent_tid = parent_tid,
+        .flags = flags & ~0xffUL & 0xffffffffUL, .stack = stack, .pidfd = parent_tid, .parent_tid = parent_tid,
         .child_tid = child_tid, .tls = tls, .exit_signal = (int)(flags & 0xff)};
 
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
+        return -EINVAL; /* one argument for both */
     return do_clone(&r);
 }
 

@@ -3,6 +3,8 @@
  * exit_group marks the process and makes every thread leave; the last one out turns the
  * process into a zombie and wakes the parent.  A host process ends with the last host
  * thread in its address space.  When program 1 ends, so does the sandbox. */
+#include <linux/poll.h>
+
 #include "kalloc.h"
 #include "ktime.h"
 #include "lib.h"
@@ -63,6 +65,7 @@ static void notify_parent(struct process *p)
      * it is one, p may be gone unless it is ours to release. */
     lock(&parent->lock);
     ref_get(&parent->refs);
+    ref_get(&p->refs);
     p->zombie = true;
     if (ignored)
         list_del(&p->sibling);
@@ -71,8 +74,10 @@ static void notify_parent(struct process *p)
         signal_process(parent, info.signo, &info);
     waitq_wake_all(&parent->child_wait, 0);
     process_put(parent);
+    waitq_wake_all(&p->pidfd_wait, POLLIN);
     if (ignored)
         process_release(p);
+    process_put(p);
 }
 
 /* Waits until program 1 is alone, as a PID name space ends with its first process: what the

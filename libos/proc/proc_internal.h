@@ -17,6 +17,13 @@ void process_drop_shares(struct process *p);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */
 void vfork_done(struct thread *t);
 
+/* ---- descriptors of processes: pidfd.c ---- */
+/* A descriptor of p (close-on-exec), or -errno. */
+long pidfd_install(struct process *p, u32 flags);
+/* The process behind a descriptor, with a reference; NULL if it is none. */
+struct process *pidfd_process(int fd);
+bool pidfd_nonblocking(int fd);
+
 /* ---- exec ---- */
 long args_add(struct exec_args *a, const char *s);
 /* Copies both vectors; an empty argv becomes one empty string. */

@@ -21,6 +21,7 @@ static void init_fields(struct process *p)
     list_init(&p->all);
     list_init(&p->threads);
     waitq_init(&p->child_wait);
+    waitq_init(&p->pidfd_wait);
     signal_process_init(p);
     p->start_ns = now_boot();
     p->dumpable = true;

@@ -7,7 +7,9 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
+#define EBADF 9
 #define ECHILD 10
+#define EAGAIN 11
 #define EFAULT 14
 #define EINVAL 22
 #define ESRCH 3
@@ -171,15 +173,27 @@ long sys_waitid(int which, int id, uptr info, int options, uptr rusage)
                     (int)__WCLONE | __WNOTHREAD) ||
         !(options & (WEXITED | WSTOPPED | WCONTINUED)))
         return -EINVAL;
-    if (which == P_PGID && id == 0)
-        r.id = current()->proc->pgid;
-    else if (which != P_ALL && id <= 0)
+    if (which != P_ALL && which != P_PID && which != P_PGID && which != P_PIDFD)
         return -EINVAL;
-    if (which != P_ALL && which != P_PID && which != P_PGID)
-        return which == P_PIDFD ? -9 : -EINVAL;
+    if (which == P_PIDFD) {
+        struct process *p = pidfd_process(id);
+        if (!p)
+            return -EBADF;
+        r.type = P_PID;
+        r.id = p->pid;
+        if (pidfd_nonblocking(id))
+            r.options |= WNOHANG;
+        process_put(p);
+    } else if (which == P_PGID && id == 0) {
+        r.id = current()->proc->pgid;
+    } else if (which != P_ALL && id <= 0) {
+        return -EINVAL;
+    }
     rc = do_wait(&r, &w);
     if (rc < 0)
         return rc;
+    if (rc == 0 && which == P_PIDFD && !(options & WNOHANG))
+        return -EAGAIN; /* a non-blocking descriptor */
     if (rc > 0)
         fill_siginfo(&si, &w);
     if ((info && copy_to_user(info, &si, sizeof(si))) || (rc > 0 && put_rusage(rusage, &w)))

@@ -43,6 +43,17 @@ static long send_one(struct process *p, int sig, const struct siginfo_k *info)
     return rc;
 }
 
+long signal_process_checked(struct process *p, int sig, const struct siginfo_k *info)
+{
+    struct siginfo_k own;
+
+    if (!info) {
+        info_user(&own, sig, 0 /* SI_USER */);
+        info = &own;
+    }
+    return send_one(p, sig, info);
+}
+
 /* A process, zombies too, by the number of any of its threads; with a reference. */
 static struct process *find_by_tid(s32 tid)
 {
