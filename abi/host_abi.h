@@ -225,8 +225,9 @@ enum host_report_kind {
                        * with 127 (ENOENT, ENOTDIR) or 126, and one clear line.  b = 1: not the
                        * program's fault (a volume, the working directory): 125 */
     HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
-                           * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system */
-    HOST_REPORT_MEMORY,   /* returns bytes in memory of host process a: b = 0 private, 1 of files */
+                           * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system;
+                           * 3: user << 32 | system, in 1/100 s */
+    HOST_REPORT_MEMORY,   /* returns pages of host process a in memory: private << 32 | of files */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 long host_freeze_ready(void);

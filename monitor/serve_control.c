@@ -140,8 +140,9 @@ long serve_thread_interrupt(struct sandbox *s, struct request *r)
     return result((int)syscall(SYS_tgkill, pid, tid, GATE_INTERRUPT_SIGNAL));
 }
 
-/* User and system time from /proc/PID/stat, in nanoseconds. */
-static int64_t times_of_stat(const char *path, bool user, bool system)
+/* User (1) or system time (2) from /proc/PID/stat in nanoseconds, or both (3) in ticks as
+ * user << 32 | system. */
+static int64_t times_of_stat(const char *path, uint64_t what)
 {
     char text[1024];
     unsigned long long u, k;
@@ -157,7 +158,9 @@ static int64_t times_of_stat(const char *path, bool user, bool system)
     if (!after ||
         sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &u, &k) != 2)
         return -EIO;
-    return (int64_t)((user ? u : 0) + (system ? k : 0)) * tick;
+    if (what == 3)
+        return (int64_t)((u & 0x7fffffff) << 32 | (k & 0xffffffff));
+    return (int64_t)(what == 1 ? u : k) * tick;
 }
 
 static int64_t total_of_thread(pid_t tid)
@@ -196,26 +199,31 @@ static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
     if (what == 0)
         return who > 0 ? total_of_thread(id) : total_of_process(id);
     snprintf(path, sizeof(path), who > 0 ? "/proc/%d/task/%d/stat" : "/proc/%d/stat", id, id);
-    return times_of_stat(path, what == 1, what == 2);
+    return times_of_stat(path, what);
 }
 
-/* A size out of /proc/PID/status, in bytes. */
-static int64_t memory_of(const struct sandbox *s, pid_t pid, const char *field)
+/* Pages in memory, from /proc/PID/status: private << 32 | of files. */
+static int64_t memory_of(const struct sandbox *s, pid_t pid)
 {
     char path[64], line[128];
-    int64_t kb = -ENODATA;
+    unsigned long long kb, private = 0, file = 0;
 
     if (!is_ours(s, pid))
         return -ESRCH;
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
-    FILE *file = fopen(path, "re");
-    if (!file)
+    FILE *status = fopen(path, "re");
+    if (!status)
         return -ESRCH;
-    while (kb < 0 && fgets(line, sizeof(line), file))
-        if (strncmp(line, field, strlen(field)) == 0)
-            kb = strtoll(line + strlen(field), NULL, 10);
-    fclose(file);
-    return kb < 0 ? kb : kb * 1024;
+    while (fgets(line, sizeof(line), status)) {
+        if (sscanf(line, "RssAnon: %llu", &kb) == 1)
+            private = kb / 4;
+        else if (sscanf(line, "RssFile: %llu", &kb) == 1) {
+            file = kb / 4;
+            break;
+        }
+    }
+    fclose(status);
+    return (int64_t)((private & 0x7fffffff) << 32 | (file & 0xffffffff));
 }
 
 /* ---- reports -------------------------------------------------------------------------- */
@@ -257,7 +265,7 @@ long serve_report(struct sandbox *s, struct request *r)
         s->exit_code = s->err->exit_code;
         return 0;
     case HOST_REPORT_MEMORY:
-        return memory_of(s, (pid_t)r->a5, r->a6 ? "RssFile:" : "RssAnon:");
+        return memory_of(s, (pid_t)r->a5);
     case HOST_REPORT_CPUTIME:
         return cpu_time(s, (int64_t)r->a5, r->a6);
     default:

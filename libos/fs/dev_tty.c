@@ -23,17 +23,17 @@ bool tty_of_session(s32 sid, u32 *number, s32 *foreground)
 {
     const struct hostio *h;
 
-    if (!terminal || sid != init_process->sid)
+    if (!terminal || sid != terminal_session())
         return false;
     h = terminal->private;
     *number = (u32)h->boot.rdev;
-    *foreground = h->foreground ? h->foreground : init_process->pgid;
+    *foreground = terminal_foreground();
     return true;
 }
 
 static long tty_open(struct file *f)
 {
-    if (!terminal || current()->proc->sid != init_process->sid)
+    if (!terminal || current()->proc->sid != terminal_session())
         return -ENXIO;
     dentry_put(f->path.dentry);
     f->path.dentry = dentry_get(terminal->path.dentry);

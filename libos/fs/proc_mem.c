@@ -88,7 +88,7 @@ void proc_mem_use(const struct pseudo *p, struct mem_use *use)
     struct mm *mm = proc_mm(p);
     struct process *proc = proc_get(p);
     s32 host = proc ? proc->host_pid : 0;
-    long anon, file;
+    long pages = -1;
 
     memset(use, 0, sizeof(*use));
     if (proc)
@@ -97,10 +97,10 @@ void proc_mem_use(const struct pseudo *p, struct mem_use *use)
         return;
     count_mm(mm, use);
     mm_put(mm);
-    anon = host > 0 ? host_report(HOST_REPORT_MEMORY, (u64)host, 0, NULL) : -1;
-    file = host > 0 ? host_report(HOST_REPORT_MEMORY, (u64)host, 1, NULL) : -1;
-    use->anon = anon >= 0 ? (u64)anon : use->guessed_anon;
-    use->file = file >= 0 ? (u64)file : use->guessed_file;
+    if (host > 0)
+        pages = host_report(HOST_REPORT_MEMORY, (u64)host, 0, NULL);
+    use->anon = pages >= 0 ? (u64)pages >> 32 << PAGE_SHIFT : use->guessed_anon;
+    use->file = pages >= 0 ? ((u64)pages & 0xffffffff) << PAGE_SHIFT : use->guessed_file;
     use->shmem = MIN(use->shmem, pool_used());
     use->resident = use->anon + use->file + use->shmem;
 }

@@ -2,7 +2,6 @@
 #include <linux/errno.h>
 #include <linux/sched.h>
 
-#include "../time/cputime.h"
 #include "dev.h"
 #include "procfs.h"
 
@@ -11,40 +10,34 @@
 
 /* ---- what they have in common ---------------------------------------------------- */
 
-static u64 host_thread_ns(u32 tid, int which)
-{
-    long ns = host_report(HOST_REPORT_CPUTIME, tid, (u64)which, NULL);
-
-    return ns > 0 ? (u64)ns : 0;
-}
-
-/* The host counts; it is asked after the locks are gone, for one number of a host thread
- * or the whole host process. */
+/* The host counts; it is asked after the locks are gone, in one request. */
 long proc_cpu(const struct pseudo *p, struct cpu_use *use)
 {
     struct process *proc = proc_get(p);
-    struct thread *t = NULL;
-    u32 host_tid = 0;
+    struct thread *t;
+    s64 id = 0;
+    long ticks;
 
     *use = (struct cpu_use){0};
     if (!proc)
         return -ESRCH;
-    if (!p->tid) {
-        use->user = process_cpu_ns(proc, CPU_USER);
-        use->system = process_cpu_ns(proc, CPU_SYSTEM);
-        goto out;
-    }
     lock(&proc->lock);
-    t = thread_find(proc, p->tid);
-    if (t)
-        host_tid = t->host_tid;
-    unlock(&proc->lock);
-    if (host_tid) {
-        use->user = host_thread_ns(host_tid, CPU_USER);
-        use->system = host_thread_ns(host_tid, CPU_SYSTEM);
+    if (proc->zombie) {
+        use->user = proc->utime;
+        use->system = proc->stime;
+    } else if (!p->tid) {
+        id = -(s64)proc->host_pid;
+    } else {
+        t = thread_find(proc, p->tid);
+        id = t ? t->host_tid : 0;
     }
-out:
+    unlock(&proc->lock);
     process_put(proc);
+    ticks = id ? host_report(HOST_REPORT_CPUTIME, (u64)id, 3, NULL) : 0;
+    if (ticks > 0) {
+        use->user = ((u64)ticks >> 32) * TICK;
+        use->system = ((u64)ticks & 0xffffffff) * TICK;
+    }
     return 0;
 }
 
