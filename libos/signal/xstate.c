@@ -101,11 +101,10 @@ static void clear(u64 mask)
         xrstor((uptr)&initial, mask);
 }
 
-/* Is there an extended state of a form we wrote?  Its features in *features. */
+/* Is there an extended state, as its two magic numbers say?  Its features in *features. */
 static bool extended(uptr at, u64 *features)
 {
     struct sw_reserved sw;
-    struct header h;
     u32 magic2;
 
     if (get_user(sw, at + SW_OFFSET) || sw.magic1 != MAGIC1)
@@ -114,8 +113,6 @@ static bool extended(uptr at, u64 *features)
         return false;
     if (sw.size > sw.extended_size || get_user(magic2, at + sw.size) || magic2 != MAGIC2)
         return false;
-    if (get_user(h, at + FXSAVE_SIZE) || h.compacted)
-        return false;
     *features = sw.features & boot()->xcr0;
     return true;
 }
@@ -123,6 +120,7 @@ static bool extended(uptr at, u64 *features)
 long xstate_restore(uptr at)
 {
     u64 all = boot()->xcr0, features;
+    struct header h;
 
     if (!at) {
         clear(all);
@@ -131,8 +129,10 @@ long xstate_restore(uptr at)
     if (!user_range_ok(at, FXSAVE_SIZE))
         return -EFAULT;
     if (extended(at, &features)) {
-        if (!user_range_ok(at, boot()->xsave_size))
+        if (!user_range_ok(at, boot()->xsave_size) || get_user(h, at + FXSAVE_SIZE))
             return -EFAULT;
+        if (h.compacted) /* XRSTOR would take it for its other format */
+            return -EINVAL;
         clear(all & ~features);
         return xrstor(at, features);
     }
