@@ -101,7 +101,7 @@ static void mount_system(void)
 }
 
 /* The working directory may lie below one of the mounts just made (a project in /tmp):
- * then it is shown there again. */
+ * then it is shown there again, unless a volume does that. */
 static void keep_cwd(const char *path, struct path_s *cwd)
 {
     struct path_s now;
@@ -125,8 +125,11 @@ static void mount_volumes(struct boot_info *b)
         u32 flags = MS_RELATIME | (v->flags & BOOT_MOUNT_READONLY ? MS_RDONLY : 0);
         const char *guest = boot_text(v->guest);
         struct super *s = hostfs_new(v->index, v->flags & BOOT_MOUNT_CACHE);
-        if (s && !IS_ERR(s) && (v->flags & BOOT_MOUNT_OVERLAY))
+        if (s && !IS_ERR(s) && (v->flags & BOOT_MOUNT_OVERLAY)) {
             s = overlay_new(s);
+            if (b->flags & BOOT_READ_ONLY) /* part of the base, not a volume */
+                flags |= MS_RDONLY;
+        }
         long rc = mount_here(s, guest, flags, boot_text(v->source), v->flags & BOOT_MOUNT_FILE);
         if (rc)
             start_fail((int)-rc, "volume", guest);
@@ -176,9 +179,9 @@ void fs_init(void)
     if (b->cwd && path_lookup(AT_FDCWD, boot_text(b->cwd), LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd))
         cwd.dentry = NULL;
     mount_system();
+    mount_volumes(b);
     if (cwd.dentry)
         keep_cwd(boot_text(b->cwd), &cwd);
-    mount_volumes(b);
     if (b->flags & BOOT_READ_ONLY)
         root_mount->flags |= MS_RDONLY;
     *c = own;
