@@ -2,7 +2,8 @@
  *
  * Written from the VMA tree under mm->lock, so one reading is one consistent state.
  * Garbage collectors, sanitizers and unwinders parse these lines to the column.
- * Trampolines (VMA_HIDDEN) are no business of the program's and are left out.
+ * Trampolines (VMA_HIDDEN) are no business of the program's and are left out, and so is
+ * the vDSO: it lies with the rest of the inside, where ThreadSanitizer accepts no mapping.
  */
 #include <linux/errno.h>
 #include <linux/mman.h>
@@ -50,27 +51,10 @@ static void maps_line(struct textbuf *b, const struct vma *v)
     text_bytes(b, "\n", 1);
 }
 
-extern const char vdso_image_start[], vdso_image_end[];
-
-/* The vDSO is part of the inside and in no tree, but programs find it in their auxiliary
- * vector and look it up here. */
-static const struct vma *vdso_vma(struct vma *v)
-{
-    *v = (struct vma){
-        .start = ALIGN_DOWN((uptr)vdso_image_start, PAGE_SIZE),
-        .end = PAGE_ALIGN((uptr)vdso_image_end),
-        .prot = PROT_READ | PROT_EXEC,
-        .kind = VMA_FIXED,
-        .name = "[vdso]",
-    };
-    return v;
-}
-
 long proc_show_maps(const struct pseudo *p, struct textbuf *b)
 {
-    struct vma vdso, *v;
     struct mm *mm;
-    bool seen = false;
+    struct vma *v;
     long rc = proc_may_access(p);
 
     if (rc)
@@ -79,15 +63,9 @@ long proc_show_maps(const struct pseudo *p, struct textbuf *b)
     if (!mm)
         return 0;
     lock(&mm->lock);
-    vdso_vma(&vdso);
-    for (v = vma_next(mm, 0); v && !b->full; v = vma_next(mm, v->end)) {
-        if (!seen && v->start > vdso.start && vdso.start) {
-            maps_line(b, &vdso);
-            seen = true;
-        }
+    for (v = vma_next(mm, 0); v && !b->full; v = vma_next(mm, v->end))
         if (!(v->flags & VMA_HIDDEN))
             maps_line(b, v);
-    }
     unlock(&mm->lock);
     mm_put(mm);
     return 0;
