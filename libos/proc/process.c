@@ -67,7 +67,12 @@ void process_init_first(struct thread *t)
     pid_hold(p->sid);
     p->leader = t;
     t->start_ns = p->start_ns;
-    p->mm = mm_new();
+    for (int i = 0; i < 16; i++) {
+        p->rlimits[i][0] = boot()->rlimits[i][0];
+        p->rlimits[i][1] = boot()->rlimits[i][1];
+    }
+    process_add_thread(p, t);
+    p->mm = mm_new(); /* the layout depends on RLIMIT_STACK of the thread's process */
     p->files = files_new();
     p->sighand = sighand_new();
     if (!p->mm || !p->files || !p->sighand)
@@ -75,12 +80,7 @@ void process_init_first(struct thread *t)
     p->mm->host_threads = 1;
     first_cred(&t->cred);
     t->dumpable = 1;
-    for (int i = 0; i < 16; i++) {
-        p->rlimits[i][0] = boot()->rlimits[i][0];
-        p->rlimits[i][1] = boot()->rlimits[i][1];
-    }
     init_process = p;
-    process_add_thread(p, t);
     process_table_set(p->pid, p);
 }
 
