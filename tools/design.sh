@@ -47,10 +47,11 @@ rule "monitor/, snapshot/ and image/ know nothing inside but abi/" inner
 contract_only() { includes abi | grep -E '"[^"]*(libos|pal|monitor|cli|snapshot|image)/'; }
 rule "abi/ includes nothing of either side" contract_only
 
-# The gate stands in its own page; no other code may reach the host.
+# The gate stands in its own page; no other code may reach the host.  (What programs run
+# of the vDSO has some, which trap as the programs' own do.)
 one_gate() {
     local calls
-    calls=$(objdump -d "$inside" | grep -cP '\t(syscall|sysenter|int +\$0x80)')
+    calls=$(objdump -d -j .gate -j .text "$inside" | grep -cP '\t(syscall|sysenter|int +\$0x80)')
     [ "$calls" = 1 ] || echo "$calls system call instructions in $inside"
 }
 rule "one system call instruction inside" one_gate

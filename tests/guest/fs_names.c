@@ -337,6 +337,8 @@ int main(void)
 {
     int start = open(".", O_RDONLY);
 
+    if (geteuid() != 0)
+        return 77; /* other owners need root */
     all_in(".");
     CHECK(fchdir(start) == 0);
     close(start);
