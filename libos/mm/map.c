@@ -197,6 +197,23 @@ static long lock_limit(struct mm *mm, const struct vma *v)
     return mm->locked + (v->end - v->start) > limit_of(RLIMIT_MEMLOCK) ? -EAGAIN : 0;
 }
 
+/* ThreadSanitizer reserves every address it doesn't use, the inside among them. */
+static bool reserves_inside(uptr addr, size_t len, u32 prot, u32 flags)
+{
+    return prot == PROT_NONE && (flags & MAP_FIXED) && (flags & MAP_ANONYMOUS) &&
+           addr < INSIDE_BASE && addr + len > INSIDE_END && addr + len <= USER_MAX;
+}
+
+/* The inside stays what it is: all a program sees of it is that nothing is mapped there. */
+static long reserve_around_inside(struct mm *mm, uptr addr, size_t len, u32 flags)
+{
+    long rc = mm_map(mm, addr, INSIDE_BASE - addr, PROT_NONE, flags, NULL, 0, NULL);
+
+    if (rc >= 0)
+        rc = mm_map(mm, INSIDE_END, addr + len - INSIDE_END, PROT_NONE, flags, NULL, 0, NULL);
+    return rc < 0 ? rc : (long)addr;
+}
+
 long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct file *file,
             u64 offset, const char *name)
 {
@@ -211,6 +228,8 @@ long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct fi
         return -ENOMEM;
     if (offset + len < offset)
         return -EOVERFLOW;
+    if (unlikely(reserves_inside(addr, len, prot, flags)))
+        return reserve_around_inside(mm, addr, len, flags);
     v = vma_alloc();
     if (!v)
         return -ENOMEM;
