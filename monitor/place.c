@@ -1,6 +1,7 @@
 #include "place.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,10 @@ void place_identity(bool nobody)
 
     if (want == now)
         return;
-    /* Group first on the way down, last on the way up: changing it needs the rights. */
+    /* Root's other groups would still open files of theirs; root itself needs none. */
+    if (want != -1 && getgroups(0, NULL) > 0)
+        setgroups(0, NULL);
+    /* Group first on the way down: changing it needs the rights. */
     setfsgid(want == -1 ? getegid() : NOBODY);
     setfsuid(want == -1 ? geteuid() : NOBODY);
     now = want;
