@@ -50,6 +50,9 @@
 #define FD_LAST         FD_REPORT
 #define FD_SPARE        64 /* descriptors are lifted above this before they get their numbers */
 
+#define NOBODY          65534
+#define OWN_THREADS     8 /* of the library OS itself */
+
 /* What the child could not do.  Order known to stage_text. */
 enum stage { STAGE_SESSION, STAGE_FDS, STAGE_LIFELINE, STAGE_MAP, STAGE_SIGNALS, STAGE_FILTER };
 
@@ -228,12 +231,36 @@ static void forget_thread_area(void)
     syscall(SYS_set_tid_address, SEG_BASE + SEG_SLOTS + SLOT_HOST_TID);
 }
 
+/* Root's picoprocess is nobody's: should it ever get past the filter, it owns nothing. */
+static void become_nobody(void)
+{
+    if (geteuid() != 0)
+        return;
+    syscall(SYS_setgroups, 0, NULL);
+    syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY);
+    syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* the change cleared it */
+}
+
+/* The library OS keeps to --pids; this holds a hostile one.  Processes are counted per
+ * user and user namespace, so one of our own makes it a limit of this sandbox. */
+static void limit_processes(const struct sandbox *s)
+{
+    const rlim_t most = s->config->pids_max + OWN_THREADS;
+    const struct rlimit limit = {most, most};
+
+    if (s->config->pids_max && unshare(CLONE_NEWUSER) == 0)
+        setrlimit(RLIMIT_NPROC, &limit);
+}
+
 static void drop_rights(const struct sandbox *s)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
     const struct rlimit no_core = {0, 0};
 
+    become_nobody();
+    limit_processes(s);
     if (!s->config->debug)
         setrlimit(RLIMIT_CORE, &no_core);
     prctl(PR_SET_DUMPABLE, s->config->debug ? 1 : 0, 0, 0, 0);

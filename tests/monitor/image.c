@@ -217,6 +217,19 @@ static void fork_sleeper(void)
          50);
 }
 
+/* As many as it can get, up to 64. */
+static void fork_many(void)
+{
+    for (uint64_t i = 1; i <= 64; i++) {
+        uint64_t slot = SLOT0 + i * SLOT_SIZE, *stack = (uint64_t *)(slot + SLOT_SIZE - 64);
+        *stack = (uint64_t)sleep_forever;
+        if (gate(56, GATE_CLONE_FORK, (long)stack, (long)(slot + SLOT_HOST_TID),
+                 (long)(slot + SLOT_HOST_TID), 0, 0) < 0)
+            leave(0);
+    }
+    leave(51);
+}
+
 void host_signal(int sig, void *info, void *context)
 {
     if (sig != GATE_INTERRUPT_SIGNAL)
@@ -338,6 +351,8 @@ void image_main(struct boot_info *boot)
         print("ready\n");
         sleep_forever();
     }
+    if (same(what, "fork many"))
+        fork_many();
     if (same(what, "forkexit")) {
         fork_sleeper();
         leave(8);

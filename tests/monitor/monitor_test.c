@@ -1,6 +1,7 @@
 /* The monitor with the stand-in image: exit codes, hostile calls, signals, deaths. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -117,6 +118,23 @@ static void timeout_ends(void **state)
     assert_int_equal(run_with("sleep", &c), MONITOR_EXIT_TIMEOUT);
 }
 
+static void processes_are_limited(void **state)
+{
+    struct sandbox_config c;
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(unshare(CLONE_NEWUSER) != 0);
+    waitpid(pid, &status, 0);
+    if (status != 0)
+        skip();
+    sandbox_config_init(&c);
+    assert_int_equal(run_with("fork many", &c), 51);
+    c.pids_max = 4;
+    assert_int_equal(run_with("fork many", &c), 0);
+}
+
 static void children_end_with_it(void **state) { assert_int_equal(run("forkexit"), 8); }
 
 /* Runs the monitor in a process of its own, its standard output a pipe; waits for the
@@ -195,10 +213,13 @@ int main(void)
         cmocka_unit_test(host_base),
         cmocka_unit_test(volumes),
         cmocka_unit_test(timeout_ends),
+        cmocka_unit_test(processes_are_limited),
         cmocka_unit_test(children_end_with_it),
         cmocka_unit_test(signals_are_passed_on),
         cmocka_unit_test(impatience_kills),
         cmocka_unit_test(killing_the_monitor_kills_all),
     };
+    if (chdir("/") < 0) /* the working directory may be an export of its own */
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
