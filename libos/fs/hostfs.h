@@ -76,8 +76,6 @@ void hostfs_close_handles(struct inode *i);
 /* SEEK_DATA and SEEK_HOLE: the monitor answers for handles open for writing; elsewhere a
  * file is data to its end. */
 s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size);
-/* Reads from a handle into a buffer of the program. */
-long host_read_uio(int handle, struct uio *u, u64 pos);
 
 /* ---- hostfs_list.c ---- */
 struct listing *listing_fetch(struct dentry *d); /* or ERR_PTR */

@@ -4,10 +4,6 @@
  * `users` counts open files (and through them mappings); handles of an inode without users
  * wait in the LRU list of the export, at most IDLE_MAX of them.  A handle open for writing
  * in an export that others change too is closed with its last user.
- *
- * Data moves between the host file and program memory in one host call.  If the host finds
- * memory it cannot reach (a stack page never touched, say), the call goes through a buffer
- * of ours and the ordinary fault-tolerant copy, which knows better.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -18,11 +14,8 @@
 #include "hostfs.h"
 #include "lib.h"
 #include "mm.h"
-#include "usercopy.h"
 
 #define IDLE_MAX 256u
-#define SEGMENTS 16 /* of a gathered buffer per host call */
-#define BOUNCE   32768u
 
 /* ---- handles ------------------------------------------------------------------ */
 
@@ -160,85 +153,9 @@ long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
 
 /* ---- data ---------------------------------------------------------------------- */
 
-/* The first segments of u as the host wants them; their number. */
-static long gather(const struct uio *u, struct host_iovec *v, size_t *total)
-{
-    size_t left = u->left;
-    int n = 0;
-    *total = 0;
-    for (; n < SEGMENTS && n < u->n && left; n++) {
-        size_t len = MIN(u->iov[n].len, left);
-        if (!u->kernel && !user_range_ok(u->iov[n].base, len))
-            break;
-        v[n] = (struct host_iovec){(void *)u->iov[n].base, len};
-        left -= len;
-        *total += len;
-    }
-    return n ? n : -EFAULT;
-}
-
-static long bounce(int handle, struct uio *u, u64 pos, bool write, int flags)
-{
-    size_t n = MIN(u->left, BOUNCE);
-    char *buf = kmalloc(n);
-    long rc;
-    if (!buf)
-        return -ENOMEM;
-    if (write)
-        n = uio_copy_in(buf, u, n);
-    struct host_iovec v = {buf, n};
-    if (n == 0) {
-        rc = -EFAULT;
-    } else if (write) {
-        rc = host_write(handle, &v, 1, pos, flags);
-    } else {
-        rc = host_read(handle, &v, 1, pos, flags);
-        if (rc > 0) {
-            rc = uio_copy_out(u, buf, rc);
-            rc = rc ? rc : -EFAULT;
-        }
-    }
-    kfree(buf);
-    return rc;
-}
-
-static long transfer(int handle, struct uio *u, u64 pos, bool write, int flags)
-{
-    struct host_iovec v[SEGMENTS];
-    size_t total, done = 0;
-    long rc = 0;
-
-    while (u->left) {
-        long n = gather(u, v, &total);
-        if (n < 0) {
-            rc = n;
-            break;
-        }
-        rc = write ? host_write(handle, v, n, pos + done, flags)
-                   : host_read(handle, v, n, pos + done, flags);
-        if (rc > 0)
-            uio_advance(u, rc);
-        else if (rc == -EFAULT)
-            rc = bounce(handle, u, pos + done, write, flags);
-        if (rc <= 0)
-            break;
-        done += rc;
-        if ((size_t)rc < total && (size_t)rc < BOUNCE)
-            break;
-    }
-    if (rc == -EINTR)
-        rc = -ERESTARTSYS;
-    return done ? (long)done : rc;
-}
-
-long host_read_uio(int handle, struct uio *u, u64 pos)
-{
-    return transfer(handle, u, pos, false, 0);
-}
-
 static long hostfs_read(struct file *f, struct uio *u, u64 *pos)
 {
-    long n = transfer(hostfs_node(f->inode)->handle, u, *pos, false, 0);
+    long n = host_read_uio(hostfs_node(f->inode)->handle, u, *pos);
     if (n > 0)
         *pos += n;
     return n;
@@ -252,7 +169,8 @@ static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
     lock(&i->lock);
     if (append)
         *pos = i->size;
-    long n = transfer(hostfs_node(i)->write_handle, u, *pos, true, append ? HOST_APPEND : 0);
+    long n =
+        host_write_uio(hostfs_node(i)->write_handle, u, u->left, *pos, append ? HOST_APPEND : 0);
     if (n > 0) {
         *pos += n;
         if (*pos > i->size)

@@ -33,4 +33,10 @@ size_t uio_copy_out(struct uio *u, const void *src, size_t n); /* into the buffe
 size_t uio_zero(struct uio *u, size_t n);
 void uio_advance(struct uio *u, size_t n);
 
+/* Between a host handle and the buffer, without a copy of ours where that can be.  Bytes
+ * moved or -errno (an interruption: -ERESTARTSYS); the write at most n bytes.
+ * flags: HOST_APPEND.  core/host_uio.c */
+long host_read_uio(int handle, struct uio *u, u64 pos);
+long host_write_uio(int handle, struct uio *u, size_t n, u64 pos, int flags);
+
 #endif

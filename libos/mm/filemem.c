@@ -19,6 +19,7 @@
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
+#include "thread.h"
 #include "uio.h"
 
 struct extent {
@@ -30,9 +31,9 @@ struct extent {
     u64 *map;
 };
 
-#define GROWTH_MAX   16384u     /* pages an extent grows by of its own accord: 64 MB */
-#define EXTENT_MAX   (1u << 26) /* pages: the whole pool */
-#define POPULATE_MIN 8u         /* pages from which one host call beats page faults */
+#define GROWTH_MAX 16384u     /* pages an extent grows by of its own accord: 64 MB */
+#define EXTENT_MAX (1u << 26) /* pages: the whole pool */
+#define DIRECT_MIN 8u         /* pages from which one host call beats page faults */
 
 /* ---- the bits of one extent ------------------------------------------------ */
 
@@ -325,13 +326,14 @@ static long charge_missing(struct filemem *fm, struct extent *e, u32 from, u32 t
     return rc ? rc : (long)to;
 }
 
-/* Pages [from, to) are about to be written, `missing` of them for the first time. */
-static void prepare_pages(struct extent *e, u32 from, u32 to, u32 missing)
+/* Pages that are all new get their first data: bytes or -errno.  Many at once are written
+ * through the pool's host handle: the host need not clear them first, nor map them here. */
+static long fill_new(struct extent *e, struct uio *u, u64 off, size_t n)
 {
-    uptr start = POOL_BASE + e->off + ((u64)from << PAGE_SHIFT);
-    size_t len = (u64)(to - from) << PAGE_SHIFT;
-    if (missing >= POPULATE_MIN)
-        host_discard(start, len, HOST_DISCARD_POPULATE_WRITE);
+    u64 at = e->off + (off - (e->page << PAGE_SHIFT));
+    if (n >= DIRECT_MIN << PAGE_SHIFT && boot()->pool_handle > 0)
+        return host_write_uio(boot()->pool_handle, u, n, at, 0);
+    return uio_copy_in(pool_ptr(at), u, n);
 }
 
 /* Writes within one extent; bytes or -errno.  *n is what was tried: less if space is short. */
@@ -351,11 +353,11 @@ static long write_extent(struct filemem *fm, struct extent *e, struct uio *u, u6
             *n = ((e->page + to) << PAGE_SHIFT) - off;
             missing = count_missing(e, from, to);
         }
-        prepare_pages(e, from, to, missing);
     }
-    size_t got = uio_copy_in(mem, u, *n);
+    long got =
+        missing && missing == to - from ? fill_new(e, u, off, *n) : (long)uio_copy_in(mem, u, *n);
     if (missing) {
-        u32 used = got ? ((off + got - 1) >> PAGE_SHIFT) - e->page + 1 : from;
+        u32 used = got > 0 ? ((off + got - 1) >> PAGE_SHIFT) - e->page + 1 : from;
         u32 new = count_missing(e, from, used);
         uncharge_quota(fm, missing - new);
         add_data(fm, e, from, used);
