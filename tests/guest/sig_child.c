@@ -72,7 +72,8 @@ static void test_sigchld(void)
     CHECK(kill(pid, SIGCONT) == 0);
     CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
     nap(10);
-    CHECK(info.si_code == CLD_KILLED && info.si_status == SIGTERM);
+    /* The two SIGCHLD may have become one, which tells of the first. */
+    CHECK(info.si_code == CLD_KILLED || info.si_code == CLD_CONTINUED);
 
     pid = sleeper();
     kill(pid, SIGSTOP);
