@@ -1,4 +1,4 @@
-/* /proc/PID/{fd,fdinfo,exe,cwd,root,ns}: what a process holds open, and where it is.
+/* /proc/PID/{fd,fdinfo,exe,cwd,root}: what a process holds open, and where it is.
  *
  * The links are magic: following one leads to the very file, whatever has become of its
  * name; the text is only for people.
@@ -256,19 +256,3 @@ long proc_follow_exe(const struct pseudo *p, struct path_s *out)
     file_put(f);
     return 0;
 }
-
-/* ---- ns: one of each, the initial ones ------------------------------------------------------- */
-
-const struct pseudo_node proc_ns_table[] = {
-    PSEUDO_LINK("cgroup", "cgroup:[4026531835]"),
-    PSEUDO_LINK("ipc", "ipc:[4026531839]"),
-    PSEUDO_LINK("mnt", "mnt:[4026531841]"),
-    PSEUDO_LINK("net", "net:[4026531840]"),
-    PSEUDO_LINK("pid", "pid:[4026531836]"),
-    PSEUDO_LINK("pid_for_children", "pid:[4026531836]"),
-    PSEUDO_LINK("time", "time:[4026531834]"),
-    PSEUDO_LINK("time_for_children", "time:[4026531834]"),
-    PSEUDO_LINK("user", "user:[4026531837]"),
-    PSEUDO_LINK("uts", "uts:[4026531838]"),
-    PSEUDO_END,
-};
