@@ -87,9 +87,31 @@ static void mount_root(struct boot_info *b)
         panic("no root file system");
 }
 
+/* A directory below / that is about to be covered: whatever the base has there, nobody is
+ * asked.  Each question saved is a round trip at every start. */
+static void claim_name(const char *name)
+{
+    struct dentry *root = root_mount->root, *d = dentry_lookup(root, name, strlen(name));
+    struct inode *dir = root->inode;
+
+    if (!d) {
+        lock(&dir->lock);
+        d = dentry_alloc(root, name, strlen(name));
+        if (d && dir->ops->mkdir(dir, d, S_IFDIR | 0755) == 0)
+            dentry_hash(d);
+        unlock(&dir->lock);
+    }
+    if (d)
+        dentry_put(d);
+}
+
 static void mount_system(void)
 {
+    static const char covered[][5] = {"proc", "sys", "dev", "tmp", "run"};
     const u32 safe = MS_NOSUID | MS_NODEV | MS_RELATIME;
+
+    for (size_t n = 0; n < ARRAY_SIZE(covered); n++)
+        claim_name(covered[n]);
 
     mount_here(procfs_new(), "/proc", safe | MS_NOEXEC, "proc", false);
     mount_here(sysfs_new(), "/sys", safe | MS_NOEXEC | MS_RDONLY, "sysfs", false);
