@@ -48,7 +48,7 @@
 
 #define FD_REPORT       (GATE_FD_DIFF + 1) /* the child's end of the socket */
 #define FD_LAST         FD_REPORT
-#define FD_SPARE        64 /* descriptors are lifted above this before they get their numbers */
+#define FD_SPARE        (FD_LAST + 1) /* descriptors are lifted there before they get their numbers */
 
 #define NOBODY          65534
 #define OWN_THREADS     8 /* of the library OS itself */
@@ -95,10 +95,21 @@ static int memory_object(const char *name, uint64_t size, unsigned flags)
 
 static int make_memory(struct sandbox *s)
 {
+    struct rlimit size, most;
+
+    /* The objects count as files; what the program may write does not change by this. */
+    getrlimit(RLIMIT_FSIZE, &size);
+    most = (struct rlimit){size.rlim_max, size.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &most);
     s->segment_fd = memory_object("bailey-segment", SEG_SIZE, MFD_EXEC);
     s->pool_fd = memory_object("bailey-pool", POOL_SIZE, MFD_EXEC);
-    if (s->segment_fd < 0 || s->pool_fd < 0)
-        return error_set(s->err, errno, "making the sandbox's memory");
+    int error = errno;
+    setrlimit(RLIMIT_FSIZE, &size);
+    if (s->segment_fd < 0 || s->pool_fd < 0) {
+        error_set(s->err, error, "making the sandbox's memory");
+        return error == EFBIG ? error_hint(s->err, "raise the file size limit: ulimit -f unlimited")
+                              : -1;
+    }
     void *p =
         mmap(NULL, SEG_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, s->segment_fd, 0);
     if (p == MAP_FAILED) {
@@ -331,7 +342,7 @@ static _Noreturn void child_main(const struct plan *p)
 /* The listener, or the reason why there is none. */
 static int receive_listener(struct sandbox *s, int socket)
 {
-    struct failure failure;
+    struct failure failure = {-1, 0};
     struct iovec iov = {&failure, sizeof(failure)};
     char control[CMSG_SPACE(sizeof(int))];
     struct msghdr message = {NULL, 0, &iov, 1, control, sizeof(control), 0};
@@ -348,6 +359,8 @@ static int receive_listener(struct sandbox *s, int socket)
     error_set(s->err, 0, "the picoprocess died while it was starting");
     if (n == sizeof(failure) && failure.stage >= 0 && failure.stage <= STAGE_FILTER)
         error_set(s->err, failure.error, "%s", stage_text[failure.stage]);
+    if (failure.stage == STAGE_FDS)
+        return error_hint(s->err, "raise the limit of open files: ulimit -n 256");
     return error_hint(s->err, "`bailey check` tells what this host lacks");
 }
 
