@@ -87,7 +87,7 @@ static int open_beneath(int dir, const char *path, int flags, unsigned mode)
 
     for (int i = 0; i < OPEN_TRIES; i++) {
         fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof(how));
-        if (fd >= 0 || errno != EAGAIN)
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
             break;
     }
     return fd < 0 ? -errno : (int)fd;

@@ -6,6 +6,7 @@
 #include "contract.h"
 #include "pal.h"
 
+#define EINTR 4
 #define ENAMETOOLONG 36
 #define EINVAL 22
 
@@ -14,8 +15,14 @@ static void *buffer(void) { return (char *)current() + SLOT_MESSAGE; }
 static long call(int nr, size_t len, u64 a, u64 b, u64 c)
 {
     u64 offset = (u64)buffer() - SEG_BASE;
+    long rc;
 
-    return gate(HOST_MONITOR_NR, nr, (long)offset, (long)len, (long)a, (long)b, (long)c);
+    /* An interrupt ends the wait only while the monitor has not taken the message: it is
+     * still whole, and nobody has acted on it. */
+    do
+        rc = gate(HOST_MONITOR_NR, nr, (long)offset, (long)len, (long)a, (long)b, (long)c);
+    while (rc == -EINTR);
+    return rc;
 }
 
 /* Appends a string to the message; the new length, 0 if it does not fit. */
