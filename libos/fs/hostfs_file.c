@@ -93,6 +93,36 @@ void hostfs_adopt(struct inode *i, int handle)
         host_close(handle);
 }
 
+/* Closes all handles nobody uses; false if there were none. */
+static bool drop_idle(struct hostfs *fs)
+{
+    bool any = false;
+    for (;;) {
+        struct handles h = {-1, -1};
+        lock(&fs->lock);
+        struct hostfs_node *n = list_first(&fs->lru, struct hostfs_node, lru);
+        if (n) {
+            list_del(&n->lru);
+            fs->idle--;
+            h = take_handles(n);
+        }
+        unlock(&fs->lock);
+        if (!n)
+            return any;
+        close_taken(h);
+        any = true;
+    }
+}
+
+/* host_open that makes room when the host's descriptors are used up. */
+static long open_uri(struct hostfs *fs, const char *uri, int flags, struct host_attr *a)
+{
+    long h = host_open(uri, flags, 0, a);
+    if ((h == -EMFILE || h == -ENFILE) && drop_idle(fs))
+        h = host_open(uri, flags, 0, a);
+    return h;
+}
+
 /* Opens a handle for i; in *both whether it reads and writes. */
 static long open_handle(struct dentry *d, struct inode *i, bool write, bool *both)
 {
@@ -101,10 +131,11 @@ static long open_handle(struct dentry *d, struct inode *i, bool write, bool *bot
     if (IS_ERR(uri))
         return PTR_ERR(uri);
     *both = write;
-    long h = host_open(uri, write ? O_RDWR : O_RDONLY, 0, &a);
+    struct hostfs *fs = hostfs_of(i->super);
+    long h = open_uri(fs, uri, write ? O_RDWR : O_RDONLY, &a);
     if (h == -EACCES && write) {
         *both = false;
-        h = host_open(uri, O_WRONLY, 0, &a);
+        h = open_uri(fs, uri, O_WRONLY, &a);
     }
     if (h < 0)
         return h;
