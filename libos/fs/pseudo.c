@@ -87,8 +87,10 @@ static long pseudo_lookup(struct inode *dir, struct dentry *d)
         rc = p->node->dir ? p->node->dir->lookup(p, d->name, &out) : -ENOENT;
         if (rc == -ENOENT && p->node->dir)
             d->flags |= DENTRY_NOCACHE; /* may be there the next time */
+        /* Linux's proc fails the look-up itself, before anybody asks for the right to make
+         * the name. */
         if (rc == -ENOENT)
-            return 0;
+            return strcmp(d->super->type, "proc") == 0 ? -ENOENT : 0;
         if (rc)
             return rc;
     }
