@@ -65,7 +65,9 @@ static long unshare_files(void)
     new = files_copy(old);
     if (!new)
         return -ENOMEM;
+    lock(&p->lock); /* /proc reads it there */
     p->files = new;
+    unlock(&p->lock);
     files_put(old);
     return 0;
 }

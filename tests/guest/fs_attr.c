@@ -228,7 +228,7 @@ int main(void)
     int start = open(".", O_RDONLY);
 
     if (geteuid() != 0)
-        return check_result();
+        return 77; /* chroot and changing owners need root */
     umask(022);
     all_in(".");
     CHECK(fchdir(start) == 0);

@@ -57,7 +57,8 @@ static void directories(void)
     CHECK_ERR(rmdir("d/."), EINVAL);
     CHECK_ERR(rmdir("d/e/.."), ENOTEMPTY);
     CHECK_ERR(rmdir("/"), EBUSY);
-    CHECK_ERR(rmdir("/proc"), EBUSY);
+    if (geteuid() == 0)
+        CHECK_ERR(rmdir("/proc"), EBUSY);
     CHECK(rmdir("d/e/") == 0);
     CHECK_ERR(rmdir("d/e"), ENOENT);
     CHECK(rmdir("d") == 0);
@@ -71,6 +72,8 @@ static void sticky_group(void)
 {
     struct stat st;
 
+    if (geteuid() != 0)
+        return; /* only root can give it to a group it isn't in */
     CHECK(mkdir("g", 0755) == 0);
     CHECK(chown("g", -1, 1234) == 0);
     CHECK(chmod("g", 02755) == 0);
@@ -168,7 +171,8 @@ static void symlinks(void)
         unlink("long");
     }
     CHECK_ERR(chmod("s", 0600), ENOENT);
-    CHECK(lchown("s", 5, 6) == 0 && lstat("s", &st) == 0 && st.st_uid == 5 && st.st_gid == 6);
+    if (geteuid() == 0)
+        CHECK(lchown("s", 5, 6) == 0 && lstat("s", &st) == 0 && st.st_uid == 5 && st.st_gid == 6);
     CHECK(unlink("s") == 0);
 }
 
@@ -337,8 +341,6 @@ int main(void)
 {
     int start = open(".", O_RDONLY);
 
-    if (geteuid() != 0)
-        return 77; /* other owners need root */
     all_in(".");
     CHECK(fchdir(start) == 0);
     close(start);

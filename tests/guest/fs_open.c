@@ -294,7 +294,8 @@ static void busy_text(void)
 {
     int fd;
 
-    CHECK_ERR(opens("/proc/self/exe", O_WRONLY), ETXTBSY);
+    if (access("/proc/self/exe", W_OK) == 0)
+        CHECK_ERR(opens("/proc/self/exe", O_WRONLY), ETXTBSY);
     fd = open("prog", O_CREAT | O_WRONLY, 0755);
     CHECK(fd >= 0);
     char *argv[] = {"prog", NULL};

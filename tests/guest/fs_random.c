@@ -229,7 +229,7 @@ int main(int argc, char **argv)
     int status;
 
     if (geteuid() != 0)
-        return check_result();
+        return 77; /* chroot and changing owners need root */
     for (unsigned n = 0; n < 4; n++) {
         printf("in %s as %s\n", n % 2 ? "/tmp" : "the working directory", n / 2 ? "user" : "root");
         fflush(stdout);
