@@ -29,6 +29,29 @@ static long check_type(u32 flags, bool file)
     }
 }
 
+/* Memory nobody may touch, laid over a range that holds the inside (MemorySanitizer bars
+ * the gaps of its layout like this): the parts on both sides; the inside is barred anyway. */
+static long bar_around_inside(struct mm *mm, uptr addr, size_t len, u32 flags)
+{
+    uptr end = addr + PAGE_ALIGN(len);
+    long rc = 0;
+
+    if (addr < INSIDE_BASE)
+        rc = mm_map(mm, addr, INSIDE_BASE - addr, PROT_NONE, flags, NULL, 0, NULL);
+    if (rc >= 0 && end > INSIDE_END)
+        rc = mm_map(mm, INSIDE_END, end - INSIDE_END, PROT_NONE, flags, NULL, 0, NULL);
+    return rc < 0 ? rc : (long)addr;
+}
+
+static bool bars_inside(uptr addr, size_t len, u32 prot, u32 flags)
+{
+    if (prot != PROT_NONE || !(flags & MAP_FIXED) || (flags & MAP_TYPE) != MAP_PRIVATE)
+        return false;
+    if ((addr & ~PAGE_MASK) || addr < USER_MIN || len > USER_MAX || addr > USER_MAX - len)
+        return false;
+    return addr <= INSIDE_BASE && addr + len >= INSIDE_END;
+}
+
 static long map_call(uptr addr, size_t len, u32 prot, u32 flags, struct file *file, u64 offset)
 {
     long rc = check_type(flags, file);
@@ -39,6 +62,8 @@ static long map_call(uptr addr, size_t len, u32 prot, u32 flags, struct file *fi
         return file ? -EINVAL : -ENOMEM; /* as where no huge pages are set aside */
     if ((flags & MAP_GROWSDOWN) && (flags & MAP_TYPE) != MAP_PRIVATE)
         return -EINVAL;
+    if (!file && bars_inside(addr, len, prot, flags))
+        return bar_around_inside(current()->proc->mm, addr, len, flags);
     return mm_map(current()->proc->mm, addr, len, prot, flags, file, offset, NULL);
 }
 

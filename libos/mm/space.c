@@ -16,6 +16,8 @@
 
 /* Bits of randomness, in pages: as Linux on x86-64. */
 #define STACK_RANDOM_BITS 22
+#define STACK_GAP_MIN     (128UL << 20)
+#define STACK_GAP_MAX     (1UL << 30)
 #define MMAP_RANDOM_BITS  28
 
 static void choose_layout(struct mm *mm)
@@ -24,8 +26,9 @@ static void choose_layout(struct mm *mm)
 
     host_random(random, sizeof(random));
     mm->stack_top = USER_MAX - ((random[0] & ((1UL << STACK_RANDOM_BITS) - 1)) << PAGE_SHIFT);
-    gap = MAX(gap, 128UL << 20);
-    gap = PAGE_ALIGN(MIN(gap, USER_MAX / 6 * 5 / 8));
+    if (gap < STACK_GAP_MIN || gap > STACK_GAP_MAX) /* more is mapped for no stack */
+        gap = STACK_GAP_MIN;
+    gap = PAGE_ALIGN(gap);
     gap += (1UL << (STACK_RANDOM_BITS + PAGE_SHIFT)) + (1UL << 20);
     mm->mmap_base = USER_MAX - gap - ((random[1] & ((1UL << MMAP_RANDOM_BITS) - 1)) << PAGE_SHIFT);
 }
