@@ -163,7 +163,9 @@ static bool mount_busy(struct mount *m)
 
     for (s32 pid = 0; !busy && (p = process_next(pid)); process_put(p)) {
         pid = p->pid;
+        lock(&p->lock); /* an ending process gives up both under it */
         busy = process_uses(p, m);
+        unlock(&p->lock);
     }
     return busy;
 }
