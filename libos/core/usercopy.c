@@ -19,6 +19,20 @@ bool user_range_ok(uptr p, size_t n)
     return p + n <= INSIDE_BASE || p >= INSIDE_END;
 }
 
+#ifdef BAILEY_HOSTED
+/* What a test says is program memory; everything outside inside, if it says nothing. */
+uptr hosted_user_start, hosted_user_end;
+
+static size_t hosted_clip(uptr p, size_t n)
+{
+    if (!hosted_user_end)
+        return n;
+    return p < hosted_user_start || p >= hosted_user_end ? 0 : MIN(n, hosted_user_end - p);
+}
+#else
+static inline size_t hosted_clip(uptr p, size_t n) { return n; }
+#endif
+
 /* How many of n bytes from p on lie in program range. */
 static size_t user_range_clip(uptr p, size_t n)
 {
@@ -26,7 +40,7 @@ static size_t user_range_clip(uptr p, size_t n)
 
     if (p >= USER_MAX || (p >= INSIDE_BASE && p < INSIDE_END))
         return 0;
-    return MIN(n, end - p);
+    return hosted_clip(p, MIN(n, end - p));
 }
 
 #ifdef BAILEY_HOSTED
@@ -224,11 +238,11 @@ long strncpy_from_user(char *dst, uptr src, size_t n)
 
 long user_load32(uptr p, u32 *val)
 {
-    return user_range_ok(p, 4) && raw_load32(p, val) ? 0 : -EFAULT;
+    return user_range_clip(p, 4) == 4 && raw_load32(p, val) ? 0 : -EFAULT;
 }
 
 long user_cmpxchg32(uptr p, u32 expect, u32 val, u32 *old)
 {
     *old = expect;
-    return user_range_ok(p, 4) && raw_cmpxchg32(p, old, val) ? 0 : -EFAULT;
+    return user_range_clip(p, 4) == 4 && raw_cmpxchg32(p, old, val) ? 0 : -EFAULT;
 }

@@ -145,6 +145,7 @@ long sys_select(int n, uptr in, uptr out, uptr ex, uptr timeout)
             return -EFAULT;
         if (tv.sec < 0 || tv.usec < 0)
             return -EINVAL;
+        tv.sec = MIN(tv.sec, INT64_MAX / 2);
         tv.sec += tv.usec / 1000000; /* Linux takes microseconds past a second */
         tv.usec %= 1000000;
         deadline = poll_deadline(tv.sec > (s64)(~0ULL / 2 / NSEC)

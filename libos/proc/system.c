@@ -285,9 +285,13 @@ long sys_sched_setattr(int pid, uptr attr, u32 flags)
     if (copy_from_user(&a, attr, MIN(size, (u32)sizeof(a))))
         return -EFAULT;
     rc = policy_ok((int)a.sched_policy, (int)a.sched_priority);
-    if (rc == 0)
-        current()->nice = a.sched_nice;
-    return rc;
+    if (rc)
+        return rc;
+    a.sched_nice = MAX(-20, MIN(19, a.sched_nice));
+    if (a.sched_nice < current()->nice && !capable(CAP_SYS_NICE))
+        return -EPERM;
+    current()->nice = a.sched_nice;
+    return 0;
 }
 
 long sys_getpriority(int which, int who)

@@ -113,10 +113,11 @@ long sys_getitimer(int which, uptr value)
 
 static long timeval_to_ns(const struct timeval_k *tv, u64 *ns)
 {
-    struct timespec_k ts = {tv->sec, tv->usec * 1000};
+    struct timespec_k ts = {.sec = tv->sec};
 
     if (tv->usec < 0 || tv->usec >= 1000000)
         return -EINVAL;
+    ts.nsec = tv->usec * 1000;
     return timespec_to_ns(&ts, ns);
 }
 
