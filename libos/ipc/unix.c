@@ -12,8 +12,8 @@
  * Sockets that hold each other only through SCM_RIGHTS in their own queues are not
  * collected.
  *
- * Locks: receive_lock, then socket->lock (two: lower address first), then the lock of
- * names; queue locks inside.  Nothing sleeps under socket->lock.
+ * Locks: receive_lock or the lock of names, then socket->lock (two: lower address first);
+ * queue locks inside.  Nothing sleeps under socket->lock.
  */
 #include <asm/ioctls.h>
 #include <linux/errno.h>
@@ -227,7 +227,6 @@ static void attach(struct unix_sock *u, struct unix_sock *listener, struct unix_
     join(u, conn);
     conn->addr = listener->addr;
     ref_get(&conn->addr->refs);
-    conn->listener = listener;
     conn->s.state = u->s.state = SS_CONNECTED;
     conn->s.peer_cred = current_sockcred();
     u->s.peer_cred = listener->s.peer_cred;
@@ -322,7 +321,6 @@ static struct unix_sock *take_connection(struct unix_sock *u)
     conn = list_first(&u->backlog, struct unix_sock, pending);
     if (conn) {
         list_del(&conn->pending);
-        conn->listener = NULL;
         u->waiting--;
     }
     unlock(&u->s.lock);

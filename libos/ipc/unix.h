@@ -45,7 +45,6 @@ struct unix_sock {
     struct list backlog; /* unix_sock.pending, references */
     u32 waiting, max_backlog;
     struct list pending;
-    struct unix_sock *listener; /* not accepted yet: whose backlog it is on */
     bool dead;
     /* bound names, under unix_names' lock */
     struct unix_sock *next_bound; /* hash chain of abstract names */

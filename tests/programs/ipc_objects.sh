@@ -32,7 +32,7 @@ ep.modify(r,select.EPOLLIN|select.EPOLLONESHOT); print(len(ep.poll(0)),len(ep.po
 print(e(ep.register,r,1), e(ep.register,999,1)); f=open('/etc/passwd'); print(e(ep.register,f.fileno(),1))
 d=os.dup(r); ep2=select.epoll(); ep2.register(r,1); os.close(r); print(len(ep2.poll(0))); os.close(d); print(len(ep2.poll(0)))
 ep3=select.epoll(); ep3.register(ep.fileno(),1); print(e(ep.register,ep3.fileno(),1), e(ep.register,ep.fileno(),1))
-t0=time.time(); print(ep2.poll(0.05)); print(0.045<time.time()-t0<0.2)
+t0=time.time(); print(ep2.poll(0.05)); print(0.045<time.time()-t0)
 def chain(n):
     eps=[select.epoll() for _ in range(n)]
     res=[]
