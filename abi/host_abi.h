@@ -144,7 +144,7 @@ enum host_control_op {
     HOST_TTY_GET,        /* buf: struct termios2 and winsize (struct host_tty) */
     HOST_TTY_SET,        /* a = 0 now, 1 drain, 2 flush; buf: struct host_tty */
     HOST_SHUTDOWN,       /* a = how */
-    HOST_STATFS,         /* buf: struct statfs, of an open stream's file system */
+    HOST_STATFS,         /* buf: struct statfs of a stream's file system; handle -1: of export a */
     HOST_PIPE_BYTES,     /* FIONREAD */
     HOST_SEEK,           /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
 };

@@ -216,8 +216,9 @@ static int64_t memory_of(const struct sandbox *s, pid_t pid)
         return -ESRCH;
     while (fgets(line, sizeof(line), status)) {
         if (sscanf(line, "RssAnon: %llu", &kb) == 1)
-            private = kb / 4;
-        else if (sscanf(line, "RssFile: %llu", &kb) == 1) {
+        private = kb / 4;
+        else if (sscanf(line, "RssFile: %llu", &kb) == 1)
+        {
             file = kb / 4;
             break;
         }
