@@ -40,7 +40,7 @@ static pid_t sleeper(void)
 
 static void wait_for_children(int n)
 {
-    for (int i = 0; i < 400 && children < n; i++)
+    for (int i = 0; i < 4000 && children < n; i++)
         nap(5);
     CHECK(children == n);
 }
