@@ -305,6 +305,8 @@ static int settle(struct settings *s)
 {
     int error = volumes_check(&s->volumes, s->root);
 
+    if (!error && s->config.tty && !isatty(STDIN_FILENO))
+        error = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!error)
         error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
     if (!error)
@@ -319,6 +321,18 @@ static int settle(struct settings *s)
     s->config.uid = s->user.uid;
     s->config.gid = s->user.gid;
     return 0;
+}
+
+/* What to do about a program that could not be started. */
+static const char *start_hint(int code, const char *text)
+{
+    if (code == CLI_NOT_FOUND)
+        return "programs are searched inside; -v HOST:GUEST shows host files there";
+    if (code == CLI_NOT_EXEC && strstr(text, strerror(EACCES)))
+        return "it needs the right to be executed: chmod +x";
+    if (code == CLI_NOT_EXEC && strstr(text, strerror(ENOEXEC)))
+        return "Linux x86-64 programs and scripts can be run";
+    return NULL;
 }
 
 static int run(struct settings *s)
@@ -337,7 +351,7 @@ static int run(struct settings *s)
     config.volume_count = s->volumes.count;
     int code = monitor_run(&config, &err);
     if (err.text[0])
-        complain_text(err.text, err.hint[0] ? err.hint : NULL);
+        complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
     close_diff(s, err.text[0] != 0);
     return code;
 }

@@ -89,6 +89,11 @@ load helper
     refused 125 moon
 }
 
+@test "-t without a terminal" {
+    bailey run -t true
+    refused 125 -t terminal
+}
+
 @test "users and groups that do not exist" {
     bailey run -u no-such-user true
     refused 125 no-such-user

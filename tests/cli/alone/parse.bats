@@ -3,7 +3,7 @@ load ../helper
 
 @test "options in every form" {
     mkdir d && export TERM=dumb LANG=C
-    bailey run -ti -eA=1 -e B=2 --env A=3 --env=C=4 -v "$place/d:/x/./y/:ro" --volume=d:/z -u 54321:6 \
+    bailey run -i -eA=1 -e B=2 --env A=3 --env=C=4 -v "$place/d:/x/./y/:ro" --volume=d:/z -u 54321:6 \
         --memory 64m --memory=2G --timeout 2m --rm -- prog -e --env
     answered 0 "env A=3
 env B=2
