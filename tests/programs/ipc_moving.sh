@@ -64,7 +64,7 @@ signal.setitimer(signal.ITIMER_REAL,0.05); t0=time.time(); r2,w2=os.pipe(); p=se
 class PF(ctypes.Structure): _fields_=[('fd',ctypes.c_int),('ev',ctypes.c_short),('rev',ctypes.c_short)]
 signal.setitimer(signal.ITIMER_REAL,0.05,0.05); pf=PF(r2,1,0); print(libc.poll(ctypes.byref(pf),1,5000), ctypes.get_errno()); signal.setitimer(signal.ITIMER_REAL,0)
 signal.siginterrupt(signal.SIGALRM,False)
-signal.setitimer(signal.ITIMER_REAL,0.05); threading.Timer(0.1,lambda: os.write(w2,b'k')).start(); print(os.read(r2,1))
+signal.setitimer(signal.ITIMER_REAL,0.05); tm=threading.Timer(0.1,lambda: os.write(w2,b'k')); tm.start(); print(os.read(r2,1)); tm.join()
 # signalfd
 signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]); m=struct.pack('Q',1<<(signal.SIGUSR2-1)); sfd=libc.signalfd(-1,m,0o4000)
 print(e(os.read,sfd,128)); ep=select.epoll(); ep.register(sfd,1); os.kill(os.getpid(),signal.SIGUSR2); print(len(ep.poll(1))); b=os.read(sfd,128); print(struct.unpack('I',b[:4]), struct.unpack('iII',b[8:20])[1]==os.getpid(), ep.poll(0))
