@@ -24,10 +24,11 @@ static int64_t now(clockid_t c)
     return ts.tv_sec * 1000000000L + ts.tv_nsec;
 }
 
+/* Computes for so many milliseconds of CPU time, however busy the machine is. */
 static void spin(long ms)
 {
-    int64_t end = now(CLOCK_MONOTONIC) + ms * MS;
-    while (now(CLOCK_MONOTONIC) < end)
+    int64_t end = now(CLOCK_THREAD_CPUTIME_ID) + ms * MS;
+    while (now(CLOCK_THREAD_CPUTIME_ID) < end)
         ;
 }
 
@@ -57,7 +58,8 @@ static void test_clocks(void)
     CHECK(tv.tv_sec <= real / 1000000000 && real / 1000000000 - tv.tv_sec < 5);
     time_t t, u = syscall(SYS_time, &t);
     CHECK(t == u && u - real / 1000000000 < 5);
-    CHECK(now(CLOCK_BOOTTIME) >= now(CLOCK_MONOTONIC) - MS);
+    int64_t mono = now(CLOCK_MONOTONIC);
+    CHECK(now(CLOCK_BOOTTIME) >= mono);
 }
 
 static void *burn(void *clock)
@@ -66,8 +68,8 @@ static void *burn(void *clock)
     CHECK(before < 10 * MS);
     CHECK(pthread_getcpuclockid(pthread_self(), clock) == 0);
     spin(30);
-    CHECK(now(CLOCK_THREAD_CPUTIME_ID) - before >= 5 * MS);
-    CHECK(now(*(clockid_t *)clock) >= 5 * MS);
+    CHECK(now(CLOCK_THREAD_CPUTIME_ID) - before >= 30 * MS);
+    CHECK(now(*(clockid_t *)clock) >= 30 * MS);
     return NULL;
 }
 
@@ -82,14 +84,14 @@ static void test_cpu_clocks(void)
     int64_t before = now(CLOCK_PROCESS_CPUTIME_ID);
     spin(60);
     int64_t used = now(CLOCK_PROCESS_CPUTIME_ID) - before;
-    CHECK(used >= 10 * MS && used < 5000 * MS);
+    CHECK(used >= 60 * MS && used < 5000 * MS);
     CHECK(now(own) >= before + used);
     CHECK(now(CLOCK_THREAD_CPUTIME_ID) <= now(CLOCK_PROCESS_CPUTIME_ID));
     CHECK(pthread_create(&id, NULL, burn, &thread) == 0);
     pthread_join(id, NULL);
     usleep(10000); /* joined, but perhaps not quite gone */
     CHECK_ERR(clock_gettime(thread, &ts), EINVAL);
-    CHECK(now(CLOCK_PROCESS_CPUTIME_ID) - before >= used + 5 * MS); /* ended threads count */
+    CHECK(now(CLOCK_PROCESS_CPUTIME_ID) - before >= used + 30 * MS); /* ended threads count */
     CHECK(times(&t) > 0);
     CHECK(t.tms_utime + t.tms_stime >= 2);
     pid_t pid = fork();
@@ -156,7 +158,7 @@ static void *signal_later(void *sig)
 
 static void test_interrupted_sleep(void)
 {
-    struct timespec ts = {0, 200 * MS}, rem = {0, 0};
+    struct timespec ts = {10, 0}, rem = {0, 0};
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     pthread_t id;
 
@@ -165,13 +167,14 @@ static void test_interrupted_sleep(void)
     sigaction(SIGCONT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     pthread_create(&id, NULL, signal_later, (void *)(intptr_t)SIGUSR1);
     CHECK_ERR(nanosleep(&ts, &rem), EINTR);
-    CHECK(handled == 1 && rem.tv_sec == 0 && rem.tv_nsec > 50 * MS && rem.tv_nsec <= 180 * MS);
+    CHECK(handled == 1 && rem.tv_sec * 1000000000 + rem.tv_nsec <= 9970 * MS);
     pthread_join(id, NULL);
     /* a signal without a handler: the sleep goes on to its end */
     int64_t start = now(CLOCK_MONOTONIC);
+    ts = (struct timespec){2, 0};
     pid_t pid = fork();
     if (pid == 0) {
-        usleep(30000);
+        usleep(1500000);
         kill(getppid(), SIGSTOP);
         usleep(30000);
         kill(getppid(), SIGCONT);
@@ -179,7 +182,7 @@ static void test_interrupted_sleep(void)
     }
     CHECK(nanosleep(&ts, &rem) == 0);
     int64_t slept = now(CLOCK_MONOTONIC) - start;
-    CHECK(slept >= 200 * MS && slept < 400 * MS);
+    CHECK(slept >= 2000 * MS && slept < 3400 * MS);
     CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
