@@ -227,7 +227,8 @@ enum host_report_kind {
     HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
                            * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system;
                            * 3: user << 32 | system, in 1/100 s */
-    HOST_REPORT_MEMORY,   /* returns pages of host process a in memory: private << 32 | of files */
+    HOST_REPORT_MEMORY,   /* returns pages of host process a in memory: private << 32 | of files;
+                           * b = 1: the most there were at a time */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 long host_freeze_ready(void);

@@ -202,11 +202,12 @@ static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
     return times_of_stat(path, what);
 }
 
-/* Pages in memory, from /proc/PID/status: private << 32 | of files. */
-static int64_t memory_of(const struct sandbox *s, pid_t pid)
+/* Pages in memory, from /proc/PID/status: private << 32 | of files; or the most there were
+ * (without segment and pool, which the host counts as shared memory). */
+static int64_t memory_of(const struct sandbox *s, pid_t pid, bool peak)
 {
     char path[64], line[128];
-    unsigned long long kb, private = 0, file = 0;
+    unsigned long long kb, most = 0, private = 0, file = 0, shared = 0;
 
     if (!is_ours(s, pid))
         return -ESRCH;
@@ -215,15 +216,20 @@ static int64_t memory_of(const struct sandbox *s, pid_t pid)
     if (!status)
         return -ESRCH;
     while (fgets(line, sizeof(line), status)) {
-        if (sscanf(line, "RssAnon: %llu", &kb) == 1)
-        private = kb / 4;
+        if (sscanf(line, "VmHWM: %llu", &kb) == 1)
+            most = kb / 4;
+        else if (sscanf(line, "RssAnon: %llu", &kb) == 1)
+            private = kb / 4;
         else if (sscanf(line, "RssFile: %llu", &kb) == 1)
-        {
             file = kb / 4;
+        else if (sscanf(line, "RssShmem: %llu", &kb) == 1) {
+            shared = kb / 4;
             break;
         }
     }
     fclose(status);
+    if (peak)
+        return most > shared ? (int64_t)(most - shared) : 0;
     return (int64_t)((private & 0x7fffffff) << 32 | (file & 0xffffffff));
 }
 
@@ -266,7 +272,7 @@ long serve_report(struct sandbox *s, struct request *r)
         s->exit_code = s->err->exit_code;
         return 0;
     case HOST_REPORT_MEMORY:
-        return memory_of(s, (pid_t)r->a5);
+        return memory_of(s, (pid_t)r->a5, r->a6 == 1);
     case HOST_REPORT_CPUTIME:
         return cpu_time(s, (int64_t)r->a5, r->a6);
     default:

@@ -56,5 +56,9 @@ void process_timers_exec(struct process *p);
 #define CPU_SYSTEM 2
 u64 thread_cpu_ns(struct thread *t, int which);
 u64 process_cpu_ns(struct process *p, int which);
+/* Both parts, summing up to the exact total; t NULL: of the whole process.  Two requests. */
+void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system);
+/* The most bytes the process had in memory at a time; remembered in p->max_rss. */
+u64 process_peak(struct process *p);
 
 #endif

@@ -147,6 +147,7 @@ struct process {
     void *itimers;             /* time/ */
     void *posix_timers;
     u64 child_utime, child_stime, utime, stime; /* ns */
+    u64 max_rss, child_max_rss;                 /* bytes, as far as anybody asked */
     void *tty;                 /* controlling terminal, issue-later */
     char *args;                /* what exec was given, NUL-separated: for readers of */
     size_t args_len;           /* /proc/PID/cmdline in other address spaces */

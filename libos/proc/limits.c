@@ -71,27 +71,22 @@ static struct timeval_k to_timeval(u64 ns)
     return (struct timeval_k){(s64)(ns / NSEC), (s64)(ns % NSEC / 1000)};
 }
 
-static u64 cpu_time(s32 tid, int kind)
-{
-    long ns = host_report(HOST_REPORT_CPUTIME, (u64)tid, (u64)kind, NULL);
-    return ns < 0 ? 0 : (u64)ns;
-}
-
 long sys_getrusage(int who, uptr to)
 {
     struct process *p = current()->proc;
     struct rusage_k u = {0};
-    s32 tid = who == 1 ? (s32)current()->host_tid : -(p->host_pid ? p->host_pid : boot()->host_pid);
+    u64 user = p->child_utime, system = p->child_stime;
 
     if (who == RUSAGE_CHILDREN) {
-        u.utime = to_timeval(p->child_utime);
-        u.stime = to_timeval(p->child_stime);
+        u.maxrss = (s64)(p->child_max_rss / 1024);
     } else if (who == RUSAGE_SELF || who == 1 /* RUSAGE_THREAD */) {
-        u.utime = to_timeval(cpu_time(tid, 1));
-        u.stime = to_timeval(cpu_time(tid, 2));
-        u.maxrss = (s64)(p->mm->peak / 1024);
+        cpu_split_ns(p, who == 1 ? current() : NULL, &user, &system);
+        process_peak(p);
+        u.maxrss = (s64)(p->max_rss / 1024);
     } else {
         return -EINVAL;
     }
+    u.utime = to_timeval(user);
+    u.stime = to_timeval(system);
     return copy_to_user(to, &u, sizeof(u));
 }

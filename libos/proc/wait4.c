@@ -25,7 +25,7 @@ struct wait_result {
     s32 pid;
     u32 uid;
     int status; /* as wait4 gives it */
-    u64 utime, stime;
+    u64 utime, stime, max_rss;
 };
 
 static bool wanted(const struct process *c, const struct wait_request *r)
@@ -47,7 +47,8 @@ static bool collect(struct process *c, const struct wait_request *r, struct wait
     out->pid = c->pid;
     out->utime = c->utime + c->child_utime;
     out->stime = c->stime + c->child_stime;
-    out->uid = c->leader ? c->leader->cred.uid : 0;
+    out->max_rss = MAX(c->max_rss, c->child_max_rss);
+    out->uid = c->leader ? c->leader->cred.uid : c->last_uid;
     if (c->zombie && (r->options & WEXITED)) {
         out->status = c->exit_status;
         return true;
@@ -84,6 +85,7 @@ static long scan(struct process *p, const struct wait_request *r, struct wait_re
             list_del(&c->sibling);
             p->child_utime += out->utime;
             p->child_stime += out->stime;
+            p->child_max_rss = MAX(p->child_max_rss, out->max_rss);
             dead = c;
         }
         rc = 1;
@@ -115,7 +117,8 @@ struct rusage_k {
 static long put_rusage(uptr to, const struct wait_result *w)
 {
     struct rusage_k u = {(s64)(w->utime / NSEC), (s64)(w->utime % NSEC / 1000),
-                         (s64)(w->stime / NSEC), (s64)(w->stime % NSEC / 1000), {0}};
+                         (s64)(w->stime / NSEC), (s64)(w->stime % NSEC / 1000),
+                         {(s64)(w->max_rss / 1024)}};
 
     return to ? copy_to_user(to, &u, sizeof(u)) : 0;
 }

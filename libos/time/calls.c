@@ -98,9 +98,11 @@ long sys_times(uptr buf)
     struct process *p = current()->proc;
 
     if (buf) {
+        u64 user, system;
+        cpu_split_ns(p, NULL, &user, &system);
         s64 t[4] = {
-            ns_to_ticks(process_cpu_ns(p, CPU_USER)),
-            ns_to_ticks(process_cpu_ns(p, CPU_SYSTEM)),
+            ns_to_ticks(user),
+            ns_to_ticks(system),
             ns_to_ticks(READ_ONCE(p->child_utime)),
             ns_to_ticks(READ_ONCE(p->child_stime)),
         };

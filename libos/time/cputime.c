@@ -43,19 +43,39 @@ u64 process_cpu_ns(struct process *p, int which)
     return pid > 0 ? ask_host(-(s64)pid, which) : 0;
 }
 
+/* The host knows the sum exactly and the parts in clock ticks: their ratio splits it. */
+void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system)
+{
+    s64 id = t ? (s64)t->host_tid : -(s64)p->host_pid;
+    u64 all = id ? ask_host(id, CPU_BOTH) : 0, ticks = id ? ask_host(id, 3) : 0;
+    u64 u = ticks >> 32, s = ticks & 0xffffffff;
+
+    *system = u + s ? all / (u + s) * s : 0;
+    *user = all - *system;
+}
+
+u64 process_peak(struct process *p)
+{
+    long pages = p->host_pid > 0 ? host_report(HOST_REPORT_MEMORY, (u64)p->host_pid, 1, NULL) : 0;
+    u64 bytes = pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
+
+    if (bytes > READ_ONCE(p->max_rss))
+        WRITE_ONCE(p->max_rss, bytes);
+    return bytes;
+}
+
 /* A process shorter than this is taken to have computed all the time: asking would cost
  * it a noticeable part of its life. */
 #define SHORT_LIFE (3 * NSEC / 1000)
 
 void process_cpu_account(struct process *p)
 {
-    u64 life = host_time(HOST_CLOCK_BOOTTIME) - p->start_ns;
+    u64 life = now_boot() - p->start_ns;
 
     p->utime = life;
     if (life > SHORT_LIFE) {
-        u64 all = process_cpu_ns(p, CPU_BOTH);
-        p->stime = process_cpu_ns(p, CPU_SYSTEM);
-        p->utime = all - MIN(all, p->stime);
+        cpu_split_ns(p, NULL, &p->utime, &p->stime);
+        process_peak(p);
     }
 }
 
