@@ -298,8 +298,19 @@ void sites_forbid(struct mm *mm)
     unlock(&s->lock);
 }
 
-/* Text in [start, end) is being unmapped or replaced: its sites are forgotten.  Under
- * mm->lock, so without the table's own: states are single bytes. */
+/* A trampoline arena is about to go: its sites trap again. */
+static void drop_arena(struct mm *mm, struct sites *s, struct arena *a)
+{
+    for (u32 i = 0; i < TABLE; i++) {
+        if (s->table[i].state == SITE_REWRITTEN && s->table[i].slot - a->start < ARENA_SIZE)
+            put_back(mm, &s->table[i]);
+    }
+    a->used = ARENA_SIZE; /* takes no more slots */
+}
+
+/* [start, end) is being unmapped or replaced: sites in it are forgotten, sites whose
+ * trampolines lie in it put back.  Under mm->lock, so without the table's own: states are
+ * single bytes, and what a racing rewrite adds is at worst lost with the mapping. */
 void rewrite_forget(struct mm *mm, uptr start, uptr end)
 {
     struct sites *s = mm->sites;
@@ -310,6 +321,11 @@ void rewrite_forget(struct mm *mm, uptr start, uptr end)
             e->hits = 0;
             e->state = SITE_COUNTING;
         }
+    }
+    for (u32 i = 0; s && i < s->narenas; i++) {
+        struct arena *a = &s->arenas[i];
+        if (a->start < end && a->start + ARENA_SIZE > start && a->used)
+            drop_arena(mm, s, a);
     }
 }
 
