@@ -142,13 +142,12 @@ static long show_threads_max(const struct pseudo *p, struct textbuf *b)
         .name = n, .mode = S_IFREG | 0644, .show = show_setting, .store = store_setting,           \
         .arg = which                                                                               \
     }
-#define CONST(n, t)    PSEUDO_TEXT(n, t "\n")
-#define SYSTEM_NAME(n, a)                                                                             \
-    {.name = n,                                                                                    \
-     .mode = S_IFREG | 0644,                                                                       \
-     .show = show_hostname,                                                                        \
-     .store = store_hostname,                                                                      \
-     .arg = a}
+#define CONST(n, t) PSEUDO_TEXT(n, t "\n")
+#define SYSTEM_NAME(n, a)                                                                          \
+    {                                                                                              \
+        .name = n, .mode = S_IFREG | 0644, .show = show_hostname, .store = store_hostname,         \
+        .arg = a                                                                                   \
+    }
 #define BOOT(n, field) PSEUDO_SHOW_ARG(n, show_boot_text, offsetof(struct boot_info, field))
 
 static const struct pseudo_node random_table[] = {

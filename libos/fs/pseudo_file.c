@@ -43,7 +43,8 @@ long pseudo_text(const struct pseudo *p, struct textbuf *b)
  * /proc/PID, where writing fails. */
 static bool must_be_writable(const struct file *f)
 {
-    return f->inode->super->magic != PROC_MAGIC || ((const struct pseudo *)f->inode->private)->pid == 0;
+    return f->inode->super->magic != PROC_MAGIC ||
+           ((const struct pseudo *)f->inode->private)->pid == 0;
 }
 
 static long pseudo_open(struct file *f)
