@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-#define BOOT_MAGIC 0x746f6f6279656c42ULL /* "Bleyboot" */
+#define BOOT_MAGIC   0x746f6f6279656c42ULL /* "Bleyboot" */
 #define BOOT_VERSION 1
-#define BOOT_SIZE 0x100000UL
+#define BOOT_SIZE    0x100000UL
 
 struct boot_strings {
     uint32_t offset; /* from SEG_BASE, of the first string */
@@ -27,10 +27,10 @@ struct boot_mount {
     uint32_t flags;  /* BOOT_MOUNT_* */
 };
 #define BOOT_MOUNT_READONLY 1u
-#define BOOT_MOUNT_ROOT 2u  /* the lower layer of / */
-#define BOOT_MOUNT_FILE 4u  /* the export is one file, not a directory */
-#define BOOT_MOUNT_CACHE 8u /* attributes and negative look-ups may be kept for good */
-#define BOOT_MOUNT_OVERLAY 16u /* changes stay in memory, as on the root */
+#define BOOT_MOUNT_ROOT     2u  /* the lower layer of / */
+#define BOOT_MOUNT_FILE     4u  /* the export is one file, not a directory */
+#define BOOT_MOUNT_CACHE    8u  /* attributes and negative look-ups may be kept for good */
+#define BOOT_MOUNT_OVERLAY  16u /* changes stay in memory, as on the root */
 
 /* Standard streams and other descriptors given at start. */
 struct boot_stream {
@@ -60,8 +60,8 @@ struct boot_info {
     struct boot_strings argv, envp;
     uint32_t cwd, hostname, exe; /* exe: guest path or bare name to search in PATH */
     uint32_t uid, gid, umask;
-    uint32_t cpuinfo;     /* 0: open "host:cpuinfo" when somebody reads it */
-    uint32_t cpu_online;  /* "0-1" */
+    uint32_t cpuinfo;    /* 0: open "host:cpuinfo" when somebody reads it */
+    uint32_t cpu_online; /* "0-1" */
     uint32_t kernel_release, kernel_version;
     uint32_t ncpu;
     uint32_t nmounts;
@@ -71,8 +71,8 @@ struct boot_info {
     int32_t poll_handle;  /* host epoll descriptor of the sandbox */
     int32_t kick_handle;  /* host eventfd registered in it, cookie ~0: look at the mailbox */
     uint32_t pids_max;
-    uint64_t memory_limit; /* bytes; 0: none */
-    uint64_t memory_total; /* bytes of the host, for /proc/meminfo */
+    uint64_t memory_limit;     /* bytes; 0: none */
+    uint64_t memory_total;     /* bytes of the host, for /proc/meminfo */
     uint64_t host_boottime_ns; /* CLOCK_BOOTTIME at start */
     uint64_t rlimits[16][2];   /* soft, hard; ~0: infinity */
     uint64_t seed[8];
@@ -103,12 +103,12 @@ struct boot_info {
     int32_t diff_handle; /* meaningful with BOOT_DIFF */
     uint32_t reserved2;
 };
-#define BOOT_TTY_STDIN 1u   /* descriptor 0 is a terminal */
-#define BOOT_READ_ONLY 2u   /* --read-only: root refuses writes */
-#define BOOT_TRACE 4u
-#define BOOT_DIFF 8u        /* write what changed in memory to diff_handle at the end */
+#define BOOT_TTY_STDIN  1u /* descriptor 0 is a terminal */
+#define BOOT_READ_ONLY  2u /* --read-only: root refuses writes */
+#define BOOT_TRACE      4u
+#define BOOT_DIFF       8u  /* write what changed in memory to diff_handle at the end */
 #define BOOT_NO_REWRITE 16u /* every system call takes the trap (tests, measuring) */
-#define BOOT_STATS 32u
-#define BOOT_DIFF_LIST 64u  /* with BOOT_DIFF: lines, not a tar archive */
+#define BOOT_STATS      32u
+#define BOOT_DIFF_LIST  64u /* with BOOT_DIFF: lines, not a tar archive */
 
 #endif

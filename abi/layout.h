@@ -16,37 +16,37 @@
 #ifndef BAILEY_ABI_LAYOUT_H
 #define BAILEY_ABI_LAYOUT_H
 
-#define PAGE_SHIFT 12
-#define PAGE_SIZE 4096UL
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_SHIFT    12
+#define PAGE_SIZE     4096UL
+#define PAGE_MASK     (~(PAGE_SIZE - 1))
 
-#define INSIDE_BASE 0x6a0000000000UL
-#define INSIDE_END 0x6b0000000000UL
+#define INSIDE_BASE   0x6a0000000000UL
+#define INSIDE_END    0x6b0000000000UL
 
-#define IMAGE_BASE 0x6a0000000000UL    /* first page: the gate */
+#define IMAGE_BASE    0x6a0000000000UL /* first page: the gate */
 #define HOSTVDSO_BASE 0x6a0020000000UL /* at most 1 MB */
 
-#define SEG_BASE 0x6a0040000000UL
-#define SEG_SIZE 0x1000000000UL /* 64 GB, sparse */
-#define SEG_BOOT 0x0UL          /* struct boot_info, 1 MB at most */
-#define SEG_DATA 0x100000UL     /* .data and .bss of the image */
-#define SEG_HEAP 0x1000000UL    /* library-OS heap: 16 MB .. 32 GB */
-#define SEG_HEAP_END 0x800000000UL
-#define SEG_SLOTS 0x800000000UL /* thread slots: 32 GB .. 64 GB */
+#define SEG_BASE      0x6a0040000000UL
+#define SEG_SIZE      0x1000000000UL /* 64 GB, sparse */
+#define SEG_BOOT      0x0UL          /* struct boot_info, 1 MB at most */
+#define SEG_DATA      0x100000UL     /* .data and .bss of the image */
+#define SEG_HEAP      0x1000000UL    /* library-OS heap: 16 MB .. 32 GB */
+#define SEG_HEAP_END  0x800000000UL
+#define SEG_SLOTS     0x800000000UL /* thread slots: 32 GB .. 64 GB */
 
-#define POOL_BASE 0x6a8000000000UL
-#define POOL_SIZE 0x4000000000UL /* 256 GB, sparse */
+#define POOL_BASE     0x6a8000000000UL
+#define POOL_SIZE     0x4000000000UL /* 256 GB, sparse */
 
 /* A thread slot: everything one host thread needs, aligned to its size, so that
  * `address & ~(SLOT_SIZE - 1)` finds the thread from any of its stacks. */
-#define SLOT_SIZE 0x20000UL      /* 128 KB, touched on demand */
-#define SLOT_HOST_TID 0x2cUL /* u32 in struct thread the host clears when the thread is gone */
-#define SLOT_THREAD 0x0UL        /* struct thread, 8 KB */
-#define SLOT_ALTSTACK 0x2000UL   /* host signal stack, 24 KB */
-#define SLOT_MESSAGE 0x8000UL    /* control-plane message buffer, 32 KB */
+#define SLOT_SIZE         0x20000UL /* 128 KB, touched on demand */
+#define SLOT_HOST_TID     0x2cUL /* u32 in struct thread the host clears when the thread is gone */
+#define SLOT_THREAD       0x0UL  /* struct thread, 8 KB */
+#define SLOT_ALTSTACK     0x2000UL /* host signal stack, 24 KB */
+#define SLOT_MESSAGE      0x8000UL /* control-plane message buffer, 32 KB */
 #define SLOT_MESSAGE_SIZE 0x8000UL
-#define SLOT_STACK 0x10000UL /* library-OS stack, 64 KB, grows down from the end */
-#define SLOT_MAX ((SEG_SIZE - SEG_SLOTS) / SLOT_SIZE)
+#define SLOT_STACK        0x10000UL /* library-OS stack, 64 KB, grows down from the end */
+#define SLOT_MAX          ((SEG_SIZE - SEG_SLOTS) / SLOT_SIZE)
 
 /* Program addresses: [USER_MIN, USER_MAX) without the inside range. */
 #define USER_MIN 0x10000UL

@@ -134,7 +134,10 @@ static void op_fork_exec(void)
 static int ping[2], pong[2], pair[2];
 static uint32_t *words;
 
-static long futex(uint32_t *w, int op, uint32_t v) { return syscall(SYS_futex, w, op, v, NULL, NULL, 0); }
+static long futex(uint32_t *w, int op, uint32_t v)
+{
+    return syscall(SYS_futex, w, op, v, NULL, NULL, 0);
+}
 
 static void futex_turn(uint32_t *mine, uint32_t *theirs, uint32_t n)
 {
@@ -212,12 +215,12 @@ static const struct {
     const char *name;
     void (*op)(void);
 } operations[] = {
-    {"getppid", op_getppid},       {"clock_gettime", op_clock},  {"read_1", op_read1},
-    {"write_1", op_write1},        {"pread_4k", op_pread4k},     {"pwrite_4k", op_pwrite4k},
-    {"pread_64k", op_pread64k},    {"open_close", op_open_close}, {"stat", op_stat},
-    {"fstat", op_fstat},           {"mmap_4k", op_mmap4k},       {"mmap_64k", op_mmap64k},
-    {"signal_self", op_signal},    {"thread", op_thread},        {"futex_pp", op_futex},
-    {"pipe_pp", op_pipe},          {"unix_pp", op_unix},         {"fork_exit", op_fork},
+    {"getppid", op_getppid},     {"clock_gettime", op_clock},   {"read_1", op_read1},
+    {"write_1", op_write1},      {"pread_4k", op_pread4k},      {"pwrite_4k", op_pwrite4k},
+    {"pread_64k", op_pread64k},  {"open_close", op_open_close}, {"stat", op_stat},
+    {"fstat", op_fstat},         {"mmap_4k", op_mmap4k},        {"mmap_64k", op_mmap64k},
+    {"signal_self", op_signal},  {"thread", op_thread},         {"futex_pp", op_futex},
+    {"pipe_pp", op_pipe},        {"unix_pp", op_unix},          {"fork_exit", op_fork},
     {"fork_exec", op_fork_exec},
 };
 

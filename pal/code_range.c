@@ -8,15 +8,15 @@
 
 #include "rewrite_plan.h"
 
-#define PT_GNU_EH_FRAME_ 0x6474e550
+#define PT_GNU_EH_FRAME_        0x6474e550
 #define DW_EH_PE_datarel_sdata4 0x3b
-#define DW_EH_PE_pcrel_sdata4 0x1b
-#define DW_EH_PE_udata4 0x03
-#define PHDRS_MAX 64
-#define SECTIONS_MAX 256
-#define SYMBOLS_CHUNK 64
-#define SYMBOLS_MAX 200000
-#define STT_FUNC_ 2
+#define DW_EH_PE_pcrel_sdata4   0x1b
+#define DW_EH_PE_udata4         0x03
+#define PHDRS_MAX               64
+#define SECTIONS_MAX            256
+#define SYMBOLS_CHUNK           64
+#define SYMBOLS_MAX             200000
+#define STT_FUNC_               2
 
 struct image {
     const struct code_reader *r;

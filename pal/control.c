@@ -6,9 +6,9 @@
 #include "contract.h"
 #include "pal.h"
 
-#define EINTR 4
+#define EINTR        4
 #define ENAMETOOLONG 36
-#define EINVAL 22
+#define EINVAL       22
 
 static void *buffer(void) { return (char *)current() + SLOT_MESSAGE; }
 

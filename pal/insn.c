@@ -12,41 +12,39 @@
  */
 #include "rewrite_plan.h"
 
-static const char one_byte[257] =
-    "mmmmbz--mmmmbz-0" /* 00: 0f is the escape */
-    "mmmmbz--mmmmbz--" /* 10 */
-    "mmmmbzp-mmmmbzp-" /* 20 */
-    "mmmmbzp-mmmmbzp-" /* 30 */
-    "pppppppppppppppp" /* 40: REX */
-    "................" /* 50 */
-    "--pmppppzZbB...." /* 60 */
-    "rrrrrrrrrrrrrrrr" /* 70 */
-    "BZ-Bmmmmmmmmmmmm" /* 80 */
-    "..........-....." /* 90 */
-    "aaaa....bz......" /* a0 */
-    "bbbbbbbbvvvvvvvv" /* b0 */
-    "BBXxppBZq.Xxxi-x" /* c0: c4, c5 VEX */
-    "mmmm---.mmmmmmmm" /* d0 */
-    "rrrrbbbbRR-r...." /* e0 */
-    "p.pp..37......mf" /* f0 */;
+static const char one_byte[257] = "mmmmbz--mmmmbz-0" /* 00: 0f is the escape */
+                                  "mmmmbz--mmmmbz--" /* 10 */
+                                  "mmmmbzp-mmmmbzp-" /* 20 */
+                                  "mmmmbzp-mmmmbzp-" /* 30 */
+                                  "pppppppppppppppp" /* 40: REX */
+                                  "................" /* 50 */
+                                  "--pmppppzZbB...." /* 60 */
+                                  "rrrrrrrrrrrrrrrr" /* 70 */
+                                  "BZ-Bmmmmmmmmmmmm" /* 80 */
+                                  "..........-....." /* 90 */
+                                  "aaaa....bz......" /* a0 */
+                                  "bbbbbbbbvvvvvvvv" /* b0 */
+                                  "BBXxppBZq.Xxxi-x" /* c0: c4, c5 VEX */
+                                  "mmmm---.mmmmmmmm" /* d0 */
+                                  "rrrrbbbbRR-r...." /* e0 */
+                                  "p.pp..37......mf" /* f0 */;
 
-static const char two_byte[257] =
-    "mmmm-x....-x-m.B" /* 00 */
-    "mmmmmmmmmmmmmmmm" /* 10 */
-    "mmmm----mmmmmmmm" /* 20 */
-    "....xx-.--------" /* 30: 38, 3a are maps */
-    "mmmmmmmmmmmmmmmm" /* 40 */
-    "mmmmmmmmmmmmmmmm" /* 50 */
-    "mmmmmmmmmmmmmmmm" /* 60 */
-    "BBBBmmm.mmmmmmmm" /* 70 */
-    "RRRRRRRRRRRRRRRR" /* 80 */
-    "mmmmmmmmmmmmmmmm" /* 90 */
-    "...mBm--...mBmmm" /* a0 */
-    "mmmmmmmmmmBmmmmm" /* b0 */
-    "mmBmBBBm........" /* c0 */
-    "mmmmmmmmmmmmmmmm" /* d0 */
-    "mmmmmmmmmmmmmmmm" /* e0 */
-    "mmmmmmmmmmmmmmmm" /* f0 */;
+static const char two_byte[257] = "mmmm-x....-x-m.B" /* 00 */
+                                  "mmmmmmmmmmmmmmmm" /* 10 */
+                                  "mmmm----mmmmmmmm" /* 20 */
+                                  "....xx-.--------" /* 30: 38, 3a are maps */
+                                  "mmmmmmmmmmmmmmmm" /* 40 */
+                                  "mmmmmmmmmmmmmmmm" /* 50 */
+                                  "mmmmmmmmmmmmmmmm" /* 60 */
+                                  "BBBBmmm.mmmmmmmm" /* 70 */
+                                  "RRRRRRRRRRRRRRRR" /* 80 */
+                                  "mmmmmmmmmmmmmmmm" /* 90 */
+                                  "...mBm--...mBmmm" /* a0 */
+                                  "mmmmmmmmmmBmmmmm" /* b0 */
+                                  "mmBmBBBm........" /* c0 */
+                                  "mmmmmmmmmmmmmmmm" /* d0 */
+                                  "mmmmmmmmmmmmmmmm" /* e0 */
+                                  "mmmmmmmmmmmmmmmm" /* f0 */;
 
 struct cursor {
     const uint8_t *p;
@@ -107,18 +105,45 @@ static void operands(struct cursor *c, struct insn *in, char kind)
     uint8_t m;
 
     switch (kind) {
-    case '.': break;
-    case 'm': modrm(c, in); break;
-    case 'b': skip(c, 1); break;
-    case 'z': skip(c, z); break;
-    case 'w': skip(c, 2); break;
-    case 'q': skip(c, 3); break;
-    case 'B': modrm(c, in); skip(c, 1); break;
-    case 'Z': modrm(c, in); skip(c, z); break;
-    case 'v': skip(c, c->rex_w ? 8 : z); break;
-    case 'a': skip(c, c->address32 ? 4 : 8); break;
-    case '3': m = modrm(c, in); skip(c, (m >> 3 & 7) < 2 ? 1 : 0); break;
-    case '7': m = modrm(c, in); skip(c, (m >> 3 & 7) < 2 ? z : 0); break;
+    case '.':
+        break;
+    case 'm':
+        modrm(c, in);
+        break;
+    case 'b':
+        skip(c, 1);
+        break;
+    case 'z':
+        skip(c, z);
+        break;
+    case 'w':
+        skip(c, 2);
+        break;
+    case 'q':
+        skip(c, 3);
+        break;
+    case 'B':
+        modrm(c, in);
+        skip(c, 1);
+        break;
+    case 'Z':
+        modrm(c, in);
+        skip(c, z);
+        break;
+    case 'v':
+        skip(c, c->rex_w ? 8 : z);
+        break;
+    case 'a':
+        skip(c, c->address32 ? 4 : 8);
+        break;
+    case '3':
+        m = modrm(c, in);
+        skip(c, (m >> 3 & 7) < 2 ? 1 : 0);
+        break;
+    case '7':
+        m = modrm(c, in);
+        skip(c, (m >> 3 & 7) < 2 ? z : 0);
+        break;
     case 'r':
     case 'R':
         in->conditional = kind == 'r' && (c->p[c->at - 1] & 0xf0) == 0x70;
@@ -126,15 +151,24 @@ static void operands(struct cursor *c, struct insn *in, char kind)
         in->transfers = in->has_target = true;
         in->target = relative(c, kind == 'r' ? 1 : 4);
         break;
-    case 'x': in->transfers = true; break;
-    case 'X': in->transfers = true; skip(c, 2); break;
-    case 'i': in->transfers = true; skip(c, 1); break;
+    case 'x':
+        in->transfers = true;
+        break;
+    case 'X':
+        in->transfers = true;
+        skip(c, 2);
+        break;
+    case 'i':
+        in->transfers = true;
+        skip(c, 1);
+        break;
     case 'f':
         m = modrm(c, in);
         in->transfers = (m >> 3 & 7) >= 2 && (m >> 3 & 7) <= 5;
         in->indirect = (m >> 3 & 7) == 4 || (m >> 3 & 7) == 5;
         break;
-    default: c->bad = true;
+    default:
+        c->bad = true;
     }
 }
 

@@ -1,14 +1,14 @@
 /* Memory calls of the contract: one host call each. */
 #include "pal.h"
 
-#define MAP_SHARED 1
-#define MAP_PRIVATE 2
-#define MAP_FIXED 0x10
-#define MAP_ANONYMOUS 0x20
-#define MAP_NORESERVE 0x4000
-#define MAP_POPULATE 0x8000
-#define MREMAP_MAYMOVE 1
-#define MREMAP_FIXED 2
+#define MAP_SHARED       1
+#define MAP_PRIVATE      2
+#define MAP_FIXED        0x10
+#define MAP_ANONYMOUS    0x20
+#define MAP_NORESERVE    0x4000
+#define MAP_POPULATE     0x8000
+#define MREMAP_MAYMOVE   1
+#define MREMAP_FIXED     2
 #define MREMAP_DONTUNMAP 4
 
 static bool outside(uptr addr, size_t len)
@@ -60,6 +60,6 @@ long host_move(uintptr_t old_addr, size_t old_len, size_t new_len, uintptr_t new
         return -14;
     if (old_addr != new_addr)
         flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
-    return gate(HOST_NR_mremap, (long)old_addr, (long)old_len, (long)new_len, flags,
-                (long)new_addr, 0);
+    return gate(HOST_NR_mremap, (long)old_addr, (long)old_len, (long)new_len, flags, (long)new_addr,
+                0);
 }

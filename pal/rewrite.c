@@ -25,14 +25,14 @@
 #include "../libos/include/usercopy.h"
 #include "../libos/include/vfs.h"
 
-#define HOT 3                /* traps before a site is looked at */
-#define TABLE 1024           /* sites remembered, power of two */
-#define ARENAS 32
-#define ARENA_SIZE 0x4000UL
-#define SLOT 64UL
+#define HOT          3    /* traps before a site is looked at */
+#define TABLE        1024 /* sites remembered, power of two */
+#define ARENAS       32
+#define ARENA_SIZE   0x4000UL
+#define SLOT         64UL
 #define FUNCTION_MAX 0x4000UL
-#define JMP_REL32 0xe9
-#define REACH 0x7fff0000L
+#define JMP_REL32    0xe9
+#define REACH        0x7fff0000L
 
 enum site_state { SITE_FREE, SITE_COUNTING, SITE_REWRITTEN, SITE_LEFT };
 
@@ -40,8 +40,8 @@ struct site {
     u64 addr; /* of the `syscall` */
     u16 hits;
     u8 state;
-    u8 count;       /* stolen instructions */
-    u8 original[5]; /* the bytes of the jump, as they were */
+    u8 count;                /* stolen instructions */
+    u8 original[5];          /* the bytes of the jump, as they were */
     u8 from[STOLEN_MAX + 1]; /* their offsets from `patch` and in the slot */
     u8 moved[STOLEN_MAX + 1];
     u64 slot, patch;

@@ -120,8 +120,8 @@ static int64_t get32(const uint8_t *p)
 
 static bool reach(int64_t d) { return d >= INT32_MIN && d <= INT32_MAX; }
 
-size_t rewrite_move(const struct rewrite_plan *plan, const uint8_t *code, uint64_t to,
-                    uint8_t *out, size_t room, uint8_t moved[STOLEN_MAX + 1])
+size_t rewrite_move(const struct rewrite_plan *plan, const uint8_t *code, uint64_t to, uint8_t *out,
+                    size_t room, uint8_t moved[STOLEN_MAX + 1])
 {
     size_t n = 0;
 

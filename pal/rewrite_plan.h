@@ -18,17 +18,17 @@
 #define STOLEN_MAX 5
 
 struct rewrite_plan {
-    uint64_t patch;   /* address of the first stolen instruction */
-    uint8_t count;    /* instructions stolen */
-    bool split;       /* the jump covers more than the first of them */
+    uint64_t patch;             /* address of the first stolen instruction */
+    uint8_t count;              /* instructions stolen */
+    bool split;                 /* the jump covers more than the first of them */
     uint8_t at[STOLEN_MAX + 1]; /* their offsets from patch; at[count] is the site's */
 };
 
 /* Writes the stolen instructions as they must read at address `to` (relative operands
  * and short jumps adjusted) into out, room bytes; code holds them from plan->patch on.
  * moved[i] receives the offset of instruction i.  Bytes written, 0 if out of reach. */
-size_t rewrite_move(const struct rewrite_plan *plan, const uint8_t *code, uint64_t to,
-                    uint8_t *out, size_t room, uint8_t moved[STOLEN_MAX + 1]);
+size_t rewrite_move(const struct rewrite_plan *plan, const uint8_t *code, uint64_t to, uint8_t *out,
+                    size_t room, uint8_t moved[STOLEN_MAX + 1]);
 
 struct insn {
     uint8_t length; /* 0: not an instruction we know, or cut off */
@@ -36,10 +36,10 @@ struct insn {
     bool transfers; /* jump, call, return, loop, interrupt: not to be moved */
     bool indirect;  /* a jump to where a register or memory says */
     bool has_target;
-    bool conditional;     /* a conditional relative jump, by `condition` */
+    bool conditional; /* a conditional relative jump, by `condition` */
     uint8_t condition;
     uint8_t displacement; /* offset of the 4-byte displacement if rip_relative */
-    int64_t target; /* of a relative jump or call, from the instruction's first byte */
+    int64_t target;       /* of a relative jump or call, from the instruction's first byte */
 };
 /* Decodes the 64-bit instruction at p, of which n bytes are readable. */
 struct insn insn_decode(const uint8_t *p, size_t n);

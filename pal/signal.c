@@ -55,11 +55,27 @@ static bool inside(const struct sigcontext_64 *sc)
 static void save_regs(struct regs *r, const struct sigcontext_64 *sc)
 {
     *r = (struct regs){
-        .r15 = sc->r15, .r14 = sc->r14, .r13 = sc->r13, .r12 = sc->r12, .rbp = sc->bp,
-        .rbx = sc->bx, .r11 = sc->r11, .r10 = sc->r10, .r9 = sc->r9, .r8 = sc->r8,
-        .rax = sc->ax, .rcx = sc->cx, .rdx = sc->dx, .rsi = sc->si, .rdi = sc->di,
-        .orig_rax = NOT_A_SYSCALL, .rip = sc->ip, .cs = 0x33, .eflags = sc->flags,
-        .rsp = sc->sp, .ss = 0x2b,
+        .r15 = sc->r15,
+        .r14 = sc->r14,
+        .r13 = sc->r13,
+        .r12 = sc->r12,
+        .rbp = sc->bp,
+        .rbx = sc->bx,
+        .r11 = sc->r11,
+        .r10 = sc->r10,
+        .r9 = sc->r9,
+        .r8 = sc->r8,
+        .rax = sc->ax,
+        .rcx = sc->cx,
+        .rdx = sc->dx,
+        .rsi = sc->si,
+        .rdi = sc->di,
+        .orig_rax = NOT_A_SYSCALL,
+        .rip = sc->ip,
+        .cs = 0x33,
+        .eflags = sc->flags,
+        .rsp = sc->sp,
+        .ss = 0x2b,
     };
 }
 

@@ -7,7 +7,7 @@
 #include "pal.h"
 
 #define MREMAP_MAYMOVE 1
-#define MREMAP_FIXED 2
+#define MREMAP_FIXED   2
 
 void pal_thread_init(struct thread *t)
 {

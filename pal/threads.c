@@ -1,22 +1,22 @@
 /* Threads and address spaces of the contract. */
 #include "pal.h"
 
-#define CLONE_VM 0x100
-#define CLONE_FS 0x200
-#define CLONE_FILES 0x400
-#define CLONE_SIGHAND 0x800
-#define CLONE_PARENT 0x8000
-#define CLONE_THREAD 0x10000
-#define CLONE_SYSVSEM 0x40000
-#define CLONE_PARENT_SETTID 0x100000
+#define CLONE_VM             0x100
+#define CLONE_FS             0x200
+#define CLONE_FILES          0x400
+#define CLONE_SIGHAND        0x800
+#define CLONE_PARENT         0x8000
+#define CLONE_THREAD         0x10000
+#define CLONE_SYSVSEM        0x40000
+#define CLONE_PARENT_SETTID  0x100000
 #define CLONE_CHILD_CLEARTID 0x200000
-#define SIGCHLD 17
+#define SIGCHLD              17
 
 /* These two words, exactly, are what the filter allows. */
-#define THREAD_FLAGS                                                                  \
-    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | \
+#define THREAD_FLAGS                                                                               \
+    (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |            \
      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
-#define SPACE_FLAGS \
+#define SPACE_FLAGS                                                                                \
     (CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD)
 
 /* The child's stack: below where struct regs will be, the address it returns to from

@@ -1,9 +1,9 @@
 /* Sleeping and waking on words of the segment, and the host's clocks. */
 #include "pal.h"
 
-#define FUTEX_WAKE 1
+#define FUTEX_WAKE        1
 #define FUTEX_WAIT_BITSET 9
-#define MATCH_ANY 0xffffffffL
+#define MATCH_ANY         0xffffffffL
 
 struct host_timespec {
     s64 sec, nsec;

@@ -58,10 +58,7 @@ static size_t raw_zero(void *d, size_t n)
 }
 
 /* Byte by byte here: words reach past the end of strings, which sanitizers object to. */
-static bool raw_load64(uptr p, u64 *v)
-{
-    return false;
-}
+static bool raw_load64(uptr p, u64 *v) { return false; }
 
 static bool raw_load8(uptr p, u8 *v)
 {

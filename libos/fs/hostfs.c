@@ -26,8 +26,8 @@
 #define FRESH_DIR_NS          (20 * 1000000ULL) /* a directory seen this recently is still there */
 #define FRESH_FILE_NS         1000000ULL
 #define MISSES_BEFORE_LISTING 2
-#define ASKED_MIN   4u
-#define ASKED_SHARE 64u
+#define ASKED_MIN             4u
+#define ASKED_SHARE           64u
 #define NOBODY                65534u
 
 static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;

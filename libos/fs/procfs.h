@@ -61,8 +61,8 @@ u32 count_processes(u32 *threads, u32 *running);
 /* Characters of `escape` become \\ooo. */
 void text_escaped(struct textbuf *b, const char *s, const char *escape);
 
-extern const struct pseudo_node proc_root_table[], proc_pid_table[], proc_tid_table[], proc_sys_table[],
-    proc_net_table[], proc_ns_table[];
+extern const struct pseudo_node proc_root_table[], proc_pid_table[], proc_tid_table[],
+    proc_sys_table[], proc_net_table[], proc_ns_table[];
 extern const struct pseudo_dir proc_task_dir, proc_fd_dir, proc_fdinfo_dir;
 
 /* Shown by several directories. */

@@ -35,13 +35,12 @@ struct pseudo_dir {
     long (*lookup)(const struct pseudo *dir, const char *name, struct pseudo *out);
     /* The first entry at or after *cursor: fills name and *out, leaves *cursor behind it;
      * false at the end. */
-    bool (*next)(const struct pseudo *dir, u64 *cursor, char name[PSEUDO_NAME],
-                 struct pseudo *out);
+    bool (*next)(const struct pseudo *dir, u64 *cursor, char name[PSEUDO_NAME], struct pseudo *out);
 };
 
 struct pseudo_node {
     const char *name;
-    u32 mode; /* S_IFMT | permissions */
+    u32 mode;         /* S_IFMT | permissions */
     const char *text; /* contents or link text, if constant */
     /* Appends the contents; 0 or -errno.  May be called again with a larger buffer. */
     long (*show)(const struct pseudo *p, struct textbuf *b);
@@ -51,18 +50,36 @@ struct pseudo_node {
     const struct pseudo_dir *dir;    /* computed entries, looked at after the table */
     long (*link)(const struct pseudo *p, char *buf, size_t len); /* as readlink */
     long (*follow)(const struct pseudo *p, struct path_s *out);  /* magic links */
-    const struct file_ops *fops; /* own input and output */
+    const struct file_ops *fops;                                 /* own input and output */
     u32 (*mode_of)(const struct pseudo *p); /* permissions, if they depend on the instance */
     bool (*valid)(const struct pseudo *p);  /* does a computed entry still exist? */
-    u64 arg;                     /* for functions that serve several lines */
+    u64 arg;                                /* for functions that serve several lines */
 };
 
-#define PSEUDO_DIR(n, table) { .name = n, .mode = S_IFDIR | 0555, .child = table }
-#define PSEUDO_TEXT(n, t) { .name = n, .mode = S_IFREG | 0444, .text = t }
-#define PSEUDO_SHOW(n, f) { .name = n, .mode = S_IFREG | 0444, .show = f }
-#define PSEUDO_SHOW_ARG(n, f, a) { .name = n, .mode = S_IFREG | 0444, .show = f, .arg = a }
-#define PSEUDO_LINK(n, t) { .name = n, .mode = S_IFLNK | 0777, .text = t }
-#define PSEUDO_END { .name = NULL }
+#define PSEUDO_DIR(n, table)                                                                       \
+    {                                                                                              \
+        .name = n, .mode = S_IFDIR | 0555, .child = table                                          \
+    }
+#define PSEUDO_TEXT(n, t)                                                                          \
+    {                                                                                              \
+        .name = n, .mode = S_IFREG | 0444, .text = t                                               \
+    }
+#define PSEUDO_SHOW(n, f)                                                                          \
+    {                                                                                              \
+        .name = n, .mode = S_IFREG | 0444, .show = f                                               \
+    }
+#define PSEUDO_SHOW_ARG(n, f, a)                                                                   \
+    {                                                                                              \
+        .name = n, .mode = S_IFREG | 0444, .show = f, .arg = a                                     \
+    }
+#define PSEUDO_LINK(n, t)                                                                          \
+    {                                                                                              \
+        .name = n, .mode = S_IFLNK | 0777, .text = t                                               \
+    }
+#define PSEUDO_END                                                                                 \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 /* A file system whose root is `root`. */
 struct super *pseudo_super(const char *type, u64 magic, const struct pseudo_node *root);
@@ -76,8 +93,8 @@ long pseudo_text(const struct pseudo *p, struct textbuf *b);
 
 extern const struct file_ops pseudo_dir_fops, pseudo_file_fops;
 
-#define PROC_MAGIC 0x9fa0
-#define SYSFS_MAGIC_ 0x62656572
+#define PROC_MAGIC    0x9fa0
+#define SYSFS_MAGIC_  0x62656572
 #define CGROUP2_MAGIC 0x63677270
 
 #endif

@@ -47,7 +47,10 @@ static inline u64 hash_u64(u64 x) { return (x * 0x9e3779b97f4a7c15ULL) >> 20; }
 void klog(const char *fmt, ...) __printf(1, 2);
 /* The library OS found itself broken: says so and ends the sandbox. */
 _Noreturn void panic(const char *fmt, ...) __printf(1, 2);
-#define ASSERT(c) \
-    do { if (unlikely(!(c))) panic("%s:%d: %s", __FILE__, __LINE__, #c); } while (0)
+#define ASSERT(c)                                                                                  \
+    do {                                                                                           \
+        if (unlikely(!(c)))                                                                        \
+            panic("%s:%d: %s", __FILE__, __LINE__, #c);                                            \
+    } while (0)
 
 #endif

@@ -8,7 +8,10 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)                                                                            \
+    {                                                                                              \
+        &(name), &(name)                                                                           \
+    }
 
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }
@@ -20,7 +23,10 @@ static inline void list_link(struct list *n, struct list *prev, struct list *nex
     prev->next = n;
 }
 static inline void list_add(struct list *head, struct list *n) { list_link(n, head, head->next); }
-static inline void list_add_tail(struct list *head, struct list *n) { list_link(n, head->prev, head); }
+static inline void list_add_tail(struct list *head, struct list *n)
+{
+    list_link(n, head->prev, head);
+}
 /* Leaves n pointing at itself, so deleting twice is harmless. */
 static inline void list_del(struct list *n)
 {
@@ -30,16 +36,15 @@ static inline void list_del(struct list *n)
 }
 
 #define list_entry(p, type, member) container_of(p, type, member)
-#define list_first(head, type, member) \
+#define list_first(head, type, member)                                                             \
     (list_empty(head) ? (type *)0 : list_entry((head)->next, type, member))
-#define list_for_each(pos, head, member)                                    \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member);          \
-         &pos->member != (head);                                            \
+#define list_for_each(pos, head, member)                                                           \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member); &pos->member != (head);         \
          pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                          \
-    for (pos = list_entry((head)->next, __typeof__(*pos), member),          \
-        tmp = list_entry(pos->member.next, __typeof__(*pos), member);       \
-         &pos->member != (head);                                            \
+#define list_for_each_safe(pos, tmp, head, member)                                                 \
+    for (pos = list_entry((head)->next, __typeof__(*pos), member),                                 \
+        tmp = list_entry(pos->member.next, __typeof__(*pos), member);                              \
+         &pos->member != (head);                                                                   \
          pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*pos), member))
 
 #endif

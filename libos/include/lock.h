@@ -14,7 +14,10 @@
 struct lock {
     u32 word;
 };
-#define LOCK_INIT { 0 }
+#define LOCK_INIT                                                                                  \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 void lock_slow(struct lock *l);
 void unlock_slow(struct lock *l);
@@ -23,7 +26,8 @@ static inline void lock_init(struct lock *l) { l->word = 0; }
 static inline bool try_lock(struct lock *l)
 {
     u32 free = 0;
-    return __atomic_compare_exchange_n(&l->word, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&l->word, &free, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
 }
 static inline void lock(struct lock *l)
 {

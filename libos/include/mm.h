@@ -16,16 +16,16 @@ struct inode;
 struct process;
 
 enum vma_kind {
-    VMA_ANON,   /* private zero-fill memory */
-    VMA_HOST,   /* a host stream: handle + offset (private or shared) */
-    VMA_POOL,   /* pages of the pool: in-memory file or shared anonymous memory */
-    VMA_FIXED,  /* part of the system: vDSO, vvar page */
+    VMA_ANON,  /* private zero-fill memory */
+    VMA_HOST,  /* a host stream: handle + offset (private or shared) */
+    VMA_POOL,  /* pages of the pool: in-memory file or shared anonymous memory */
+    VMA_FIXED, /* part of the system: vDSO, vvar page */
 };
 
 struct vma {
     uptr start, end;
-    u32 prot;        /* PROT_* */
-    u32 flags;       /* VMA_* below */
+    u32 prot;  /* PROT_* */
+    u32 flags; /* VMA_* below */
     enum vma_kind kind;
     struct file *file; /* reference, or NULL */
     u64 offset;        /* in the file, of start */
@@ -34,26 +34,26 @@ struct vma {
     /* tree */
     struct vma *left, *right, *up;
     u32 priority;
-    uptr subtree_gap;  /* the implementation's */
+    uptr subtree_gap; /* the implementation's */
     uptr subtree_min, subtree_max;
     struct inode *inode; /* VMA_POOL: whose pages these are; kept alive by file */
     uptr filled;         /* VMA_POOL: pages from here to end lay past the end of the file
                           * when mapped; the host answers them with SIGBUS */
 };
-#define VMA_SHARED 1u
-#define VMA_GROWSDOWN 2u
-#define VMA_HIDDEN 4u    /* trampolines: not shown in /proc/self/maps */
-#define VMA_LOCKED 8u
-#define VMA_DONTFORK 16u
+#define VMA_SHARED     1u
+#define VMA_GROWSDOWN  2u
+#define VMA_HIDDEN     4u /* trampolines: not shown in /proc/self/maps */
+#define VMA_LOCKED     8u
+#define VMA_DONTFORK   16u
 #define VMA_WIPEONFORK 32u
-#define VMA_DONTDUMP 64u
-#define VMA_NORESERVE 128u
-#define VMA_MAYWRITE 256u /* mprotect(PROT_WRITE) allowed (shared mapping of a writable file) */
-#define VMA_STACK 512u
-#define VMA_HUGEPAGE 1024u
+#define VMA_DONTDUMP   64u
+#define VMA_NORESERVE  128u
+#define VMA_MAYWRITE   256u /* mprotect(PROT_WRITE) allowed (shared mapping of a writable file) */
+#define VMA_STACK      512u
+#define VMA_HUGEPAGE   1024u
 #define VMA_NOHUGEPAGE 2048u
-#define VMA_NOEXEC 4096u  /* mprotect(PROT_EXEC) refused: file of a noexec mount */
-#define VMA_ONFAULT 8192u /* mlock2(MLOCK_ONFAULT) */
+#define VMA_NOEXEC     4096u /* mprotect(PROT_EXEC) refused: file of a noexec mount */
+#define VMA_ONFAULT    8192u /* mlock2(MLOCK_ONFAULT) */
 
 struct mm {
     u32 refs;
@@ -64,14 +64,14 @@ struct mm {
     uptr brk_start, brk; /* heap */
     uptr stack_top;
     u64 total, locked, data, peak; /* bytes, for limits and /proc */
-    void *sites;         /* rewritten system-call sites: pal/rewrite */
-    s32 users;           /* processes (vfork shares) */
+    void *sites;                   /* rewritten system-call sites: pal/rewrite */
+    s32 users;                     /* processes (vfork shares) */
     uptr vdso_base;
     struct lock futex_lock;
-    s32 patching;        /* text is being changed: faults in it retry */
+    s32 patching; /* text is being changed: faults in it retry */
     u64 def_flags;
-    bool fork_advice;    /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
-    s32 host_threads;    /* host threads running in this address space */
+    bool fork_advice; /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
+    s32 host_threads; /* host threads running in this address space */
 };
 
 /* Answer of file_ops->mmap. */
@@ -83,7 +83,7 @@ struct mapping_request {
     bool shared;
     /* out */
     enum vma_kind kind;
-    int handle;        /* VMA_HOST */
+    int handle; /* VMA_HOST */
     /* VMA_POOL: inode whose pages are mapped: mm asks pool_extent() page by page */
     struct inode *inode;
 };
@@ -135,9 +135,9 @@ struct filemem {
     struct rwlock lock; /* readers share it over copies */
     void *extents;      /* the implementation's sorted array */
     u32 count, cap;
-    u64 pages;          /* pages that hold data, for st_blocks */
-    bool mapped;        /* a program may still see its pages: never give them to another file */
-    u64 mapped_pages;   /* of them, those that got there by mapping: not in the quota */
+    u64 pages;        /* pages that hold data, for st_blocks */
+    bool mapped;      /* a program may still see its pages: never give them to another file */
+    u64 mapped_pages; /* of them, those that got there by mapping: not in the quota */
     struct filemem_quota *quota; /* NULL: only the sandbox's memory limit */
 };
 void filemem_init(struct filemem *fm);

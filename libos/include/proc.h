@@ -18,11 +18,12 @@ void thread_first_run(struct thread *t); /* set_child_tid and the like, on the n
 /* ---- processes (proc/process.c) ---- */
 void process_init_first(struct thread *t);
 /* A child of the current process with its own copies or shares by CLONE_* flags. */
-struct process *process_new(u64 clone_flags); /* NULL: no memory */
+struct process *process_new(u64 clone_flags);                           /* NULL: no memory */
 void process_set_args(struct process *p, const char *text, size_t len); /* NUL-separated copy */
 void process_add_thread(struct process *p, struct thread *t);
-void process_link(struct process *p, struct process *parent); /* into the table and the parent's children */
-void process_release(struct process *p); /* zombie collected */
+void process_link(struct process *p,
+                  struct process *parent); /* into the table and the parent's children */
+void process_release(struct process *p);   /* zombie collected */
 
 /* Ends every other thread of the process and waits until they are gone (exec). */
 long kill_other_threads(void);
@@ -33,13 +34,13 @@ _Noreturn void start_fail(int err, const char *what, const char *name); /* 125 *
 void exec_first(struct boot_info *b);
 
 struct exec_args { /* strings of argv and envp, copied out of the old program */
-    char *data;        /* argc strings, then envc strings, each NUL-terminated */
+    char *data;    /* argc strings, then envc strings, each NUL-terminated */
     size_t len, cap;
     u32 argc, envc;
 };
 
-struct loaded { /* what the loader found out, for the auxiliary vector */
-    uptr entry;        /* where to start: interpreter's or program's */
+struct loaded {                     /* what the loader found out, for the auxiliary vector */
+    uptr entry;                     /* where to start: interpreter's or program's */
     uptr program_entry, phdr, base; /* base: of the interpreter, 0 if none */
     u32 phnum;
     uptr brk;
@@ -52,8 +53,8 @@ struct file *exec_open(const char *path);
 /* Maps program and interpreter into mm (empty). */
 long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct loaded *out);
 /* Builds the initial stack; stack pointer in *sp. */
-long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l,
-                 const char *exe, uptr *sp);
+long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l, const char *exe,
+                 uptr *sp);
 
 /* ---- futexes (proc/futex.c) ---- */
 void futex_wake_addr(uptr addr, int n);

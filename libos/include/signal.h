@@ -25,19 +25,43 @@ struct siginfo_k { /* = siginfo_t, 128 bytes */
     s32 signo, errno_, code, pad;
     union {
         s32 words[28];
-        struct { s32 pid; u32 uid; u64 value; } rt;      /* kill, sigqueue */
-        struct { s32 tid; s32 overrun; u64 value; } timer;
-        struct { s32 pid; u32 uid; s32 status; s32 pad; u64 utime, stime; } chld;
-        struct { u64 addr; u16 addr_lsb; } fault;
-        struct { s64 band; s32 fd; } poll;
-        struct { u64 call_addr; s32 syscall; u32 arch; } sys;
+        struct {
+            s32 pid;
+            u32 uid;
+            u64 value;
+        } rt; /* kill, sigqueue */
+        struct {
+            s32 tid;
+            s32 overrun;
+            u64 value;
+        } timer;
+        struct {
+            s32 pid;
+            u32 uid;
+            s32 status;
+            s32 pad;
+            u64 utime, stime;
+        } chld;
+        struct {
+            u64 addr;
+            u16 addr_lsb;
+        } fault;
+        struct {
+            s64 band;
+            s32 fd;
+        } poll;
+        struct {
+            u64 call_addr;
+            s32 syscall;
+            u32 arch;
+        } sys;
     };
 };
 
 struct sigqueue {
     struct list link;
     struct siginfo_k info;
-    void *timer; /* POSIX timer this belongs to, not freed on delivery; or NULL */
+    void *timer;  /* POSIX timer this belongs to, not freed on delivery; or NULL */
     u32 *charged; /* the process's signal_shared.queued, or NULL */
 };
 
@@ -73,7 +97,7 @@ struct signal_state { /* per thread */
 
 struct signal_shared { /* per process */
     struct pending pending;
-    u32 queued; /* sigqueues charged to RLIMIT_SIGPENDING */
+    u32 queued;                 /* sigqueues charged to RLIMIT_SIGPENDING */
     struct waitq signalfd_wait; /* signalfds of the process's readers */
 };
 

@@ -12,8 +12,8 @@ struct iov { /* = struct iovec */
 struct uio {
     struct iov *iov; /* remaining segments */
     int n;
-    bool kernel;     /* base points into library-OS memory */
-    size_t left;     /* bytes remaining over all segments */
+    bool kernel; /* base points into library-OS memory */
+    size_t left; /* bytes remaining over all segments */
 };
 
 /* One buffer. */

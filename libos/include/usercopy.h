@@ -23,10 +23,10 @@ long strncpy_from_user(char *dst, uptr src, size_t n);
 bool user_range_ok(uptr p, size_t n);
 
 #define get_user(var, p) copy_from_user(&(var), (uptr)(p), sizeof(var))
-#define put_user(val, p)                                   \
-    ({                                                     \
-        __typeof__(val) v__ = (val);                       \
-        copy_to_user((uptr)(p), &v__, sizeof(v__));        \
+#define put_user(val, p)                                                                           \
+    ({                                                                                             \
+        __typeof__(val) v__ = (val);                                                               \
+        copy_to_user((uptr)(p), &v__, sizeof(v__));                                                \
     })
 
 /* Atomic operations on an aligned 32-bit word: -EFAULT on a fault. */

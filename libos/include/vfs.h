@@ -43,10 +43,10 @@ struct setattr { /* mask: ATTR_* */
     u64 size;
     s64 atime, mtime;
 };
-#define ATTR_MODE 1u
-#define ATTR_UID 2u
-#define ATTR_GID 4u
-#define ATTR_SIZE 8u
+#define ATTR_MODE  1u
+#define ATTR_UID   2u
+#define ATTR_GID   4u
+#define ATTR_SIZE  8u
 #define ATTR_ATIME 16u
 #define ATTR_MTIME 32u
 #define ATTR_FORCE 64u /* no permission checks: internal */
@@ -96,9 +96,9 @@ struct inode_ops {
     /* Called when the last reference goes; frees i->private. */
     void (*evict)(struct inode *i);
 };
-#define MAY_EXEC 1u
+#define MAY_EXEC  1u
 #define MAY_WRITE 2u
-#define MAY_READ 4u
+#define MAY_READ  4u
 
 /* Directory output of getdents64: emit returns false when the buffer is full. */
 struct dir_emit { /* file systems emit "." and ".." themselves: dir_emit_dots */
@@ -112,9 +112,9 @@ bool dir_emit_dots(struct file *f, struct dir_emit *e);
 struct mapping_request; /* mm.h */
 
 struct file_ops {
-    long (*open)(struct file *f);  /* after f->inode, flags are set */
+    long (*open)(struct file *f);    /* after f->inode, flags are set */
     void (*release)(struct file *f); /* last reference */
-    void (*flush)(struct file *f); /* each close(2) of a descriptor */
+    void (*flush)(struct file *f);   /* each close(2) of a descriptor */
     /* pos: offset; for files without positions ignore it.  Bytes moved or -errno.
      * O_NONBLOCK is f->flags & O_NONBLOCK.  O_APPEND is resolved by write itself under
      * the inode lock: it sets *pos. */
@@ -123,7 +123,7 @@ struct file_ops {
     s64 (*llseek)(struct file *f, s64 off, int whence); /* NULL: ESPIPE */
     /* Current POLL* mask; registers with poll_wait on every queue that can change it. */
     u32 (*poll)(struct file *f, struct poll_table *pt);
-    long (*ioctl)(struct file *f, u32 cmd, uptr arg); /* -ENOTTY if unknown */
+    long (*ioctl)(struct file *f, u32 cmd, uptr arg);    /* -ENOTTY if unknown */
     long (*readdir)(struct file *f, struct dir_emit *e); /* from f->pos, sets f->pos */
     /* Says how to map [off, off+len) : mm.h */
     long (*mmap)(struct file *f, struct mapping_request *r);
@@ -137,7 +137,7 @@ struct file_ops {
 
 struct inode {
     u32 refs;
-    u32 mode;   /* S_IFMT | permissions */
+    u32 mode; /* S_IFMT | permissions */
     u32 uid, gid, nlink, blksize;
     u64 ino, rdev, size, blocks;
     s64 atime, mtime, ctime, btime;
@@ -148,46 +148,46 @@ struct inode {
     void *private;               /* the file system's */
     struct list locks;           /* POSIX, OFD and flock locks: fs/locks.c */
     struct waitq lock_wait;
-    struct list watches;         /* inotify: fs/inotify.c */
-    s32 write_count;             /* open for writing (> 0) or being executed (< 0): ETXTBSY */
-    void *ipc;                   /* FIFO: struct pipe; socket: its endpoint */
-    u32 flags;                   /* INODE_* */
-    u32 seals;                   /* F_SEAL_*, meaningful with INODE_SEALABLE */
-    s32 mapped_shared;           /* writable shared mappings of it (kept by mm) */
+    struct list watches; /* inotify: fs/inotify.c */
+    s32 write_count;     /* open for writing (> 0) or being executed (< 0): ETXTBSY */
+    void *ipc;           /* FIFO: struct pipe; socket: its endpoint */
+    u32 flags;           /* INODE_* */
+    u32 seals;           /* F_SEAL_*, meaningful with INODE_SEALABLE */
+    s32 mapped_shared;   /* writable shared mappings of it (kept by mm) */
 };
 #define INODE_SEALABLE 1u
-#define INODE_PIPE 4u     /* of pipe(2): opening it again never waits */
-#define INODE_NOATIME 2u /* reading doesn't touch atime (proc, sys, host files) */
+#define INODE_PIPE     4u /* of pipe(2): opening it again never waits */
+#define INODE_NOATIME  2u /* reading doesn't touch atime (proc, sys, host files) */
 #define INODE_LINKABLE 8u /* unnamed (O_TMPFILE), may be given a name */
 
 struct dentry {
     u32 refs;
     u32 hash;
-    struct dentry *parent;   /* itself at a root */
+    struct dentry *parent; /* itself at a root */
     struct super *super;
-    struct inode *inode;     /* NULL: known not to exist */
-    struct list children;    /* under parent inode's lock */
+    struct inode *inode;  /* NULL: known not to exist */
+    struct list children; /* under parent inode's lock */
     struct list sibling;
-    struct list bucket;      /* hash chain */
+    struct list bucket; /* hash chain */
     struct list lru;
-    u32 flags;               /* DENTRY_* */
-    u64 checked_ns;          /* when last confirmed by the host (hostfs) */
+    u32 flags;      /* DENTRY_* */
+    u64 checked_ns; /* when last confirmed by the host (hostfs) */
     u32 name_len;
-    u32 mounts;              /* mounts on it: 0 in almost all */
+    u32 mounts; /* mounts on it: 0 in almost all */
     char *name;
     char inline_name[40];
     void *private;
-    bool referenced;         /* found since the last sweep of the cache */
+    bool referenced; /* found since the last sweep of the cache */
 };
-#define DENTRY_UNHASHED 1u   /* not (or no longer) findable: unlinked or renamed over */
-#define DENTRY_NOCACHE 2u    /* set by ->lookup: forget it after use (processes in /proc) */
-#define DENTRY_DELETED 8u    /* was unlinked: shown as "(deleted)" */
+#define DENTRY_UNHASHED 1u /* not (or no longer) findable: unlinked or renamed over */
+#define DENTRY_NOCACHE  2u /* set by ->lookup: forget it after use (processes in /proc) */
+#define DENTRY_DELETED  8u /* was unlinked: shown as "(deleted)" */
 
-struct super { /* one file system instance */
-    const char *type;   /* "tmpfs", "proc" ... */
-    u64 dev;            /* st_dev */
+struct super {        /* one file system instance */
+    const char *type; /* "tmpfs", "proc" ... */
+    u64 dev;          /* st_dev */
     struct dentry *root;
-    u64 magic;          /* statfs f_type */
+    u64 magic; /* statfs f_type */
     void *private;
     u64 next_ino;
     u32 flags;
@@ -197,7 +197,7 @@ struct super { /* one file system instance */
     long (*sync)(struct super *s);
     void (*gone)(struct super *s); /* unmounted and unused: free everything */
 };
-#define SUPER_RDONLY 1u
+#define SUPER_RDONLY  1u
 #define SUPER_NOATIME 2u
 
 /* Mounts are few: the objects stay for good, so that walks need no count of them. */
@@ -209,10 +209,10 @@ struct mount {
     struct mount *parent;      /* NULL at / */
     struct dentry *mountpoint; /* in parent */
     struct list all;
-    u32 flags;                 /* MS_RDONLY, MS_NOSUID ... */
+    u32 flags; /* MS_RDONLY, MS_NOSUID ... */
     char *source;
     struct mount *hash_next;
-    bool gone;                 /* unmounted */
+    bool gone; /* unmounted */
 };
 
 /* A place: a dentry seen through a mount.  Holds a reference on the dentry. */
@@ -223,27 +223,27 @@ struct path_s {
 
 struct file {
     u32 refs;
-    u32 flags;  /* O_* as fcntl(F_GETFL) shows them */
-    struct path_s path; /* anonymous files: mnt NULL, dentry->super == &anon_super */
+    u32 flags;           /* O_* as fcntl(F_GETFL) shows them */
+    struct path_s path;  /* anonymous files: mnt NULL, dentry->super == &anon_super */
     struct inode *inode; /* anonymous files have one too (anon_inode) */
     const struct file_ops *ops;
     u64 pos;
     struct lock pos_lock;
     void *private;
-    struct list epolls;  /* epoll items watching it: fs/epoll.c */
+    struct list epolls; /* epoll items watching it: fs/epoll.c */
     struct lock epoll_lock;
-    s32 owner;           /* F_SETOWN */
+    s32 owner;                 /* F_SETOWN */
     s32 owner_sig, owner_type; /* F_SETSIG; F_OWNER_* */
-    u32 fmode;           /* FMODE_* */
-    struct waitq *async; /* O_ASYNC */
+    u32 fmode;                 /* FMODE_* */
+    struct waitq *async;       /* O_ASYNC */
     struct file *next_free;
 };
-#define FMODE_READ 1u
-#define FMODE_WRITE 2u
-#define FMODE_PATH 4u /* O_PATH */
-#define FMODE_SEEK 8u  /* has a position: reads and writes hold pos_lock; set by the opener */
+#define FMODE_READ   1u
+#define FMODE_WRITE  2u
+#define FMODE_PATH   4u  /* O_PATH */
+#define FMODE_SEEK   8u  /* has a position: reads and writes hold pos_lock; set by the opener */
 #define FMODE_WRITER 16u /* counted in inode->write_count */
-#define FMODE_DENY 32u   /* counted there the other way: a program being run */
+#define FMODE_DENY   32u /* counted there the other way: a program being run */
 
 struct files { /* descriptor table, shared by CLONE_FILES */
     u32 refs;
@@ -266,9 +266,17 @@ struct fs_ctx { /* shared by CLONE_FS */
 
 /* ---- reference counting --------------------------------------------------- */
 struct inode *inode_new(struct super *s, u32 mode); /* refs 1, times now, ino next */
-static inline struct inode *inode_get(struct inode *i) { ref_get(&i->refs); return i; }
+static inline struct inode *inode_get(struct inode *i)
+{
+    ref_get(&i->refs);
+    return i;
+}
 void inode_put(struct inode *i);
-static inline struct dentry *dentry_get(struct dentry *d) { ref_get(&d->refs); return d; }
+static inline struct dentry *dentry_get(struct dentry *d)
+{
+    ref_get(&d->refs);
+    return d;
+}
 void dentry_put(struct dentry *d);
 /* Owner, group and mode of a new inode in dir (set-group-ID directories). */
 void inode_init_owner(struct inode *i, struct inode *dir, u32 mode);
@@ -283,7 +291,11 @@ long file_deny_write(struct file *f); /* as long as f is open */
 /* Attributes through the file system (overlay, hostfs), for callers with a place. */
 long path_getattr(const struct path_s *p, struct kstat *st);
 long dentry_setattr(struct dentry *d, const struct setattr *a); /* with fsnotify */
-static inline struct file *file_get(struct file *f) { ref_get(&f->refs); return f; }
+static inline struct file *file_get(struct file *f)
+{
+    ref_get(&f->refs);
+    return f;
+}
 void file_put(struct file *f);
 void path_get(struct path_s *p);
 void path_put(struct path_s *p);
@@ -314,13 +326,13 @@ char *file_text(struct file *f, char *buf, size_t len);
 char *dentry_path(struct dentry *d, char *buf, size_t len);
 
 /* ---- look-up (fs/namei.c) ------------------------------------------------- */
-#define LOOKUP_FOLLOW 1u     /* follow a link in the last component */
-#define LOOKUP_DIRECTORY 2u
-#define LOOKUP_EMPTY 4u      /* "" means dirfd itself */
-#define LOOKUP_NO_SYMLINKS 8u
-#define LOOKUP_BENEATH 16u
-#define LOOKUP_IN_ROOT 32u
-#define LOOKUP_NO_XDEV 64u
+#define LOOKUP_FOLLOW        1u /* follow a link in the last component */
+#define LOOKUP_DIRECTORY     2u
+#define LOOKUP_EMPTY         4u /* "" means dirfd itself */
+#define LOOKUP_NO_SYMLINKS   8u
+#define LOOKUP_BENEATH       16u
+#define LOOKUP_IN_ROOT       32u
+#define LOOKUP_NO_XDEV       64u
 #define LOOKUP_NO_MAGICLINKS 128u
 /* Finds an existing path relative to dirfd (AT_FDCWD); a reference in *out. */
 long path_lookup(int dirfd, const char *name, u32 flags, struct path_s *out);
@@ -420,7 +432,8 @@ void locks_file_gone(struct file *f);
 void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32 cookie);
 u32 fsnotify_cookie(void); /* ties IN_MOVED_FROM to IN_MOVED_TO */
 
-/* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c */
+/* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c
+ */
 struct file *memfd_file_new(const char *name, u64 size, u32 flags);
 
 /* ---- moving data (fs/rw.c) -------------------------------------------------- */

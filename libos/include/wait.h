@@ -38,7 +38,7 @@ struct waiter {
      * Default (NULL): wake `t`.  Returns true if it used up an exclusive wake. */
     bool (*func)(struct waiter *w, u32 key);
     struct thread *t;
-    u32 flags; /* WAITER_* */
+    u32 flags;  /* WAITER_* */
     u32 events; /* wakes whose key shares no bit with a non-zero `events` are skipped */
 };
 #define WAITER_EXCLUSIVE 1u
@@ -71,25 +71,25 @@ void wake_batch_flush(struct wake_batch *b);
 void mailbox_poll(void);
 
 /* Waits until cond holds; rc = 0, -EINTR or -ETIMEDOUT. */
-#define wait_event(queue, cond, deadline)                       \
-    ({                                                          \
-        struct waiter w__;                                      \
-        long rc__ = 0;                                          \
-        waiter_init(&w__);                                      \
-        waitq_add((queue), &w__);                               \
-        for (;;) {                                              \
-            u32 seq__ = thread_sleep_begin();                   \
-            if (cond)                                           \
-                break;                                          \
-            rc__ = thread_sleep(seq__, (deadline));             \
-            if (rc__) {                                         \
-                if (cond)                                       \
-                    rc__ = 0;                                   \
-                break;                                          \
-            }                                                   \
-        }                                                       \
-        waitq_remove(&w__);                                     \
-        rc__;                                                   \
+#define wait_event(queue, cond, deadline)                                                          \
+    ({                                                                                             \
+        struct waiter w__;                                                                         \
+        long rc__ = 0;                                                                             \
+        waiter_init(&w__);                                                                         \
+        waitq_add((queue), &w__);                                                                  \
+        for (;;) {                                                                                 \
+            u32 seq__ = thread_sleep_begin();                                                      \
+            if (cond)                                                                              \
+                break;                                                                             \
+            rc__ = thread_sleep(seq__, (deadline));                                                \
+            if (rc__) {                                                                            \
+                if (cond)                                                                          \
+                    rc__ = 0;                                                                      \
+                break;                                                                             \
+            }                                                                                      \
+        }                                                                                          \
+        waitq_remove(&w__);                                                                        \
+        rc__;                                                                                      \
     })
 
 #endif

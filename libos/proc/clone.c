@@ -20,8 +20,8 @@
 #define EFAULT 14
 #define EINVAL 22
 #define ENOSYS 38
-#define PF_CLONE_UNSUPPORTED                                                           \
-    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | \
+#define PF_CLONE_UNSUPPORTED                                                                       \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
      CLONE_NEWNET)
 
 struct clone_request {
@@ -266,9 +266,13 @@ static long do_clone(const struct clone_request *r)
 
 long sys_clone(u64 flags, uptr stack, uptr parent_tid, uptr child_tid, u64 tls)
 {
-    struct clone_request r = {
-        .flags = flags & ~0xffUL & 0xffffffffUL, .stack = stack, .pidfd = parent_tid, .parent_tid = parent_tid,
-        .child_tid = child_tid, .tls = tls, .exit_signal = (int)(flags & 0xff)};
+    struct clone_request r = {.flags = flags & ~0xffUL & 0xffffffffUL,
+                              .stack = stack,
+                              .pidfd = parent_tid,
+                              .parent_tid = parent_tid,
+                              .child_tid = child_tid,
+                              .tls = tls,
+                              .exit_signal = (int)(flags & 0xff)};
 
     if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID))
         return -EINVAL; /* one argument for both */
@@ -302,10 +306,13 @@ long sys_clone3(uptr args, size_t size)
         return -EINVAL;
     if ((a.flags & 0xff) || a.exit_signal > NSIG || (!a.stack) != (!a.stack_size))
         return -EINVAL;
-    r = (struct clone_request){
-        .flags = a.flags, .stack = a.stack ? a.stack + a.stack_size : 0, .parent_tid = a.parent_tid,
-        .child_tid = a.child_tid, .tls = a.tls, .pidfd = a.pidfd,
-        .exit_signal = (int)a.exit_signal};
+    r = (struct clone_request){.flags = a.flags,
+                               .stack = a.stack ? a.stack + a.stack_size : 0,
+                               .parent_tid = a.parent_tid,
+                               .child_tid = a.child_tid,
+                               .tls = a.tls,
+                               .pidfd = a.pidfd,
+                               .exit_signal = (int)a.exit_signal};
     return do_clone(&r);
 }
 

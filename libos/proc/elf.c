@@ -6,10 +6,9 @@
 #include "elf.h"
 #include "lib.h"
 
-#define ENOEXEC 8
-#define EINVAL 22
-#define PF_TO_PROT(f) \
-    ((((f)&PF_R) ? 1u : 0u) | (((f)&PF_W) ? 2u : 0u) | (((f)&PF_X) ? 4u : 0u))
+#define ENOEXEC       8
+#define EINVAL        22
+#define PF_TO_PROT(f) ((((f)&PF_R) ? 1u : 0u) | (((f)&PF_W) ? 2u : 0u) | (((f)&PF_X) ? 4u : 0u))
 
 static bool header_ok(const Elf64_Ehdr *e)
 {
@@ -34,12 +33,11 @@ static long add_load(struct elf_header *h, const Elf64_Phdr *p, u64 file_size)
     if (p->p_align > PAGE_SIZE && (p->p_align & (p->p_align - 1)) == 0 && p->p_align < 1UL << 32)
         h->max_align = MAX(h->max_align, p->p_align);
     s = &h->segments[h->nsegments++];
-    *s = (struct elf_segment){p->p_vaddr, p->p_memsz, p->p_filesz,
+    *s = (struct elf_segment){p->p_vaddr,  p->p_memsz, p->p_filesz,
                               p->p_offset, p->p_align, PF_TO_PROT(p->p_flags)};
     h->low = MIN(h->low, p->p_vaddr & PAGE_MASK);
     h->high = MAX(h->high, PAGE_ALIGN(p->p_vaddr + p->p_memsz));
-    if (h->phdr_vaddr == 0 && h->phoff >= p->p_offset &&
-        h->phoff - p->p_offset < p->p_filesz)
+    if (h->phdr_vaddr == 0 && h->phoff >= p->p_offset && h->phoff - p->p_offset < p->p_filesz)
         h->phdr_vaddr = p->p_vaddr + (h->phoff - p->p_offset);
     return 0;
 }

@@ -7,15 +7,15 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define ENOEXEC 8
-#define ENOMEM 12
-#define EINVAL 22
-#define PROT_WRITE 2u
-#define PROT_EXEC 4u
-#define MAP_PRIVATE 2u
-#define MAP_FIXED 0x10u
-#define MAP_ANONYMOUS 0x20u
-#define PIE_BASE 0x555555554000UL
+#define ENOEXEC          8
+#define ENOMEM           12
+#define EINVAL           22
+#define PROT_WRITE       2u
+#define PROT_EXEC        4u
+#define MAP_PRIVATE      2u
+#define MAP_FIXED        0x10u
+#define MAP_ANONYMOUS    0x20u
+#define PIE_BASE         0x555555554000UL
 #define PIE_RANDOM_PAGES (1UL << 28)
 
 /* The file's bytes up to filesz, zeros after them. */
@@ -83,7 +83,8 @@ static long choose_bias(struct mm *mm, const struct elf_header *h, bool interp, 
         *bias = ALIGN_UP(PIE_BASE + random_pages(PIE_RANDOM_PAGES), h->max_align) - h->low;
         return 0;
     }
-    at = mm_map(mm, 0, len + h->max_align - PAGE_SIZE, 0, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0, NULL);
+    at = mm_map(mm, 0, len + h->max_align - PAGE_SIZE, 0, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0,
+                NULL);
     if (at < 0)
         return at;
     mm_unmap(mm, (uptr)at, len + h->max_align - PAGE_SIZE);

@@ -4,10 +4,10 @@
 #include "proc_internal.h"
 #include "usercopy.h"
 
-#define E2BIG 7
-#define ENOMEM 12
-#define EFAULT 14
-#define ARGS_MAX (2UL << 20) /* a quarter of the default stack */
+#define E2BIG      7
+#define ENOMEM     12
+#define EFAULT     14
+#define ARGS_MAX   (2UL << 20) /* a quarter of the default stack */
 #define STRING_MAX (128UL << 10)
 
 static long args_reserve(struct exec_args *a, size_t more)
@@ -76,8 +76,7 @@ static long add_user_vector(struct exec_args *a, uptr vector, u32 *count)
 }
 
 /* Replaces argv[0] of a script's call by: interpreter [argument] script. */
-long args_for_script(struct exec_args *a, const char *interp, const char *arg,
-                            const char *script)
+long args_for_script(struct exec_args *a, const char *interp, const char *arg, const char *script)
 {
     struct exec_args n = {0};
     size_t first = a->argc ? strlen(a->data) + 1 : 0;

@@ -15,8 +15,8 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define SIGCHLD 17
-#define SIGKILL 9
+#define SIGCHLD    17
+#define SIGKILL    9
 #define CLD_EXITED 1
 #define CLD_KILLED 2
 #define CLD_DUMPED 3
@@ -34,7 +34,8 @@ static void reparent_children(struct process *p)
         return;
     lock(&heir->lock);
     lock(&p->lock);
-    list_for_each_safe(child, tmp, &p->children, sibling) {
+    list_for_each_safe(child, tmp, &p->children, sibling)
+    {
         list_del(&child->sibling);
         child->parent = heir;
         list_add_tail(&heir->children, &child->sibling);
@@ -200,7 +201,8 @@ static void tell_others(struct process *p)
     struct thread *t;
 
     lock(&p->lock);
-    list_for_each(t, &p->threads, link) {
+    list_for_each(t, &p->threads, link)
+    {
         if (t != current())
             thread_kick(t, ATTN_EXIT);
     }

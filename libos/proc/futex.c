@@ -18,15 +18,15 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define EAGAIN 11
-#define EFAULT 14
-#define EINVAL 22
-#define ENOSYS 38
+#define EAGAIN    11
+#define EFAULT    14
+#define EINVAL    22
+#define ENOSYS    38
 #define ETIMEDOUT 110
-#define EDEADLK 35
-#define EPERM 1
-#define ESRCH 3
-#define BUCKETS 1024
+#define EDEADLK   35
+#define EPERM     1
+#define ESRCH     3
+#define BUCKETS   1024
 
 struct futex_key {
     void *object; /* mm, or inode of a shared mapping */
@@ -52,8 +52,7 @@ static struct futex_bucket buckets[BUCKETS];
 
 static struct futex_bucket *bucket_of(const struct futex_key *k)
 {
-    struct futex_bucket *b =
-        &buckets[(hash_u64((u64)k->object + k->offset * 0x9e37UL)) % BUCKETS];
+    struct futex_bucket *b = &buckets[(hash_u64((u64)k->object + k->offset * 0x9e37UL)) % BUCKETS];
     return b;
 }
 
@@ -176,7 +175,8 @@ static long futex_wake(uptr addr, bool private, int n, u32 bitset)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     batch.n = 0;
     bucket_lock(b);
-    list_for_each_safe(w, tmp, &b->waiters, link) {
+    list_for_each_safe(w, tmp, &b->waiters, link)
+    {
         if (woken >= n)
             break;
         if (same(&w->key, &k) && (w->bitset & bitset)) {
@@ -209,8 +209,7 @@ static void unlock_two(struct futex_bucket *a, struct futex_bucket *b)
         unlock(&b->lock);
 }
 
-static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove,
-                          const u32 *expect)
+static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove, const u32 *expect)
 {
     struct futex_bucket *b1, *b2;
     struct futex_waiter *w, *tmp;
@@ -237,7 +236,8 @@ static long futex_requeue(uptr from, uptr to, bool private, int nwake, int nmove
         if (rc)
             goto out;
     }
-    list_for_each_safe(w, tmp, &b1->waiters, link) {
+    list_for_each_safe(w, tmp, &b1->waiters, link)
+    {
         if (!same(&w->key, &k1))
             continue;
         if (woken < nwake) {
@@ -279,12 +279,23 @@ static long wake_op(uptr addr, uptr addr2, bool private, int n, int n2, u32 code
     rc = user_load32(addr2, &old);
     for (; rc == 0; old = seen) {
         switch (op) {
-        case FUTEX_OP_SET: new = (u32)oparg; break;
-        case FUTEX_OP_ADD: new = old + (u32)oparg; break;
-        case FUTEX_OP_OR: new = old | (u32)oparg; break;
-        case FUTEX_OP_ANDN: new = old & ~(u32)oparg; break;
-        case FUTEX_OP_XOR: new = old ^ (u32)oparg; break;
-        default: return -ENOSYS;
+        case FUTEX_OP_SET:
+            new = (u32)oparg;
+            break;
+        case FUTEX_OP_ADD:
+            new = old + (u32)oparg;
+            break;
+        case FUTEX_OP_OR:
+            new = old | (u32)oparg;
+            break;
+        case FUTEX_OP_ANDN:
+            new = old & ~(u32)oparg;
+            break;
+        case FUTEX_OP_XOR:
+            new = old ^ (u32)oparg;
+            break;
+        default:
+            return -ENOSYS;
         }
         rc = user_cmpxchg32(addr2, old, new, &seen);
         if (rc == 0 && seen == old)
@@ -293,13 +304,26 @@ static long wake_op(uptr addr, uptr addr2, bool private, int n, int n2, u32 code
     if (rc)
         return rc;
     switch (cmp) {
-    case FUTEX_OP_CMP_EQ: hit = (s32)old == cmparg; break;
-    case FUTEX_OP_CMP_NE: hit = (s32)old != cmparg; break;
-    case FUTEX_OP_CMP_LT: hit = (s32)old < cmparg; break;
-    case FUTEX_OP_CMP_LE: hit = (s32)old <= cmparg; break;
-    case FUTEX_OP_CMP_GT: hit = (s32)old > cmparg; break;
-    case FUTEX_OP_CMP_GE: hit = (s32)old >= cmparg; break;
-    default: return -ENOSYS;
+    case FUTEX_OP_CMP_EQ:
+        hit = (s32)old == cmparg;
+        break;
+    case FUTEX_OP_CMP_NE:
+        hit = (s32)old != cmparg;
+        break;
+    case FUTEX_OP_CMP_LT:
+        hit = (s32)old < cmparg;
+        break;
+    case FUTEX_OP_CMP_LE:
+        hit = (s32)old <= cmparg;
+        break;
+    case FUTEX_OP_CMP_GT:
+        hit = (s32)old > cmparg;
+        break;
+    case FUTEX_OP_CMP_GE:
+        hit = (s32)old >= cmparg;
+        break;
+    default:
+        return -ENOSYS;
     }
     woken = futex_wake(addr, private, n, FUTEX_BITSET_MATCH_ANY);
     if (woken < 0 || !hit)
@@ -475,7 +499,8 @@ void robust_list_exit(struct thread *t)
     s64 offset;
 
     t->robust_list = 0;
-    if (!head || get_user(entry, head) || get_user(offset, head + 8) || get_user(pending, head + 16))
+    if (!head || get_user(entry, head) || get_user(offset, head + 8) ||
+        get_user(pending, head + 16))
         return;
     for (int i = 0; (entry & ~1UL) != head && i < ROBUST_LIMIT; i++) {
         uptr at = entry & ~1UL, next;

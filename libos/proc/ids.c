@@ -6,8 +6,8 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EPERM 1
-#define ESRCH 3
+#define EPERM  1
+#define ESRCH  3
 #define EACCES 13
 #define EFAULT 14
 #define EINVAL 22
@@ -369,8 +369,7 @@ long sys_capset(uptr header, uptr data)
     e = in[0][0] | (u64)in[1][0] << 32;
     p = in[0][1] | (u64)in[1][1] << 32;
     i = in[0][2] | (u64)in[1][2] << 32;
-    if ((p & ~c->cap_permitted) || (e & ~p) ||
-        (i & ~(c->cap_inheritable | c->cap_permitted)))
+    if ((p & ~c->cap_permitted) || (e & ~p) || (i & ~(c->cap_inheritable | c->cap_permitted)))
         return -EPERM;
     c->cap_effective = e;
     c->cap_permitted = p;

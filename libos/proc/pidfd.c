@@ -12,11 +12,11 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define EPERM 1
-#define ESRCH 3
-#define EBADF 9
-#define EFAULT 14
-#define EINVAL 22
+#define EPERM          1
+#define ESRCH          3
+#define EBADF          9
+#define EFAULT         14
+#define EINVAL         22
 #define PIDFD_NONBLOCK O_NONBLOCK
 
 static u32 pidfd_poll(struct file *f, struct poll_table *pt)

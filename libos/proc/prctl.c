@@ -11,12 +11,12 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EPERM 1
-#define ENODEV 19
-#define EFAULT 14
-#define EINVAL 22
-#define EOPNOTSUPP 95
-#define CAP_LAST 40
+#define EPERM               1
+#define ENODEV              19
+#define EFAULT              14
+#define EINVAL              22
+#define EOPNOTSUPP          95
+#define CAP_LAST            40
 #define TIMER_SLACK_DEFAULT 50000
 
 static long set_name(struct thread *t, uptr from)
@@ -40,14 +40,18 @@ static long cap_ambient(struct cred *c, u64 op, u64 cap)
     if (cap > CAP_LAST)
         return -EINVAL;
     switch (op) {
-    case PR_CAP_AMBIENT_IS_SET: return c->cap_ambient >> cap & 1;
-    case PR_CAP_AMBIENT_LOWER: c->cap_ambient &= ~(1UL << cap); return 0;
+    case PR_CAP_AMBIENT_IS_SET:
+        return c->cap_ambient >> cap & 1;
+    case PR_CAP_AMBIENT_LOWER:
+        c->cap_ambient &= ~(1UL << cap);
+        return 0;
     case PR_CAP_AMBIENT_RAISE:
         if (!(c->cap_permitted & c->cap_inheritable & 1UL << cap))
             return -EPERM;
         c->cap_ambient |= 1UL << cap;
         return 0;
-    default: return -EINVAL;
+    default:
+        return -EINVAL;
     }
 }
 
@@ -62,20 +66,29 @@ static long process_option(int option, u64 a, u64 b)
             return -EINVAL;
         p->dumpable = a;
         return 0;
-    case PR_GET_DUMPABLE: return p->dumpable;
-    case PR_SET_CHILD_SUBREAPER: p->subreaper = a; return 0;
-    case PR_GET_CHILD_SUBREAPER: return put_user((s32)p->subreaper, a);
+    case PR_GET_DUMPABLE:
+        return p->dumpable;
+    case PR_SET_CHILD_SUBREAPER:
+        p->subreaper = a;
+        return 0;
+    case PR_GET_CHILD_SUBREAPER:
+        return put_user((s32)p->subreaper, a);
     case PR_SET_PDEATHSIG:
         if (a > NSIG)
             return -EINVAL;
         t->pdeath_signal = (u32)a;
         return 0;
-    case PR_GET_PDEATHSIG: return put_user((s32)t->pdeath_signal, a);
-    case PR_SET_PTRACER: return 0;
+    case PR_GET_PDEATHSIG:
+        return put_user((s32)t->pdeath_signal, a);
+    case PR_SET_PTRACER:
+        return 0;
     case PR_SET_THP_DISABLE:
-    case PR_GET_THP_DISABLE: return 0;
-    case PR_SET_VMA: return a == PR_SET_VMA_ANON_NAME ? 0 : -EINVAL;
-    default: return -EINVAL;
+    case PR_GET_THP_DISABLE:
+        return 0;
+    case PR_SET_VMA:
+        return a == PR_SET_VMA_ANON_NAME ? 0 : -EINVAL;
+    default:
+        return -EINVAL;
     }
 }
 
@@ -84,21 +97,26 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     struct thread *t = current();
 
     switch (option) {
-    case PR_SET_NAME: return set_name(t, a);
-    case PR_GET_NAME: return copy_to_user(a, t->comm, sizeof(t->comm));
+    case PR_SET_NAME:
+        return set_name(t, a);
+    case PR_GET_NAME:
+        return copy_to_user(a, t->comm, sizeof(t->comm));
     case PR_SET_NO_NEW_PRIVS:
         if (a != 1 || b || c || d)
             return -EINVAL;
         t->no_new_privs = 1;
         return 0;
-    case PR_GET_NO_NEW_PRIVS: return t->no_new_privs;
+    case PR_GET_NO_NEW_PRIVS:
+        return t->no_new_privs;
     case PR_SET_KEEPCAPS:
         if (a > 1)
             return -EINVAL;
         t->keep_caps = a;
         return 0;
-    case PR_GET_KEEPCAPS: return t->keep_caps;
-    case PR_CAPBSET_READ: return a > CAP_LAST ? -EINVAL : (long)(t->cred.cap_bset >> a & 1);
+    case PR_GET_KEEPCAPS:
+        return t->keep_caps;
+    case PR_CAPBSET_READ:
+        return a > CAP_LAST ? -EINVAL : (long)(t->cred.cap_bset >> a & 1);
     case PR_CAPBSET_DROP:
         if (!capable(CAP_SETPCAP))
             return -EPERM;
@@ -106,25 +124,39 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
             return -EINVAL;
         t->cred.cap_bset &= ~(1UL << a);
         return 0;
-    case PR_CAP_AMBIENT: return cap_ambient(&t->cred, a, b);
-    case PR_GET_SECUREBITS: return 0;
-    case PR_SET_SECUREBITS: return capable(CAP_SETPCAP) && a == 0 ? 0 : -EPERM;
+    case PR_CAP_AMBIENT:
+        return cap_ambient(&t->cred, a, b);
+    case PR_GET_SECUREBITS:
+        return 0;
+    case PR_SET_SECUREBITS:
+        return capable(CAP_SETPCAP) && a == 0 ? 0 : -EPERM;
     case PR_SET_TIMERSLACK:
         t->timer_slack = a ? (u32)a : TIMER_SLACK_DEFAULT;
         return 0;
-    case PR_GET_TIMERSLACK: return t->timer_slack ? t->timer_slack : TIMER_SLACK_DEFAULT;
-    case PR_GET_SECCOMP: return 0;
-    case PR_SET_SECCOMP: return -EINVAL;
-    case PR_GET_TSC: return put_user((s32)PR_TSC_ENABLE, a);
-    case PR_SET_TSC: return a == PR_TSC_ENABLE ? 0 : -EINVAL;
-    case PR_GET_TIMING: return 0;
-    case PR_SET_TIMING: return a == 0 ? 0 : -EINVAL;
-    case PR_GET_TID_ADDRESS: return put_user(t->clear_child_tid, a);
+    case PR_GET_TIMERSLACK:
+        return t->timer_slack ? t->timer_slack : TIMER_SLACK_DEFAULT;
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_SET_SECCOMP:
+        return -EINVAL;
+    case PR_GET_TSC:
+        return put_user((s32)PR_TSC_ENABLE, a);
+    case PR_SET_TSC:
+        return a == PR_TSC_ENABLE ? 0 : -EINVAL;
+    case PR_GET_TIMING:
+        return 0;
+    case PR_SET_TIMING:
+        return a == 0 ? 0 : -EINVAL;
+    case PR_GET_TID_ADDRESS:
+        return put_user(t->clear_child_tid, a);
     case PR_MCE_KILL:
-    case PR_MCE_KILL_GET: return 0;
+    case PR_MCE_KILL_GET:
+        return 0;
     case PR_GET_SPECULATION_CTRL:
-    case PR_SET_SPECULATION_CTRL: return -ENODEV;
-    default: return process_option(option, a, b);
+    case PR_SET_SPECULATION_CTRL:
+        return -ENODEV;
+    default:
+        return process_option(option, a, b);
     }
 }
 
@@ -151,8 +183,10 @@ long sys_arch_prctl(int code, u64 addr)
         return 0;
     case ARCH_GET_GS:
         return put_user(t->user_gs, addr);
-    case ARCH_GET_CPUID: return 1;
-    default: return -EINVAL;
+    case ARCH_GET_CPUID:
+        return 1;
+    default:
+        return -EINVAL;
     }
 }
 

@@ -38,7 +38,7 @@ void thread_inherit(struct thread *heir, struct thread *t);
 _Noreturn void thread_abandon(struct thread *t, struct mm *mm);
 
 /* ---- empty address spaces: space.c ---- */
-long space_prepare(void);              /* 0 or -errno: one can be had */
-long space_start(struct thread *t);    /* starts t in one */
+long space_prepare(void);           /* 0 or -errno: one can be had */
+long space_start(struct thread *t); /* starts t in one */
 
 #endif

@@ -8,7 +8,7 @@
 #include "vfs.h"
 
 #define RLIM_INFINITY (~0ULL)
-#define CAP_ALL ((1ULL << 41) - 1)
+#define CAP_ALL       ((1ULL << 41) - 1)
 /* What podman gives root in a container: no raw devices, no modules, no host clocks. */
 #define CAP_DEFAULT 0x00000000a80425fbULL
 

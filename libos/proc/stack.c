@@ -9,15 +9,15 @@
 #include "random.h"
 #include "usercopy.h"
 
-#define ENOMEM 12
-#define E2BIG 7
-#define MAP_PRIVATE 2u
-#define MAP_FIXED 0x10u
+#define ENOMEM        12
+#define E2BIG         7
+#define MAP_PRIVATE   2u
+#define MAP_FIXED     0x10u
 #define MAP_ANONYMOUS 0x20u
 #define MAP_NORESERVE 0x4000u
-#define MAP_STACK 0x20000u
+#define MAP_STACK     0x20000u
 #define STACK_DEFAULT (8UL << 20)
-#define STACK_MAX (1UL << 30)
+#define STACK_MAX     (1UL << 30)
 
 extern const char vdso_image_start[];
 
@@ -81,8 +81,8 @@ static long map_stack(struct mm *mm, bool exec)
 }
 
 /* Writes the pointers of `count` consecutive strings and a NULL at `table`. */
-static const char *put_table(struct builder *b, uptr table, const char *s, u32 count,
-                             uptr strings, const char *data)
+static const char *put_table(struct builder *b, uptr table, const char *s, u32 count, uptr strings,
+                             const char *data)
 {
     for (u32 i = 0; i < count; i++) {
         uptr at = strings + (uptr)(s - data);
@@ -95,8 +95,8 @@ static const char *put_table(struct builder *b, uptr table, const char *s, u32 c
     return s;
 }
 
-long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l,
-                 const char *exe, uptr *sp)
+long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l, const char *exe,
+                 uptr *sp)
 {
     struct process *p = current()->proc;
     struct builder b = {.sp = mm->stack_top - 8};

@@ -13,12 +13,12 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EPERM 1
-#define ESRCH 3
-#define E2BIG 7
-#define EACCES 13
-#define EFAULT 14
-#define EINVAL 22
+#define EPERM        1
+#define ESRCH        3
+#define E2BIG        7
+#define EACCES       13
+#define EFAULT       14
+#define EINVAL       22
 #define ENAMETOOLONG 36
 
 static struct lock name_lock;
@@ -194,20 +194,20 @@ static long check_pid(int pid)
     return pid && !pid_in_use(pid) ? -ESRCH : 0;
 }
 
-long sys_sched_getscheduler(int pid)
-{
-    return check_pid(pid);
-}
+long sys_sched_getscheduler(int pid) { return check_pid(pid); }
 
 static long policy_ok(int policy, int priority)
 {
     switch (policy & ~SCHED_RESET_ON_FORK) {
     case SCHED_NORMAL:
     case SCHED_BATCH:
-    case SCHED_IDLE: return priority == 0 ? 0 : -EINVAL;
+    case SCHED_IDLE:
+        return priority == 0 ? 0 : -EINVAL;
     case SCHED_FIFO:
-    case SCHED_RR: return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
-    default: return -EINVAL;
+    case SCHED_RR:
+        return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
+    default:
+        return -EINVAL;
     }
 }
 

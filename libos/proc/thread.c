@@ -12,11 +12,14 @@
 #define FREE_MAX 4096
 
 static struct lock slot_lock;
-static u32 slots_used = 1; /* slot 0 is the first thread's */
+static u32 slots_used = 1;       /* slot 0 is the first thread's */
 static u32 free_slots[FREE_MAX]; /* stack of slot numbers */
 static u32 free_count;
 
-static struct thread *slot(u32 n) { return (struct thread *)(SEG_BASE + SEG_SLOTS + n * SLOT_SIZE); }
+static struct thread *slot(u32 n)
+{
+    return (struct thread *)(SEG_BASE + SEG_SLOTS + n * SLOT_SIZE);
+}
 
 /* The most recently freed slot whose host thread has ended: its pages are warm. */
 static struct thread *take_free(void)
@@ -104,7 +107,8 @@ struct thread *thread_find(struct process *p, s32 tid)
 {
     struct thread *t;
 
-    list_for_each(t, &p->threads, link) {
+    list_for_each(t, &p->threads, link)
+    {
         if (t->tid == tid)
             return t;
     }

@@ -50,7 +50,7 @@ void set_attention(u32 bits);            /* of the current thread */
 
 /* stop.c */
 void process_stop(struct process *p, int sig);
-void stop_wait(void); /* sleeps while the process is stopped */
+void stop_wait(void);                     /* sleeps while the process is stopped */
 bool process_continue(struct process *p); /* p->lock held; true if the parent must hear */
 void tell_parent(struct process *p, int code, int status);
 

@@ -9,18 +9,18 @@
 #include "../../abi/boot.h"
 #include "../../abi/layout.h"
 
-#define EXPORT __attribute__((visibility("default")))
-#define NR_gettimeofday 96
-#define NR_clock_gettime 228
-#define NR_clock_getres 229
-#define NR_getcpu 309
-#define CLOCK_REALTIME 0
-#define CLOCK_MONOTONIC 1
-#define CLOCK_MONOTONIC_RAW 4
-#define CLOCK_REALTIME_COARSE 5
+#define EXPORT                 __attribute__((visibility("default")))
+#define NR_gettimeofday        96
+#define NR_clock_gettime       228
+#define NR_clock_getres        229
+#define NR_getcpu              309
+#define CLOCK_REALTIME         0
+#define CLOCK_MONOTONIC        1
+#define CLOCK_MONOTONIC_RAW    4
+#define CLOCK_REALTIME_COARSE  5
 #define CLOCK_MONOTONIC_COARSE 6
-#define CLOCK_BOOTTIME 7
-#define NSEC 1000000000LL
+#define CLOCK_BOOTTIME         7
+#define NSEC                   1000000000LL
 
 struct timespec {
     long sec, nsec;
@@ -70,11 +70,17 @@ EXPORT int __vdso_clock_gettime(int clock, struct timespec *ts)
     switch (clock) {
     case CLOCK_MONOTONIC:
     case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE: offset = b->mono_offset; break;
-    case CLOCK_BOOTTIME: offset = b->boot_offset; break;
+    case CLOCK_MONOTONIC_COARSE:
+        offset = b->mono_offset;
+        break;
+    case CLOCK_BOOTTIME:
+        offset = b->boot_offset;
+        break;
     case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE: break;
-    default: return (int)syscall2(NR_clock_gettime, clock, (long)ts);
+    case CLOCK_REALTIME_COARSE:
+        break;
+    default:
+        return (int)syscall2(NR_clock_gettime, clock, (long)ts);
     }
     rc = ((host_clock)(HOSTVDSO_BASE + b->vdso.clock_gettime))(clock, ts);
     if (offset && rc == 0)

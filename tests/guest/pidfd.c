@@ -46,13 +46,15 @@ int main(void)
     printf("nobody: %ld %s\n", pidfd_open(pid, 0), strerror(errno));
     printf("negative: %ld %s\n", pidfd_open(-1, 0), strerror(errno));
 
-    struct clone_args args = {.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&child_fd, .exit_signal = SIGCHLD};
+    struct clone_args args = {
+        .flags = CLONE_PIDFD, .pidfd = (uintptr_t)&child_fd, .exit_signal = SIGCHLD};
     pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0)
         _exit(9);
     printf("clone3: %d, wait %d", child_fd >= 0, waitid(P_PIDFD, (id_t)child_fd, &info, WEXITED));
     printf(" status %d\n", info.si_status);
     int nb = (int)pidfd_open(getpid(), O_NONBLOCK);
-    printf("own: %d, wait %d %s\n", nb >= 0, waitid(P_PIDFD, (id_t)nb, &info, WEXITED), strerror(errno));
+    printf("own: %d, wait %d %s\n", nb >= 0, waitid(P_PIDFD, (id_t)nb, &info, WEXITED),
+           strerror(errno));
     return 0;
 }

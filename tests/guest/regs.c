@@ -23,9 +23,10 @@ static int check(int round)
         "movdqu %%xmm0, (%[o])\n movdqu %%xmm15, 16(%[o])\n"
         : [flags] "=&S"(flags)
         : [v] "b"(v), [r] "r"(r), [o] "r"(out)
-        : "rax", "rcx", "rdx", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "xmm0", "xmm15",
-          "memory", "cc");
-    static const uint64_t want[8] = {0x1111, 0x2222, 0x3333, 0x4444, 0x5555, 0x6666, 0x7777, 0x8888};
+        : "rax", "rcx", "rdx", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "xmm0",
+          "xmm15", "memory", "cc");
+    static const uint64_t want[8] = {0x1111, 0x2222, 0x3333, 0x4444,
+                                     0x5555, 0x6666, 0x7777, 0x8888};
     if (memcmp(r, want, sizeof(want)) || memcmp(v, out, sizeof(v)) || !(flags & 1)) {
         printf("round %d: registers changed, flags %lx\n", round, flags);
         return 1;

@@ -17,7 +17,7 @@ static void on_child(int sig, siginfo_t *si, void *uc)
     info = *si;
 }
 
-static void on_term(int sig) { }
+static void on_term(int sig) {}
 
 static void nap(long ms)
 {
@@ -117,7 +117,8 @@ static void test_group(void)
 
 static void test_defaults(void)
 {
-    static const int deadly[] = {SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGSEGV, SIGPIPE, SIGALRM, SIGSYS};
+    static const int deadly[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGABRT,
+                                 SIGSEGV, SIGPIPE, SIGALRM, SIGSYS};
     struct rlimit none = {0, 0};
     int status;
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #define THREADS 8
-#define ROUNDS 10000
+#define ROUNDS  10000
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;

@@ -28,7 +28,8 @@ static void spoil128(int sig)
                          : "xmm0", "xmm5", "xmm15");
 }
 
-__attribute__((target("avx512f"))) static int round512(uint8_t seed, long nr, long a, long b, long c)
+__attribute__((target("avx512f"))) static int round512(uint8_t seed, long nr, long a, long b,
+                                                       long c)
 {
     uint8_t in[64], out[3][64];
     uint16_t mask = (uint16_t)(0x1200 + seed), mask_out = 0;
@@ -37,15 +38,17 @@ __attribute__((target("avx512f"))) static int round512(uint8_t seed, long nr, lo
 
     for (int i = 0; i < 64; i++)
         in[i] = (uint8_t)(seed + i);
-    __asm__ volatile("vmovdqu64 (%[in]), %%zmm0\n vmovdqu64 (%[in]), %%zmm5\n vmovdqu64 (%[in]), %%zmm31\n"
-                     "kmovw %[mask], %%k1\n"
-                     "syscall\n"
-                     "vmovdqu64 %%zmm0, (%[out])\n vmovdqu64 %%zmm5, 64(%[out])\n"
-                     "vmovdqu64 %%zmm31, 128(%[out])\n kmovw %%k1, %%r8d\n mov %%r8w, %[mo]\n"
-                     : "+a"(rc), [mo] "=m"(mask_out)
-                     : "D"(a), "S"(b), "r"(a3), [in] "r"(in), [out] "r"(out), [mask] "r"((uint32_t)mask)
-                     : "rcx", "r11", "r8", "memory", "xmm0", "xmm5");
-    return memcmp(out[0], in, 64) || memcmp(out[1], in, 64) || memcmp(out[2], in, 64) || mask_out != mask;
+    __asm__ volatile(
+        "vmovdqu64 (%[in]), %%zmm0\n vmovdqu64 (%[in]), %%zmm5\n vmovdqu64 (%[in]), %%zmm31\n"
+        "kmovw %[mask], %%k1\n"
+        "syscall\n"
+        "vmovdqu64 %%zmm0, (%[out])\n vmovdqu64 %%zmm5, 64(%[out])\n"
+        "vmovdqu64 %%zmm31, 128(%[out])\n kmovw %%k1, %%r8d\n mov %%r8w, %[mo]\n"
+        : "+a"(rc), [mo] "=m"(mask_out)
+        : "D"(a), "S"(b), "r"(a3), [in] "r"(in), [out] "r"(out), [mask] "r"((uint32_t)mask)
+        : "rcx", "r11", "r8", "memory", "xmm0", "xmm5");
+    return memcmp(out[0], in, 64) || memcmp(out[1], in, 64) || memcmp(out[2], in, 64) ||
+           mask_out != mask;
 }
 
 static int round128(uint8_t seed, long nr, long a, long b, long c)
@@ -55,12 +58,13 @@ static int round128(uint8_t seed, long nr, long a, long b, long c)
     long rc = nr;
 
     memset(in, seed, sizeof(in));
-    __asm__ volatile("movdqu (%[in]), %%xmm0\n movdqu (%[in]), %%xmm5\n movdqu (%[in]), %%xmm15\n"
-                     "syscall\n"
-                     "movdqu %%xmm0, (%[out])\n movdqu %%xmm5, 16(%[out])\n movdqu %%xmm15, 32(%[out])\n"
-                     : "+a"(rc)
-                     : "D"(a), "S"(b), "r"(a3), [in] "r"(in), [out] "r"(out)
-                     : "rcx", "r11", "memory", "xmm0", "xmm5", "xmm15");
+    __asm__ volatile(
+        "movdqu (%[in]), %%xmm0\n movdqu (%[in]), %%xmm5\n movdqu (%[in]), %%xmm15\n"
+        "syscall\n"
+        "movdqu %%xmm0, (%[out])\n movdqu %%xmm5, 16(%[out])\n movdqu %%xmm15, 32(%[out])\n"
+        : "+a"(rc)
+        : "D"(a), "S"(b), "r"(a3), [in] "r"(in), [out] "r"(out)
+        : "rcx", "r11", "memory", "xmm0", "xmm5", "xmm15");
     return memcmp(out[0], in, 16) || memcmp(out[1], in, 16) || memcmp(out[2], in, 16);
 }
 

@@ -50,7 +50,8 @@ int main(void)
     }
     waitpid(pid, &status, 0);
     printf("shared %d, exit %d\n", shared, WEXITSTATUS(status));
-    printf("true %d false %d sh %d\n", spawn("/bin/true", yes), spawn("/bin/false", no), spawn("/bin/sh", sh));
+    printf("true %d false %d sh %d\n", spawn("/bin/true", yes), spawn("/bin/false", no),
+           spawn("/bin/sh", sh));
     printf("missing: %s\n", strerror(-spawn("/nonexistent", yes)));
     printf("not executable: %s\n", strerror(-spawn("/etc/passwd", yes)));
     pthread_create(&t, NULL, tick, NULL);

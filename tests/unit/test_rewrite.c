@@ -290,8 +290,9 @@ static void sites_of_libc(void **state)
         assert_true(p.split || p.at[1] >= 5);
         *(p.split ? &two : &one) += 1;
     }
-    print_message("# %zu sites: %zu within one instruction, %zu over two, %zu of unknown functions\n",
-                  libc.sites, one, two, unknown);
+    print_message(
+        "# %zu sites: %zu within one instruction, %zu over two, %zu of unknown functions\n",
+        libc.sites, one, two, unknown);
     assert_true((one + two) * 10 >= libc.sites * 9);
 }
 
@@ -344,10 +345,13 @@ static void damaged_tables(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lengths),        cmocka_unit_test(random_bytes_stay_inside),
+        cmocka_unit_test(lengths),
+        cmocka_unit_test(random_bytes_stay_inside),
         cmocka_unit_test(plans),
-        cmocka_unit_test(moves),          cmocka_unit_test(agrees_with_objdump),
-        cmocka_unit_test(sites_of_libc),  cmocka_unit_test(signal_return_is_left_alone),
+        cmocka_unit_test(moves),
+        cmocka_unit_test(agrees_with_objdump),
+        cmocka_unit_test(sites_of_libc),
+        cmocka_unit_test(signal_return_is_left_alone),
         cmocka_unit_test(damaged_tables),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
