@@ -22,7 +22,7 @@ ended_as() { # CODE
 gone() { ! ps -p $picos >/dev/null; }
 
 @test "nothing is left after an ordinary end" {
-    start -- sh -c 'echo ready; sleep 0.2'
+    start -- sh -c 'echo ready; sleep 2'
     ended_as 0
 }
 
@@ -62,7 +62,7 @@ gone() { ! ps -p $picos >/dev/null; }
 }
 
 @test "children of the program end with it" {
-    start -- sh -c 'sleep 60 & sleep 60 & echo ready; sleep 0.5; exit 3'
+    start -- sh -c 'sleep 60 & sleep 60 & echo ready; sleep 2; exit 3'
     ended_as 3
 }
 
