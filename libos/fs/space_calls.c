@@ -131,7 +131,7 @@ long sys_sync_file_range(int fd, s64 off, s64 len, unsigned int flags)
 
     if (flags & ~(SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER))
         return -EINVAL;
-    if (off < 0 || len < 0 || off + len < off)
+    if (off < 0 || len < 0 || len > 0x7fffffffffffffffLL - off)
         return -EINVAL;
     f = fd_get_io(fd);
     if (!f)
