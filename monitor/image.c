@@ -112,6 +112,19 @@ void image_copy_data(const struct image *image, uint8_t *segment)
                    ph[i].p_filesz);
 }
 
+/* The kernel copies page tables at fork only for mappings that own a page of their own;
+ * without that, every forked process would fault the text in again, piece by piece.  So
+ * the last page becomes one, by a write that changes nothing. */
+static int own_a_page(void *at, size_t size, int prot)
+{
+    volatile char *last = (char *)at + size - 1;
+
+    if (mprotect(at, size, PROT_READ | PROT_WRITE))
+        return -errno;
+    *last = *last;
+    return mprotect(at, size, prot) ? -errno : 0;
+}
+
 int image_map_text(const struct image *image, int exe_fd)
 {
     size_t count;
@@ -125,6 +138,9 @@ int image_map_text(const struct image *image, int exe_fd)
         if (mmap(at, ph[i].p_memsz, prot, MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_POPULATE, exe_fd,
                  (off_t)(image->file_offset + ph[i].p_offset)) != at)
             return -errno;
+        int rc = own_a_page(at, ph[i].p_memsz, prot);
+        if (rc)
+            return rc;
     }
     return 0;
 }

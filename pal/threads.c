@@ -30,7 +30,11 @@ static long start(struct thread *t, long flags)
 }
 
 long host_thread_create(struct thread *t) { return start(t, THREAD_FLAGS); }
-long host_space_fork(struct thread *t) { return start(t, SPACE_FLAGS); }
+long host_space_fork(struct thread *t)
+{
+    t->new_space = true;
+    return start(t, SPACE_FLAGS);
+}
 
 _Noreturn void host_thread_exit(void)
 {
@@ -38,9 +42,25 @@ _Noreturn void host_thread_exit(void)
         gate(HOST_NR_exit, 0, 0, 0, 0, 0, 0);
 }
 
+/* A forked process has none of the segment mapped.  Reading first maps 16 pages at a
+ * time, writable; a write, as would come, only one. */
+static void read_ahead(struct thread *t)
+{
+    extern char image_hot_end[];
+    const u64 piece = 16 * PAGE_SIZE;
+
+    (void)*(volatile char *)(SEG_BASE + SEG_BOOT);
+    for (u64 a = SEG_BASE + SEG_DATA; a < (u64)image_hot_end; a += piece)
+        (void)*(volatile char *)a;
+    (void)*(volatile char *)t;
+    (void)*(volatile char *)t->regs;
+}
+
 _Noreturn void pal_thread_main(struct thread *t);
 _Noreturn void pal_thread_main(struct thread *t)
 {
+    if (t->new_space)
+        read_ahead(t);
     pal_thread_setup(t);
     upcall_thread_start(t);
 }

@@ -48,7 +48,7 @@ struct futex_bucket {
     struct list waiters; /* next == NULL until first used */
 };
 
-static struct futex_bucket buckets[BUCKETS];
+static struct futex_bucket buckets[BUCKETS] SPARSE_TABLE;
 
 static struct futex_bucket *bucket_of(const struct futex_key *k)
 {

@@ -9,9 +9,9 @@
 #define PID_MAX 32768
 
 static struct rwlock table_lock;
-static struct process *process_table[PID_MAX];
-static struct thread *thread_table[PID_MAX];
-static u16 pid_refs[PID_MAX];
+static struct process *process_table[PID_MAX] SPARSE_TABLE;
+static struct thread *thread_table[PID_MAX] SPARSE_TABLE;
+static u16 pid_refs[PID_MAX] SPARSE_TABLE;
 static s32 last_pid;
 static u32 threads_used;
 
