@@ -28,8 +28,4 @@ long pipe_get_size(struct file *f);
 /* The signal and the error of writing to something nobody reads any more: -EPIPE. */
 long ipc_broken_pipe(void);
 
-/* Looks at boot_info's mailbox (signals from outside, freeze): core/main.c.  Called by
- * the poller when the monitor has rung. */
-void mailbox_poll(void);
-
 #endif

@@ -71,7 +71,6 @@ void rewrite_forget(struct mm *mm, uptr start, uptr end);
 bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
 
 void kthreads_start_waiting(void); /* proc/thread.c */
-void mailbox_poll(void);
 
 const char *system_hostname(void);
 long system_set_hostname(const char *name, size_t len);
