@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOST_FOREVER (~0ULL)
+#define HOST_FOREVER    (~0ULL)
 #define HOST_HANDLE_MIN 0
 #define HOST_MONITOR_NR 1000 /* "system call" number that reaches the monitor */
 
@@ -30,15 +30,15 @@ struct thread;
 
 /* ---- memory ------------------------------------------------------------- */
 
-#define HOST_PROT_READ 1
-#define HOST_PROT_WRITE 2
-#define HOST_PROT_EXEC 4
+#define HOST_PROT_READ     1
+#define HOST_PROT_WRITE    2
+#define HOST_PROT_EXEC     4
 
-#define HOST_MAP_PRIVATE 1  /* copy-on-write; of a stream, or anonymous if handle < 0 */
-#define HOST_MAP_SHARED 2   /* of a stream or HOST_POOL */
-#define HOST_MAP_POPULATE 4 /* fault everything in now */
+#define HOST_MAP_PRIVATE   1 /* copy-on-write; of a stream, or anonymous if handle < 0 */
+#define HOST_MAP_SHARED    2 /* of a stream or HOST_POOL */
+#define HOST_MAP_POPULATE  4 /* fault everything in now */
 #define HOST_MAP_NORESERVE 8
-#define HOST_POOL (-2) /* handle of the page pool; offset is relative to POOL_BASE */
+#define HOST_POOL          (-2) /* handle of the page pool; offset is relative to POOL_BASE */
 
 /* Maps at exactly `addr`, replacing what is there.  mmap(2).
  * Errors: ENOMEM, EACCES (stream not open for it), ENODEV, EPERM. */
@@ -46,14 +46,14 @@ long host_map(uintptr_t addr, size_t len, int prot, int flags, int handle, uint6
 long host_unmap(uintptr_t addr, size_t len);
 long host_protect(uintptr_t addr, size_t len, int prot);
 
-#define HOST_DISCARD_ZERO 4   /* = MADV_DONTNEED: private pages are dropped */
-#define HOST_DISCARD_FREE 8   /* = MADV_FREE */
-#define HOST_DISCARD_HOLE 9   /* = MADV_REMOVE: hole in the pool behind addr */
-#define HOST_DISCARD_POPULATE_READ 22
+#define HOST_DISCARD_ZERO           4 /* = MADV_DONTNEED: private pages are dropped */
+#define HOST_DISCARD_FREE           8 /* = MADV_FREE */
+#define HOST_DISCARD_HOLE           9 /* = MADV_REMOVE: hole in the pool behind addr */
+#define HOST_DISCARD_POPULATE_READ  22
 #define HOST_DISCARD_POPULATE_WRITE 23
-#define HOST_ADVISE_HUGEPAGE 14
-#define HOST_ADVISE_NOHUGEPAGE 15
-#define HOST_ADVISE_WILLNEED 3
+#define HOST_ADVISE_HUGEPAGE        14
+#define HOST_ADVISE_NOHUGEPAGE      15
+#define HOST_ADVISE_WILLNEED        3
 long host_discard(uintptr_t addr, size_t len, int how);
 
 /* Moves [old, old+old_len) to new_addr (replacing what is there) with new length;
@@ -90,14 +90,14 @@ long host_wake(uint32_t *word, int n);
 /* ---- streams ------------------------------------------------------------ */
 
 enum host_type { /* = S_IFMT >> 12 of what it is */
-    HOST_FIFO = 1,
-    HOST_CHAR = 2,
-    HOST_DIR = 4,
-    HOST_BLOCK = 6,
-    HOST_FILE = 8,
-    HOST_LINK = 10,
-    HOST_SOCKET = 12,
-    HOST_TTY = 14, /* a character device that is a terminal */
+                 HOST_FIFO = 1,
+                 HOST_CHAR = 2,
+                 HOST_DIR = 4,
+                 HOST_BLOCK = 6,
+                 HOST_FILE = 8,
+                 HOST_LINK = 10,
+                 HOST_SOCKET = 12,
+                 HOST_TTY = 14, /* a character device that is a terminal */
 };
 
 /* Attributes of a stream, as statx(2) reports them.  Times are ns since 1970. */
@@ -123,8 +123,8 @@ long host_open(const char *uri, int flags, unsigned mode, struct host_attr *attr
 long host_close(int handle);
 
 #define HOST_AT_POSITION (~0ULL) /* offset: use and advance the host's position */
-#define HOST_NOWAIT 8            /* = RWF_NOWAIT: -EAGAIN instead of sleeping */
-#define HOST_APPEND 16           /* = RWF_APPEND */
+#define HOST_NOWAIT      8       /* = RWF_NOWAIT: -EAGAIN instead of sleeping */
+#define HOST_APPEND      16      /* = RWF_APPEND */
 /* Vectored read/write: preadv2(2), pwritev2(2).  Buffers may be program memory: then
  * -EFAULT is possible and exact.  May sleep unless HOST_NOWAIT; -EINTR possible. */
 long host_read(int handle, const struct host_iovec *iov, int n, uint64_t offset, int flags);
@@ -137,16 +137,16 @@ long host_accept(int handle, void *addr, uint32_t *addrlen, int flags);
 
 /* Operations on an open stream that are neither reading nor writing. */
 enum host_control_op {
-    HOST_SYNC = 1,       /* fsync; a = 1: data only */
-    HOST_TRUNCATE,       /* a = size */
-    HOST_ALLOCATE,       /* a = mode, b = offset, c = length: fallocate(2) */
-    HOST_CLOSE,          /* the monitor forgets its copy (sent by host_close) */
-    HOST_TTY_GET,        /* buf: struct termios2 and winsize (struct host_tty) */
-    HOST_TTY_SET,        /* a = 0 now, 1 drain, 2 flush; buf: struct host_tty */
-    HOST_SHUTDOWN,       /* a = how */
-    HOST_STATFS,         /* buf: struct statfs of a stream's file system; handle -1: of export a */
-    HOST_PIPE_BYTES,     /* FIONREAD */
-    HOST_SEEK,           /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
+    HOST_SYNC = 1,   /* fsync; a = 1: data only */
+    HOST_TRUNCATE,   /* a = size */
+    HOST_ALLOCATE,   /* a = mode, b = offset, c = length: fallocate(2) */
+    HOST_CLOSE,      /* the monitor forgets its copy (sent by host_close) */
+    HOST_TTY_GET,    /* buf: struct termios2 and winsize (struct host_tty) */
+    HOST_TTY_SET,    /* a = 0 now, 1 drain, 2 flush; buf: struct host_tty */
+    HOST_SHUTDOWN,   /* a = how */
+    HOST_STATFS,     /* buf: struct statfs of a stream's file system; handle -1: of export a */
+    HOST_PIPE_BYTES, /* FIONREAD */
+    HOST_SEEK,       /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
 };
 struct host_tty {
     uint32_t iflag, oflag, cflag, lflag;
@@ -167,10 +167,10 @@ long host_wait_ready(int poll_handle, struct host_event *ev, int n, uint64_t dea
 
 /* By name: uri given and handle -1; by handle: uri NULL. */
 long host_attributes_get(const char *uri, int handle, struct host_attr *attr);
-#define HOST_SET_MODE 1
-#define HOST_SET_UID 2
-#define HOST_SET_GID 4
-#define HOST_SET_SIZE 8
+#define HOST_SET_MODE  1
+#define HOST_SET_UID   2
+#define HOST_SET_GID   4
+#define HOST_SET_SIZE  8
 #define HOST_SET_ATIME 16
 #define HOST_SET_MTIME 32
 long host_attributes_set(const char *uri, int handle, unsigned mask, const struct host_attr *attr);
@@ -182,7 +182,7 @@ long host_attributes_set(const char *uri, int handle, unsigned mask, const struc
  * nobody changes need not ask again.  Short directories come with them; starting with
  * *cookie = HOST_LIST_ATTRIBUTES asks for them whatever the length. */
 #define HOST_LIST_ATTRIBUTES (1ULL << 63)
-#define HOST_LIST_END (~0ULL) /* *cookie when the last entries have been given */
+#define HOST_LIST_END        (~0ULL) /* *cookie when the last entries have been given */
 struct host_dirent {
     uint64_t ino;
     uint16_t reclen; /* multiple of 8 */
@@ -191,7 +191,13 @@ struct host_dirent {
 };
 long host_list(const char *uri, uint64_t *cookie, void *buf, size_t len);
 
-enum host_make_kind { HOST_MAKE_DIR, HOST_MAKE_SYMLINK, HOST_MAKE_LINK, HOST_MAKE_FIFO, HOST_MAKE_SOCKET };
+enum host_make_kind {
+    HOST_MAKE_DIR,
+    HOST_MAKE_SYMLINK,
+    HOST_MAKE_LINK,
+    HOST_MAKE_FIFO,
+    HOST_MAKE_SOCKET
+};
 /* target: link text, or the existing URI for HOST_MAKE_LINK. */
 long host_make(const char *uri, int kind, unsigned mode, const char *target);
 long host_rename(const char *from, const char *to, unsigned flags);
@@ -202,17 +208,17 @@ long host_readlink(const char *uri, char *buf, size_t len);
 
 /* ---- time, randomness, sandbox ------------------------------------------ */
 
-#define HOST_CLOCK_REALTIME 0
-#define HOST_CLOCK_MONOTONIC 1
-#define HOST_CLOCK_MONOTONIC_RAW 4
-#define HOST_CLOCK_REALTIME_COARSE 5
+#define HOST_CLOCK_REALTIME         0
+#define HOST_CLOCK_MONOTONIC        1
+#define HOST_CLOCK_MONOTONIC_RAW    4
+#define HOST_CLOCK_REALTIME_COARSE  5
 #define HOST_CLOCK_MONOTONIC_COARSE 6
-#define HOST_CLOCK_BOOTTIME 7
+#define HOST_CLOCK_BOOTTIME         7
 /* Nanoseconds of a host clock.  Cannot fail. */
 uint64_t host_time(int clock);
 /* CPU time (ns) used by the calling host thread or its process. */
 #define HOST_CPU_THREAD 3
-#define HOST_CPU_SPACE 2
+#define HOST_CPU_SPACE  2
 /* Fills buf (at most 256 bytes) with fresh randomness.  Cannot fail. */
 void host_random(void *buf, size_t len);
 
@@ -221,9 +227,9 @@ enum host_report_kind {
     HOST_REPORT_LOG,      /* text: a line for --debug */
     HOST_REPORT_PANIC,    /* text: the library OS found itself broken; the sandbox ends */
     HOST_REPORT_OOM,      /* text: killed for memory */
-    HOST_REPORT_EXEC, /* program 1 cannot be run: a = errno, text = its name; the sandbox ends
-                       * with 127 (ENOENT, ENOTDIR) or 126, and one clear line.  b = 1: not the
-                       * program's fault (a volume, the working directory): 125 */
+    HOST_REPORT_EXEC,     /* program 1 cannot be run: a = errno, text = its name; the sandbox ends
+                           * with 127 (ENOENT, ENOTDIR) or 126, and one clear line.  b = 1: not the
+                           * program's fault (a volume, the working directory): 125 */
     HOST_REPORT_CPUTIME,  /* returns CPU ns: a = host tid, or -(host pid) for all its threads (those
                            * that have ended too), or 0 for all spaces; b = 0 both, 1 user, 2 system;
                            * 3: user << 32 | system, in 1/100 s */

@@ -219,10 +219,10 @@ static int64_t memory_of(const struct sandbox *s, pid_t pid, bool peak)
         if (sscanf(line, "VmHWM: %llu", &kb) == 1)
             most = kb / 4;
         else if (sscanf(line, "RssAnon: %llu", &kb) == 1)
-            private = kb / 4;
-        else if (sscanf(line, "RssFile: %llu", &kb) == 1)
-            file = kb / 4;
-        else if (sscanf(line, "RssShmem: %llu", &kb) == 1) {
+        private = kb / 4;
+        else if (sscanf(line, "RssFile: %llu", &kb) == 1) file = kb / 4;
+        else if (sscanf(line, "RssShmem: %llu", &kb) == 1)
+        {
             shared = kb / 4;
             break;
         }

@@ -5,13 +5,17 @@
 #include "list.h"
 #include "types.h"
 
-struct timespec_k { s64 sec, nsec; };
-struct timeval_k { s64 sec, usec; };
+struct timespec_k {
+    s64 sec, nsec;
+};
+struct timeval_k {
+    s64 sec, usec;
+};
 
 /* Program time: host clock plus the sandbox's offsets (0 until a resume). */
-u64 now_mono(void);     /* CLOCK_MONOTONIC, ns */
-u64 now_real(void);     /* CLOCK_REALTIME, ns */
-u64 now_boot(void);     /* CLOCK_BOOTTIME, ns */
+u64 now_mono(void); /* CLOCK_MONOTONIC, ns */
+u64 now_real(void); /* CLOCK_REALTIME, ns */
+u64 now_boot(void); /* CLOCK_BOOTTIME, ns */
 /* Any clock, CPU clocks too; *err = 0 or -EINVAL. */
 u64 clock_read(int clockid, long *err);
 
@@ -19,7 +23,7 @@ u64 clock_read(int clockid, long *err);
 long timespec_to_ns(const struct timespec_k *ts, u64 *ns);
 static inline struct timespec_k ns_to_timespec(u64 ns)
 {
-    return (struct timespec_k){ (s64)(ns / NSEC), (s64)(ns % NSEC) };
+    return (struct timespec_k){(s64)(ns / NSEC), (s64)(ns % NSEC)};
 }
 /* Absolute monotonic deadline of a relative timeout; HOST_FOREVER if it never comes. */
 u64 deadline_in(u64 ns);
@@ -51,8 +55,8 @@ void process_timers_exit(struct process *p);
 void process_timers_exec(struct process *p);
 
 /* CPU time in ns.  Costs a request to the monitor. */
-#define CPU_BOTH 0
-#define CPU_USER 1
+#define CPU_BOTH   0
+#define CPU_USER   1
 #define CPU_SYSTEM 2
 u64 thread_cpu_ns(struct thread *t, int which);
 u64 process_cpu_ns(struct process *p, int which);

@@ -30,9 +30,9 @@ typedef unsigned long uptr;
 #define READ_ONCE(x)                  (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)              (*(volatile __typeof__(x) *)&(x) = (v))
 /* A large, sparsely used table: kept away from data that every process touches. */
-#define SPARSE_TABLE __attribute__((section(".bss.tables")))
-#define NSEC                          1000000000ULL
-#define __printf(a, b)                __attribute__((format(printf, a, b)))
+#define SPARSE_TABLE   __attribute__((section(".bss.tables")))
+#define NSEC           1000000000ULL
+#define __printf(a, b) __attribute__((format(printf, a, b)))
 
 /* Errors travel as -errno in a long or, for pointers, as ERR_PTR. */
 #define MAX_ERRNO 4095

@@ -9,8 +9,8 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EPERM 1
-#define ESRCH 3
+#define EPERM  1
+#define ESRCH  3
 #define EFAULT 14
 #define EINVAL 22
 
@@ -37,7 +37,7 @@ long sys_prlimit64(int pid, u32 which, uptr new, uptr old)
 
     if (which >= 16)
         return -EINVAL;
-    if (new && copy_from_user(value, new, sizeof(value)))
+    if (new &&copy_from_user(value, new, sizeof(value)))
         return -EFAULT;
     p = pid == 0 || pid == p->pid ? (ref_get(&p->refs), p) : process_find(pid);
     if (!p)

@@ -7,12 +7,12 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EBADF 9
-#define ECHILD 10
-#define EAGAIN 11
-#define EFAULT 14
-#define EINVAL 22
-#define ESRCH 3
+#define EBADF   9
+#define ECHILD  10
+#define EAGAIN  11
+#define EFAULT  14
+#define EINVAL  22
+#define ESRCH   3
 #define SIGCHLD 17
 
 struct wait_request {
@@ -75,7 +75,8 @@ static long scan(struct process *p, const struct wait_request *r, struct wait_re
     long rc = -ECHILD;
 
     lock(&p->lock);
-    list_for_each(c, &p->children, sibling) {
+    list_for_each(c, &p->children, sibling)
+    {
         if (!wanted(c, r))
             continue;
         rc = 0;
@@ -102,8 +103,8 @@ static long do_wait(const struct wait_request *r, struct wait_result *out)
     struct process *p = current()->proc;
     long found = 0, rc;
 
-    rc = wait_event(&p->child_wait,
-                    (found = scan(p, r, out)) != 0 || (r->options & WNOHANG), HOST_FOREVER);
+    rc = wait_event(&p->child_wait, (found = scan(p, r, out)) != 0 || (r->options & WNOHANG),
+                    HOST_FOREVER);
     if (found)
         return found;
     return rc ? -ERESTARTSYS : 0;
@@ -116,8 +117,10 @@ struct rusage_k {
 
 static long put_rusage(uptr to, const struct wait_result *w)
 {
-    struct rusage_k u = {(s64)(w->utime / NSEC), (s64)(w->utime % NSEC / 1000),
-                         (s64)(w->stime / NSEC), (s64)(w->stime % NSEC / 1000),
+    struct rusage_k u = {(s64)(w->utime / NSEC),
+                         (s64)(w->utime % NSEC / 1000),
+                         (s64)(w->stime / NSEC),
+                         (s64)(w->stime % NSEC / 1000),
                          {(s64)(w->max_rss / 1024)}};
 
     return to ? copy_to_user(to, &u, sizeof(u)) : 0;

@@ -37,7 +37,8 @@ int main(void)
         if (r[i].start > 0x700000000000 && (i == 0 || r[i].start - r[i - 1].end > 32 << 20) &&
             !strstr(line, "stack")) {
             munmap((void *)(r[i].start - (16 << 20)), 16 << 20);
-            mmap((void *)(r[i].start - (4 << 20)), 4 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+            mmap((void *)(r[i].start - (4 << 20)), 4 << 20, PROT_READ,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         }
     }
     for (int i = 0; i < 50; i++) {
