@@ -9,7 +9,7 @@ build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python
 tests="libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl"
 checks="clang clang-format clang-tidy cppcheck"
-bench="bubblewrap"
+bench="bubblewrap runsc"
 
 missing=
 for group in ${*:-build tests checks bench}; do
