@@ -95,12 +95,19 @@ struct mm *mm_copy(struct mm *old);
 void mm_put(struct mm *mm);
 /* Unmaps everything of the program (exec). */
 void mm_clear(struct mm *mm);
+/* The last user has left: forgets what was mapped, before others hear of the exit.  The host
+ * unmaps it when the host process ends. */
+void mm_drop_maps(struct mm *mm);
 
 /* Maps; addr 0: anywhere (top down).  flags: MAP_* of Linux.  file may be NULL.
  * Address or -errno.  The body of mmap(2), without descriptor handling. */
 long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct file *file,
             u64 offset, const char *name);
 long mm_unmap(struct mm *mm, uptr addr, size_t len);
+/* shmdt(2): unmaps what is left of the mapping that was made at addr of a file with these
+ * operations.  0, or -EINVAL if nothing is. */
+struct file_ops;
+long mm_unmap_attached(struct mm *mm, uptr addr, const struct file_ops *ops);
 long mm_protect(struct mm *mm, uptr addr, size_t len, u32 prot);
 /* Private anonymous memory within 2 GB of `near` (rip-relative reach), hidden from the
  * program; for trampolines.  Address or -errno. */

@@ -155,6 +155,7 @@ struct process {
     s32 oom_score_adj;         /* kept and inherited; nothing is killed by it */
     char last_comm[16];        /* of a zombie, whose leader is NULL: as its last thread */
     u32 last_uid, last_gid;    /* had them */
+    void *sem_undo;            /* what exit takes back: sysv/sem_undo.c */
 };
 
 #ifdef BAILEY_HOSTED

@@ -133,6 +133,8 @@ struct file_ops {
     int (*host_handle)(struct file *f);
     /* Text for /proc/PID/fdinfo/N after the common lines; may be NULL. */
     void (*fdinfo)(struct file *f, struct textbuf *b);
+    /* A VMA of it came (+1) or went (-1); mm->lock may be held.  May be NULL. */
+    void (*mapped)(struct file *f, int sign);
 };
 
 struct inode {

@@ -135,6 +135,8 @@ void mm_clear(struct mm *mm)
     choose_layout(mm);
 }
 
+void mm_drop_maps(struct mm *mm) { drop_all(mm); }
+
 void mm_put(struct mm *mm)
 {
     if (!ref_put(&mm->refs))

@@ -5,6 +5,7 @@
 #include "../../abi/host_abi.h"
 #include "internal.h"
 #include "lib.h"
+#include "vfs.h"
 
 long unmap_locked(struct mm *mm, uptr addr, uptr end, struct vma **dead)
 {
@@ -24,6 +25,40 @@ long unmap_locked(struct mm *mm, uptr addr, uptr end, struct vma **dead)
         return rc;
     vma_cut(mm, addr, end, dead);
     return 0;
+}
+
+/* Under mm->lock: the first VMA from `from` on that is part of an attachment at addr, of
+ * `file` if that is known already. */
+static struct vma *attached_part(struct mm *mm, uptr from, uptr addr, const struct file *file,
+                                 const struct file_ops *ops)
+{
+    struct vma *v;
+
+    for (v = vma_next(mm, from); v; v = vma_next(mm, v->end)) {
+        if (!v->file || v->file->ops != ops || v->start < addr || v->start - addr != v->offset)
+            continue;
+        if (!file || v->file == file)
+            return v;
+    }
+    return NULL;
+}
+
+long mm_unmap_attached(struct mm *mm, uptr addr, const struct file_ops *ops)
+{
+    struct vma *v, *dead = NULL;
+    const struct file *file = NULL;
+    long rc = -EINVAL;
+
+    lock(&mm->lock);
+    while ((v = attached_part(mm, addr, addr, file, ops))) {
+        file = v->file; /* the dead VMA keeps it */
+        rc = unmap_locked(mm, v->start, v->end, &dead);
+        if (rc)
+            break;
+    }
+    unlock(&mm->lock);
+    vma_drop(dead);
+    return rc;
 }
 
 long mm_unmap(struct mm *mm, uptr addr, size_t len)

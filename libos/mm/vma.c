@@ -9,9 +9,12 @@
 
 struct vma *vma_alloc(void) { return kzalloc(sizeof(struct vma)); }
 
-/* Shared mappings that may be written keep a file from being sealed against writing. */
+/* Shared mappings that may be written keep a file from being sealed against writing; some
+ * files count all of their mappings. */
 void vma_count_writers(const struct vma *v, int sign)
 {
+    if (v->file && v->file->ops->mapped)
+        v->file->ops->mapped(v->file, sign);
     if (v->file && (v->flags & (VMA_SHARED | VMA_MAYWRITE)) == (VMA_SHARED | VMA_MAYWRITE))
         __atomic_fetch_add(&v->file->inode->mapped_shared, sign, __ATOMIC_RELAXED);
 }

@@ -10,6 +10,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc_internal.h"
+#include "sysv.h"
 #include "syscalls_gen.h"
 #include "trace.h"
 #include "usercopy.h"
@@ -121,6 +122,7 @@ static void report_changes(void)
 static void process_finish(struct process *p)
 {
     process_timers_exit(p);
+    sem_exit(p);
     if (p == init_process) {
         report_changes();
         host_report(HOST_REPORT_EXIT, (u64)p->exit_status, 0, NULL);
@@ -187,7 +189,8 @@ _Noreturn void thread_exit(int code)
     waitq_wake_all(&t->exit_wait, 0);
     waitq_wake_all(&p->child_wait, 0); /* an exec or exit_group counting threads */
     if (last) {
-        __atomic_fetch_sub(&mm->users, 1, __ATOMIC_RELAXED);
+        if (__atomic_sub_fetch(&mm->users, 1, __ATOMIC_ACQ_REL) == 0)
+            mm_drop_maps(mm);
         process_finish(p);
         mm_put(mm); /* the process's reference */
     }
