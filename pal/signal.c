@@ -34,20 +34,17 @@ static bool in_range(u64 rip, void (*start)(void), void (*end)(void))
     return rip >= (u64)start && rip < (u64)end;
 }
 
-extern const char vdso_image_start[], vdso_image_end[];
-
 static bool in_inside_range(u64 a) { return a >= INSIDE_BASE && a < INSIDE_END; }
 
-/* Code of ours, as opposed to the program's.  Both vDSOs lie in the inside range but run
- * on the program's stack as part of it. */
+/* Code of ours, as opposed to the program's.  The host's vDSO lies in the inside range but
+ * runs on the program's stack as part of it. */
 static bool inside(const struct sigcontext_64 *sc)
 {
     u64 ip = sc->ip;
 
     if (!in_inside_range(ip))
         return false;
-    if ((ip >= HOSTVDSO_BASE && ip < SEG_BASE) ||
-        (ip >= (u64)vdso_image_start && ip < (u64)vdso_image_end))
+    if (ip >= HOSTVDSO_BASE && ip < SEG_BASE)
         return in_inside_range(sc->sp);
     return true;
 }

@@ -19,7 +19,7 @@
 #define STACK_DEFAULT (8UL << 20)
 #define STACK_MAX     (1UL << 30)
 
-extern const char vdso_image_start[];
+extern const char vdso_image_start[], vdso_image_end[];
 
 static const char platform[] = "x86_64";
 
@@ -36,12 +36,13 @@ static uptr push_bytes(struct builder *b, const void *p, size_t n)
     return b->sp;
 }
 
-static u32 fill_auxv(uptr *v, const struct loaded *l, uptr random, uptr platform_at, uptr exe_at)
+static u32 fill_auxv(uptr *v, const struct loaded *l, uptr random, uptr platform_at, uptr exe_at,
+                     uptr vdso)
 {
     const struct cred *c = &current()->cred;
     const struct boot_info *b = boot();
     const uptr aux[][2] = {
-        {AT_SYSINFO_EHDR, (uptr)vdso_image_start},
+        {AT_SYSINFO_EHDR, vdso},
         {AT_MINSIGSTKSZ, b->minsigstksz},
         {AT_HWCAP, b->hwcap},
         {AT_PAGESZ, PAGE_SIZE},
@@ -80,6 +81,20 @@ static long map_stack(struct mm *mm, bool exec)
     return rc < 0 ? rc : 0;
 }
 
+/* The program's copy of the vDSO, where Linux puts it: first below mmap_base. */
+static long map_vdso(struct mm *mm)
+{
+    size_t size = (size_t)(vdso_image_end - vdso_image_start);
+    long at = mm_map(mm, 0, size, 3, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0, "[vdso]");
+
+    if (at < 0)
+        return at;
+    if (copy_to_user((uptr)at, vdso_image_start, size))
+        return -ENOMEM;
+    mm->vdso_base = (uptr)at;
+    return mm_protect(mm, (uptr)at, size, 5);
+}
+
 /* Writes the pointers of `count` consecutive strings and a NULL at `table`. */
 static const char *put_table(struct builder *b, uptr table, const char *s, u32 count, uptr strings,
                              const char *data)
@@ -106,6 +121,8 @@ long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *
     u32 auxc;
     long rc = map_stack(mm, l->exec_stack);
 
+    if (rc == 0)
+        rc = map_vdso(mm);
     if (rc)
         return rc;
     random_bytes(seed, sizeof(seed));
@@ -113,7 +130,7 @@ long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *
     strings = push_bytes(&b, a->data, a->len);
     platform_at = push_bytes(&b, platform, sizeof(platform));
     random = push_bytes(&b, seed, sizeof(seed));
-    auxc = fill_auxv(p->auxv, l, random, platform_at, exe_at);
+    auxc = fill_auxv(p->auxv, l, random, platform_at, exe_at, mm->vdso_base);
     p->auxc = auxc;
 
     table = (b.sp & ~15UL) - auxc * 8UL - (a->argc + a->envc + 3) * 8UL;

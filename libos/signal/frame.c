@@ -136,14 +136,11 @@ static void enter_handler(struct regs *r, uptr frame, int sig, u64 handler)
     r->eflags &= ~(u64)(EFLAGS_DF | EFLAGS_RF | EFLAGS_TF);
 }
 
-extern const char vdso_image_start[], vdso_image_end[];
-
 /* A program address is canonical and not ours: else leaving to it would fault inside.
- * The two vDSOs are ours but run as part of the program. */
+ * The host's vDSO is in our range but runs as part of the program. */
 static bool code_address_ok(uptr a)
 {
-    return user_range_ok(a, 1) || (a >= HOSTVDSO_BASE && a < SEG_BASE) ||
-           (a >= (uptr)vdso_image_start && a < (uptr)vdso_image_end);
+    return user_range_ok(a, 1) || (a >= HOSTVDSO_BASE && a < SEG_BASE);
 }
 
 long frame_push(struct regs *regs, int sig, const struct siginfo_k *info,
