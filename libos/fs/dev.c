@@ -10,6 +10,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "thread.h"
+#include "tty.h"
 
 static const struct device {
     const char *name;
@@ -24,7 +25,7 @@ static const struct device {
     {"kmsg", 0644, 1, 11, &dev_kmsg_fops},
     {"tty", 0666, 5, 0, &dev_tty_fops},
     {"console", 0600, 5, 1, &dev_tty_fops},
-    {"ptmx", 0666, 5, 2, NULL},
+    {"ptmx", 0666, 5, 2, &ptmx_fops},
 };
 
 static u64 device_number(u32 major, u32 minor) /* as Linux encodes st_rdev */
@@ -72,31 +73,6 @@ static long populate(struct dentry *root, const char *name, u32 mode, u64 rdev, 
     return rc;
 }
 
-/* The terminals the sandbox was started on keep their names. */
-static long populate_pts(struct dentry *root)
-{
-    struct dentry *pts = dentry_lookup(root, "pts", 3);
-    long rc = 0;
-
-    for (int n = 0; pts && n < 3 && !rc; n++) {
-        const struct boot_stream *s = &boot()->stdio[n];
-        struct dentry *old;
-        char name[16];
-
-        if (s->handle < 0 || s->type != HOST_TTY || s->rdev >> 8 < 136 || s->rdev >> 8 > 143)
-            continue;
-        snprintf(name, sizeof(name), "%u", (u32)((s->rdev & 0xff) + ((s->rdev >> 8) - 136) * 256));
-        old = dentry_lookup(pts, name, strlen(name));
-        if (old)
-            dentry_put(old);
-        else
-            rc = populate(pts, name, S_IFCHR | 0620, s->rdev, NULL);
-    }
-    if (pts)
-        dentry_put(pts);
-    return rc;
-}
-
 struct super *devfs_new(void)
 {
     static const char *const links[][2] = {
@@ -113,7 +89,6 @@ struct super *devfs_new(void)
         return NULL;
     s->root->inode->uid = s->root->inode->gid = 0;
     rc = populate(s->root, "pts", S_IFDIR | 0755, 0, NULL);
-    rc = rc ? rc : populate_pts(s->root);
     rc = rc ? rc : populate(s->root, "shm", S_IFDIR | 01777, 0, NULL);
     rc = rc ? rc : populate(s->root, "mqueue", S_IFDIR | 01777, 0, NULL);
     for (i = 0; !rc && i < ARRAY_SIZE(devices); i++)

@@ -1,6 +1,7 @@
-/* /dev/tty and /dev/console: the terminal the sandbox was started on.
+/* /dev/tty and /dev/console: the terminal of the session, a pseudo terminal (tty/) or the one
+ * the sandbox was started on.
  *
- * There is at most one terminal, a host stream among the descriptors given at the start.  It
+ * There is at most one of the latter, a host stream among the descriptors given at the start.  It
  * is the controlling terminal of program 1's session; its file is kept for good, so that
  * programs whose descriptors all lead elsewhere can still ask for a password.
  */
@@ -10,6 +11,7 @@
 #include "dev.h"
 #include "ipc.h"
 #include "thread.h"
+#include "tty.h"
 
 static struct file *terminal; /* set once, before the program starts */
 
@@ -23,6 +25,8 @@ bool tty_of_session(s32 sid, u32 *number, s32 *foreground)
 {
     const struct hostio *h;
 
+    if (pty_of_session(sid, number, foreground))
+        return true;
     if (!terminal || sid != terminal_session())
         return false;
     h = terminal->private;
@@ -33,6 +37,10 @@ bool tty_of_session(s32 sid, u32 *number, s32 *foreground)
 
 static long tty_open(struct file *f)
 {
+    long rc = pty_open_controlling(f);
+
+    if (rc != -ENXIO)
+        return rc;
     if (!terminal || current()->proc->sid != terminal_session())
         return -ENXIO;
     dentry_put(f->path.dentry);

@@ -11,6 +11,7 @@
 #include "ipc.h"
 #include "lib.h"
 #include "proc.h"
+#include "tty.h"
 
 static const char *boot_text(u32 offset) { return (const char *)SEG_BASE + offset; }
 
@@ -105,6 +106,17 @@ static void claim_name(const char *name)
         dentry_put(d);
 }
 
+/* The terminals the sandbox was started on keep their names. */
+static void host_terminals(void)
+{
+    for (int n = 0; n < 3; n++) {
+        const struct boot_stream *s = &boot()->stdio[n];
+
+        if (s->handle >= 0 && s->type == HOST_TTY && s->rdev >> 8 >= 136 && s->rdev >> 8 <= 143)
+            devpts_host_terminal(s->rdev);
+    }
+}
+
 static void mount_system(void)
 {
     static const char covered[][5] = {"proc", "sys", "dev", "tmp", "run"};
@@ -117,6 +129,8 @@ static void mount_system(void)
     mount_here(sysfs_new(), "/sys", safe | MS_NOEXEC | MS_RDONLY, "sysfs", false);
     mount_here(cgroupfs_new(), "/sys/fs/cgroup", safe | MS_NOEXEC | MS_RDONLY, "cgroup", false);
     mount_here(devfs_new(), "/dev", MS_NOSUID | MS_RELATIME, "devtmpfs", false);
+    host_terminals();
+    mount_here(devpts(), "/dev/pts", MS_NOSUID | MS_NOEXEC | MS_RELATIME, "devpts", false);
     mount_here(tmpfs_new(0, 01777), "/dev/shm", safe, "tmpfs", false);
     mount_here(tmpfs_new(0, 01777), "/tmp", safe, "tmpfs", false);
     mount_here(tmpfs_new(0, 0755), "/run", safe, "tmpfs", false);

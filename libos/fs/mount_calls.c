@@ -9,6 +9,7 @@
 #include "fs.h"
 #include "lib.h"
 #include "syscalls_gen.h"
+#include "tty.h"
 #include "usercopy.h"
 
 #define KEPT_FLAGS                                                                                 \
@@ -37,6 +38,8 @@ static struct super *new_super(const char *type, const char *data)
         return sysfs_new();
     if (strcmp(type, "devtmpfs") == 0)
         return devfs_new();
+    if (strcmp(type, "devpts") == 0)
+        return devpts();
     return ERR_PTR(-ENODEV);
 }
 

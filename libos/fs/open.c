@@ -100,7 +100,7 @@ static struct file *open_inode(struct path_s *p, u32 flags)
     f->path = *p;
     p->dentry = NULL;
     f->inode = i;
-    f->flags = KEPT_FLAGS(flags);
+    f->flags = KEPT_FLAGS(flags) | (flags & O_NOCTTY); /* terminals want to know */
     f->fmode = fmode_of(flags);
     f->ops = ops_of(i);
     if (!f->ops)
@@ -118,6 +118,7 @@ static struct file *open_inode(struct path_s *p, u32 flags)
         if (rc)
             goto fail;
     }
+    f->flags &= ~(u32)O_NOCTTY;
     return f;
 fail:
     file_free(f);

@@ -149,7 +149,8 @@ struct process {
     void *posix_timers;
     u64 child_utime, child_stime, utime, stime; /* ns */
     u64 max_rss, child_max_rss;                 /* bytes, as far as anybody asked */
-    void *tty;                 /* controlling terminal, issue-later */
+    bool tty_dropped;          /* gave up its session's terminal: TIOCNOTTY */
+    s32 tty_old_group;         /* leader: foreground group of a terminal that hung up */
     char *args;                /* what exec was given, NUL-separated: for readers of */
     size_t args_len;           /* /proc/PID/cmdline in other address spaces */
     s32 oom_score_adj;         /* kept and inherited; nothing is killed by it */

@@ -12,6 +12,7 @@
 #include "ipc.h"
 #include "proc.h"
 #include "thread.h"
+#include "tty.h"
 
 static struct {
     s32 foreground; /* process group; 0: program 1's */
@@ -38,41 +39,10 @@ void terminal_take(void)
     WRITE_ONCE(terminal.foreground, current()->proc->pgid);
 }
 
-static bool signal_group(s32 group, int sig)
-{
-    struct process *p;
-    bool any = false;
-    s32 at = 0;
-
-    while ((p = process_next(at))) {
-        at = p->pid;
-        if (p->pgid == group && !p->zombie) {
-            signal_process(p, sig, NULL);
-            any = true;
-        }
-        process_put(p);
-    }
-    return any;
-}
-
 void terminal_signal(int sig)
 {
-    if (!signal_group(terminal_foreground(), sig))
-        signal_group(init_process->pgid, sig);
-}
-
-static bool group_exists(s32 group, s32 session)
-{
-    struct process *p;
-    bool found = false;
-    s32 at = 0;
-
-    while (!found && (p = process_next(at))) {
-        at = p->pid;
-        found = p->pgid == group && p->sid == session;
-        process_put(p);
-    }
-    return found;
+    if (!group_signal(terminal_foreground(), sig))
+        group_signal(init_process->pgid, sig);
 }
 
 long terminal_set_foreground(s32 group)
@@ -84,7 +54,7 @@ long terminal_set_foreground(s32 group)
     long rc = terminal_background(SIGTTOU);
     if (rc)
         return rc;
-    if (!group_exists(group, terminal_session()))
+    if (!group_in_session(group, terminal_session()))
         return -EPERM;
     WRITE_ONCE(terminal.foreground, group);
     return 0;
@@ -94,17 +64,9 @@ long terminal_set_foreground(s32 group)
  * reading then fails. */
 long terminal_background(int sig)
 {
-    struct thread *t = current();
-    bool ignored;
+    const struct process *p = current()->proc;
 
-    if (t->proc->sid != terminal_session() || t->proc->pgid == terminal_foreground())
+    if (p->sid != terminal_session() || p->pgid == terminal_foreground())
         return 0;
-    ignored =
-        (t->sig.blocked & SIGBIT(sig)) || t->proc->sighand->action[sig - 1].handler == SIG_IGN_;
-    if (ignored)
-        return sig == SIGTTIN ? -EIO : 0;
-    if (pgrp_orphaned(t->proc->pgid))
-        return -EIO;
-    signal_group(t->proc->pgid, sig);
-    return -ERESTARTSYS;
+    return job_background(sig);
 }

@@ -13,6 +13,7 @@
 #include "sysv.h"
 #include "syscalls_gen.h"
 #include "trace.h"
+#include "tty.h"
 #include "usercopy.h"
 #include "vfs.h"
 
@@ -128,6 +129,7 @@ static void process_finish(struct process *p)
         host_report(HOST_REPORT_EXIT, (u64)p->exit_status, 0, NULL);
         host_space_exit();
     }
+    pty_session_end(p);
     process_drop_shares(p);
     reparent_children(p);
     notify_parent(p);

@@ -127,7 +127,8 @@ long sys_setsid(void)
     pid_hold(p->pid);
     pid_hold(p->pid);
     p->pgid = p->sid = p->pid;
-    p->tty = NULL;
+    p->tty_dropped = false;
+    p->tty_old_group = 0;
     pid_drop(old_group);
     pid_drop(old_session);
     return p->pid;

@@ -110,7 +110,7 @@ struct process *process_new(u64 flags)
     init_fields(p);
     p->pgid = old->pgid;
     p->sid = old->sid;
-    p->tty = old->tty;
+    p->tty_dropped = old->tty_dropped;
     p->dumpable = old->dumpable;
     p->auxc = old->auxc;
     memcpy(p->auxv, old->auxv, sizeof(p->auxv));
