@@ -2,6 +2,7 @@
 #include <linux/errno.h>
 
 #include "procfs.h"
+#include "sysv.h"
 
 static const char *boot_text(u32 offset) { return offset ? (const char *)(SEG_BASE + offset) : ""; }
 
@@ -203,14 +204,38 @@ static const struct pseudo_node tty_table[] = {
     PSEUDO_TEXT("ldiscs", "n_tty       0\n"),
     PSEUDO_END,
 };
+static long show_msg(const struct pseudo *p, struct textbuf *b)
+{
+    (void)p;
+    text_add(b, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid "
+                " cgid      stime      rtime      ctime\n");
+    msg_show(b);
+    return 0;
+}
+
+static long show_sem(const struct pseudo *p, struct textbuf *b)
+{
+    (void)p;
+    text_add(b, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      "
+                "ctime\n");
+    sem_show(b);
+    return 0;
+}
+
+static long show_shm(const struct pseudo *p, struct textbuf *b)
+{
+    (void)p;
+    text_add(b, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid "
+                " cuid  cgid      atime      dtime      ctime                   rss              "
+                "    swap\n");
+    shm_show(b);
+    return 0;
+}
+
 static const struct pseudo_node sysvipc_table[] = {
-    PSEUDO_TEXT("msg", "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid "
-                       " cuid  cgid      stime      rtime      ctime\n"),
-    PSEUDO_TEXT("sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      "
-                       "otime      ctime\n"),
-    PSEUDO_TEXT("shm", "       key      shmid perms                  size  cpid  lpid nattch   uid "
-                       "  gid  cuid  cgid      atime      dtime      ctime                   rss "
-                       "                 swap\n"),
+    PSEUDO_SHOW("msg", show_msg),
+    PSEUDO_SHOW("sem", show_sem),
+    PSEUDO_SHOW("shm", show_shm),
     PSEUDO_END,
 };
 

@@ -11,6 +11,7 @@
 #include "kalloc.h"
 #include "lib.h"
 #include "syscalls_gen.h"
+#include "sysv.h"
 #include "usercopy.h"
 
 static struct ipc_table msg_table = {.limit = MSG_MNI};
@@ -373,4 +374,20 @@ long sys_msgctl(int id, int cmd, uptr buf)
     default:
         return -EINVAL;
     }
+}
+
+void msg_show(struct textbuf *b)
+{
+    lock(&msg_table.lock);
+    for (u32 n = 0; n < msg_table.size; n++) {
+        struct msg_queue *q = (struct msg_queue *)msg_table.slot[n];
+
+        if (!q)
+            continue;
+        text_add(b, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u %5u %10lu %10lu %10lu\n",
+                 q->ipc.key, q->ipc.id, q->ipc.mode, q->bytes, q->count, (u32)q->lspid,
+                 (u32)q->lrpid, q->ipc.uid, q->ipc.gid, q->ipc.cuid, q->ipc.cgid, (u64)q->stime,
+                 (u64)q->rtime, (u64)q->ctime);
+    }
+    unlock(&msg_table.lock);
 }

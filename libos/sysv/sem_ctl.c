@@ -6,6 +6,7 @@
 #include "lib.h"
 #include "sem.h"
 #include "syscalls_gen.h"
+#include "sysv.h"
 #include "usercopy.h"
 
 /* ---- about sets ---------------------------------------------------------------------- */
@@ -249,4 +250,19 @@ long sys_semctl(int id, int num, int cmd, uptr arg)
     default:
         return -EINVAL;
     }
+}
+
+void sem_show(struct textbuf *b)
+{
+    lock(&sem_table.lock);
+    for (u32 n = 0; n < sem_table.size; n++) {
+        struct sem_set *s = (struct sem_set *)sem_table.slot[n];
+
+        if (!s)
+            continue;
+        text_add(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10lu %10lu\n", s->ipc.key, s->ipc.id,
+                 s->ipc.mode, s->nsems, s->ipc.uid, s->ipc.gid, s->ipc.cuid, s->ipc.cgid,
+                 (u64)s->otime, (u64)s->ctime);
+    }
+    unlock(&sem_table.lock);
 }

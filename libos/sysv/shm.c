@@ -21,6 +21,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "syscalls_gen.h"
+#include "sysv.h"
 #include "usercopy.h"
 
 static struct ipc_table shm_table = {.limit = SHM_MNI};
@@ -375,4 +376,22 @@ long sys_shmctl(int id, int cmd, uptr buf)
     unlock(&shm_table.lock);
     shm_put(dead);
     return rc;
+}
+
+void shm_show(struct textbuf *b)
+{
+    lock(&shm_table.lock);
+    for (u32 n = 0; n < shm_table.size; n++) {
+        struct shm_segment *s = (struct shm_segment *)shm_table.slot[n];
+
+        if (!s)
+            continue;
+        text_add(
+            b, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u %5u %10lu %10lu %10lu %21lu %21lu\n",
+            s->ipc.key, s->ipc.id, s->ipc.mode, s->size, (u32)s->cpid, (u32)s->lpid,
+            (u64)s->attached, s->ipc.uid, s->ipc.gid, s->ipc.cuid, s->ipc.cgid, (u64)s->atime,
+            (u64)s->dtime, (u64)s->ctime, inode_filemem(s->memory->inode)->pages << PAGE_SHIFT,
+            0UL);
+    }
+    unlock(&shm_table.lock);
 }
