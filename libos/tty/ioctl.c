@@ -233,12 +233,10 @@ static long master_only(struct pty *p, u32 cmd, uptr arg)
 /* ---- all of them --------------------------------------------------------------------------------
  */
 
-static long take_control(struct file *f, struct pty *p, bool master, uptr arg)
+static long take_control(struct file *f, struct pty *p, uptr arg)
 {
     bool all = capable(CAP_SYS_ADMIN_);
 
-    if (master)
-        return -EIO; /* it has no session of its own */
     if (!(f->fmode & FMODE_READ) && !all && !pty_controls(p))
         return -EPERM;
     return pty_control(p, arg == 1 && all);
@@ -254,7 +252,7 @@ static long job_ioctl(struct file *f, struct pty *p, bool master, u32 cmd, uptr 
     case TIOCGSID:
         return pty_get_session(p, master, arg);
     case TIOCSCTTY:
-        return take_control(f, p, master, arg);
+        return take_control(f, p, arg);
     case TIOCNOTTY:
         return master ? -ENOTTY : pty_abandon(p);
     case TIOCSTI:

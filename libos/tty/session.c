@@ -2,12 +2,14 @@
  *
  * A terminal says which session it controls; a process has the terminal of its session,
  * unless it gave it up (TIOCNOTTY).  The leader's end frees the terminal, so the number
- * of a session never outlives it here.
+ * of a session never outlives it here.  The number of a foreground group is held, so that
+ * it is nobody else's when the group is gone.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
 
 #include "../fs/dev.h"
+#include "../proc/proc_internal.h"
 #include "lib.h"
 #include "pty.h"
 #include "usercopy.h"
@@ -48,6 +50,12 @@ long pty_open_controlling(struct file *f)
 
 /* ---- taking and leaving ------------------------------------------------------------------- */
 
+static void group_drop(s32 group)
+{
+    if (group)
+        pid_drop(group);
+}
+
 static bool has_terminal(struct process *me)
 {
     u32 number;
@@ -65,27 +73,34 @@ long pty_control(struct pty *p, bool steal)
         return 0;
     if (me->sid != me->pid || has_terminal(me))
         return -EPERM;
+    s32 group = me->pgid, drop = group;
+    pid_hold(group);
     lock(&devpts_lock);
     if (p->hungup)
         rc = -EIO;
     else if (p->session && !steal)
         rc = -EPERM;
     if (!rc) {
+        drop = p->foreground;
         p->session = me->sid;
-        p->foreground = me->pgid;
+        p->foreground = group;
         me->tty_dropped = false;
     }
     unlock(&devpts_lock);
+    group_drop(drop);
     return rc;
 }
 
-/* The session has no terminal any more; its foreground group till now. */
-static s32 release(struct pty *p)
+/* The session (unless NULL, in *session) has no terminal any more; its foreground group till
+ * now, to be dropped by the caller. */
+static s32 release(struct pty *p, s32 *session)
 {
     s32 group;
 
     lock(&devpts_lock);
     group = p->foreground;
+    if (session)
+        *session = p->session;
     p->session = p->foreground = 0;
     unlock(&devpts_lock);
     return group;
@@ -101,22 +116,24 @@ long pty_abandon(struct pty *p)
         me->tty_dropped = true;
         return 0;
     }
-    s32 group = release(p);
+    s32 group = release(p, NULL);
     group_signal(group, SIGHUP);
     group_signal(group, SIGCONT);
+    group_drop(group);
     return 0;
 }
 
 /* The master is closed: the leader hears of it, and when it ends, so do its jobs. */
 void pty_hangup(struct pty *p)
 {
-    s32 session = READ_ONCE(p->session);
+    s32 session, group = release(p, &session);
     struct process *leader = session ? process_find(session) : NULL;
-    s32 group = release(p);
 
-    if (!leader)
+    if (!leader) {
+        group_drop(group);
         return;
-    leader->tty_old_group = group;
+    }
+    group_drop(__atomic_exchange_n(&leader->tty_old_group, group, __ATOMIC_ACQ_REL));
     signal_process(leader, SIGHUP, NULL);
     signal_process(leader, SIGCONT, NULL);
     process_put(leader);
@@ -125,17 +142,23 @@ void pty_hangup(struct pty *p)
 void pty_session_end(struct process *leader)
 {
     struct pty *p;
+    s32 group;
 
     if (leader->sid != leader->pid)
         return;
     p = pty_find(of_session, leader->sid);
     if (p) {
-        group_signal(release(p), SIGHUP);
+        group = release(p, NULL);
+        group_signal(group, SIGHUP);
+        group_drop(group);
         pty_put(p);
-    } else if (leader->tty_old_group) {
-        group_signal(leader->tty_old_group, SIGHUP);
-        group_signal(leader->tty_old_group, SIGCONT);
     }
+    group = __atomic_exchange_n(&leader->tty_old_group, 0, __ATOMIC_ACQ_REL);
+    if (group && !p) {
+        group_signal(group, SIGHUP);
+        group_signal(group, SIGCONT);
+    }
+    group_drop(group);
 }
 
 /* ---- the foreground ------------------------------------------------------------------------ */
@@ -191,10 +214,15 @@ long pty_set_foreground(struct pty *p, uptr arg)
         return -ESRCH;
     if (!group_in_session(group, current()->proc->sid))
         return -EPERM;
+    s32 drop = group;
+    pid_hold(group);
     lock(&devpts_lock);
-    if (p->session == current()->proc->sid)
+    if (p->session == current()->proc->sid) {
+        drop = p->foreground;
         p->foreground = group;
+    }
     unlock(&devpts_lock);
+    group_drop(drop);
     return 0;
 }
 
