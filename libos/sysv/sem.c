@@ -233,8 +233,8 @@ static long operate(int id, const struct sembuf *ops, u32 n, u64 deadline)
     return rc == SEM_WAITING ? wait_for_it(&w, deadline) : rc;
 }
 
-/* A handler ends the call; what else interrupts it (a fork by another thread, a stop) lets it
- * go on with the time that is left. */
+/* A signal ends the call, one that only stops the process too; what else interrupts it (a
+ * fork by another thread) lets it go on with the time that is left. */
 static long operate_restartable(u32 nr, int id, const struct sembuf *ops, u32 n, u64 deadline)
 {
     struct restart *r = &current()->restart;
@@ -244,7 +244,7 @@ static long operate_restartable(u32 nr, int id, const struct sembuf *ops, u32 n,
         deadline = r->deadline;
     r->valid = false;
     rc = operate(id, ops, n, deadline);
-    if (rc != -EINTR)
+    if (rc != -EINTR || signal_pending())
         return rc;
     *r = (struct restart){.valid = true, .nr = nr, .deadline = deadline};
     return -ERESTART_RESTARTBLOCK;

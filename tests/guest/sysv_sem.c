@@ -186,6 +186,14 @@ static void interrupted(void)
     kill(pid, SIGUSR1);
     CHECK(wait_child(pid) == 0);
     CHECK(semctl(id, 0, GETNCNT) == 0);
+    pid = fork();
+    if (!pid)
+        _exit(operate(id, 0, -1, 0) == -1 ? errno : 0);
+    await_sleepers(id, 0, GETNCNT, 1);
+    kill(pid, SIGSTOP);
+    CHECK(waitpid(pid, NULL, WUNTRACED) == pid);
+    kill(pid, SIGCONT);
+    CHECK(wait_child(pid) == EINTR); /* semop is one of the calls a stop ends */
     CHECK(semctl(id, 0, IPC_RMID) == 0);
 }
 
