@@ -86,7 +86,7 @@ static unsigned choose(const struct tail *t, bool *split)
 bool rewrite_plan(const uint8_t *code, size_t len, uint64_t start, uint64_t site,
                   struct rewrite_plan *out)
 {
-    struct tail t;
+    struct tail t = {0};
     size_t end, patch;
 
     if (site < start || site - start >= len)

@@ -17,14 +17,10 @@ static const struct device {
     u32 mode, major, minor;
     const struct file_ops *ops;
 } devices[] = {
-    {"null", 0666, 1, 3, &dev_null_fops},
-    {"zero", 0666, 1, 5, &dev_zero_fops},
-    {"full", 0666, 1, 7, &dev_full_fops},
-    {"random", 0666, 1, 8, &dev_random_fops},
-    {"urandom", 0666, 1, 9, &dev_random_fops},
-    {"kmsg", 0644, 1, 11, &dev_kmsg_fops},
-    {"tty", 0666, 5, 0, &dev_tty_fops},
-    {"console", 0600, 5, 1, &dev_tty_fops},
+    {"null", 0666, 1, 3, &dev_null_fops},      {"zero", 0666, 1, 5, &dev_zero_fops},
+    {"full", 0666, 1, 7, &dev_full_fops},      {"random", 0666, 1, 8, &dev_random_fops},
+    {"urandom", 0666, 1, 9, &dev_random_fops}, {"kmsg", 0644, 1, 11, &dev_kmsg_fops},
+    {"tty", 0666, 5, 0, &dev_tty_fops},        {"console", 0600, 5, 1, &dev_tty_fops},
     {"ptmx", 0666, 5, 2, &ptmx_fops},
 };
 

@@ -36,13 +36,13 @@ enum thread_state {
 };
 
 /* t->attention: work to do before returning to program code. */
-#define ATTN_SIGNAL 1u      /* look for deliverable signals */
-#define ATTN_FULL_EXIT 2u   /* registers other than the system-call ones changed */
+#define ATTN_SIGNAL     1u  /* look for deliverable signals */
+#define ATTN_FULL_EXIT  2u  /* registers other than the system-call ones changed */
 #define ATTN_RENDEZVOUS 4u  /* fork, exec, freeze or text change wants us parked */
-#define ATTN_EXIT 8u        /* the thread must end (exit_group, exec by another thread) */
-#define ATTN_GS 16u         /* program owns gs: restore it on exit */
-#define ATTN_TRACE 32u
-#define ATTN_MAILBOX 64u    /* monitor left something in boot_info */
+#define ATTN_EXIT       8u  /* the thread must end (exit_group, exec by another thread) */
+#define ATTN_GS         16u /* program owns gs: restore it on exit */
+#define ATTN_TRACE      32u
+#define ATTN_MAILBOX    64u /* monitor left something in boot_info */
 
 struct fault {
     u64 addr, error, trapno; /* cr2, hardware error code, vector */
@@ -51,7 +51,7 @@ struct fault {
 
 /* The remaining time of an interrupted call, for ERESTART_RESTARTBLOCK. */
 struct restart {
-    bool valid;   /* the next execution of call `nr` takes its deadline from here */
+    bool valid; /* the next execution of call `nr` takes its deadline from here */
     u32 nr;
     u64 deadline; /* absolute monotonic ns */
     uptr rem;     /* nanosleep's remainder argument */
@@ -66,22 +66,22 @@ struct cred {
 
 struct thread {
     /* -- fixed offsets, known to pal/entry.S (checked there) -- */
-    struct thread *self;   /* 0x00 */
-    u64 user_rsp;          /* 0x08 scratch of the entry */
-    u64 stack_top;         /* 0x10 library-OS stack, where regs are pushed */
-    u64 entry;             /* 0x18 address trampolines jump to */
-    u32 attention;         /* 0x20 ATTN_* */
-    u32 state;             /* 0x24 enum thread_state */
-    u32 wake_seq;          /* 0x28 the word it sleeps on */
-    u32 host_tid;          /* 0x2c 0: no host thread */
-    u64 user_gs;           /* 0x30 program's gs base when ATTN_GS */
-    struct regs *regs;     /* 0x38 = stack_top - sizeof(struct regs) */
-    u64 in_libos;          /* 0x40 set by the entry */
-    u64 fixup_depth;       /* 0x48 */
-    u64 reserved[6];       /* PAL's */
+    struct thread *self; /* 0x00 */
+    u64 user_rsp;        /* 0x08 scratch of the entry */
+    u64 stack_top;       /* 0x10 library-OS stack, where regs are pushed */
+    u64 entry;           /* 0x18 address trampolines jump to */
+    u32 attention;       /* 0x20 ATTN_* */
+    u32 state;           /* 0x24 enum thread_state */
+    u32 wake_seq;        /* 0x28 the word it sleeps on */
+    u32 host_tid;        /* 0x2c 0: no host thread */
+    u64 user_gs;         /* 0x30 program's gs base when ATTN_GS */
+    struct regs *regs;   /* 0x38 = stack_top - sizeof(struct regs) */
+    u64 in_libos;        /* 0x40 set by the entry */
+    u64 fixup_depth;     /* 0x48 */
+    u64 reserved[6];     /* PAL's */
 
     struct process *proc;
-    struct list link;      /* proc->threads */
+    struct list link; /* proc->threads */
     s32 tid;
     s32 host_pid;          /* of the host process it runs in */
     void *exec_job;        /* first run goes on with an exec (proc/exec.c) */
@@ -104,15 +104,15 @@ struct thread {
     u64 affinity[16]; /* CPU set as the program set it; 0 words: all */
     s32 exit_code;
     bool exiting;
-    s32 vfork_done;        /* parent of a vfork sleeps until set */
+    s32 vfork_done; /* parent of a vfork sleeps until set */
     struct thread *vfork_parent;
     struct waitq exit_wait;
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
-    u64 syscalls;          /* served so far */
-    u8 spin_credit;        /* how well waiting awake went lately: core/wait.c */
+    u64 syscalls;   /* served so far */
+    u8 spin_credit; /* how well waiting awake went lately: core/wait.c */
     u8 sleeps;
     u64 cpu_start;
-    void *trace;             /* --trace: the line being built */
+    void *trace; /* --trace: the line being built */
     const char *trace_rest;
     int trace_args;
 };
@@ -120,7 +120,7 @@ struct thread {
 struct process {
     u32 refs;
     s32 pid, pgid, sid;
-    struct lock lock;          /* threads, children, state */
+    struct lock lock; /* threads, children, state */
     struct process *parent;
     struct list children, sibling, all; /* all: process table */
     struct list threads;
@@ -132,31 +132,31 @@ struct process {
     struct sighand *sighand;
     struct signal_shared shared; /* process-wide pending, signal.h */
     s32 host_pid;
-    s32 exit_status;           /* wait status once zombie */
+    s32 exit_status; /* wait status once zombie */
     bool group_exit, zombie, execing, stopped, continued, subreaper, dumpable;
-    bool forknoexec;           /* forked and has not called exec: may be put into a group */
+    bool forknoexec; /* forked and has not called exec: may be put into a group */
     u8 exit_signal, stop_signal;
-    bool stop_report;          /* a stop not yet told to the parent */
-    struct waitq child_wait;   /* woken when a child changes state */
-    struct waitq pidfd_wait;   /* woken when it becomes a zombie */
+    bool stop_report;        /* a stop not yet told to the parent */
+    struct waitq child_wait; /* woken when a child changes state */
+    struct waitq pidfd_wait; /* woken when it becomes a zombie */
     u64 rlimits[16][2];
-    struct file *exe_file;     /* the program: nobody may write to it meanwhile */
+    struct file *exe_file;                       /* the program: nobody may write to it meanwhile */
     uptr arg_start, arg_end, env_start, env_end; /* in program memory */
     uptr auxv[48];
     u32 auxc;
-    u64 start_ns;              /* CLOCK_BOOTTIME */
-    void *itimers;             /* time/ */
+    u64 start_ns;  /* CLOCK_BOOTTIME */
+    void *itimers; /* time/ */
     void *posix_timers;
     u64 child_utime, child_stime, utime, stime; /* ns */
     u64 max_rss, child_max_rss;                 /* bytes, as far as anybody asked */
-    bool tty_dropped;          /* gave up its session's terminal: TIOCNOTTY */
-    s32 tty_old_group;         /* leader: foreground group of a terminal that hung up */
-    char *args;                /* what exec was given, NUL-separated: for readers of */
-    size_t args_len;           /* /proc/PID/cmdline in other address spaces */
-    s32 oom_score_adj;         /* kept and inherited; nothing is killed by it */
-    char last_comm[16];        /* of a zombie, whose leader is NULL: as its last thread */
-    u32 last_uid, last_gid;    /* had them */
-    void *sem_undo;            /* what exit takes back: sysv/sem_undo.c */
+    bool tty_dropped;                           /* gave up its session's terminal: TIOCNOTTY */
+    s32 tty_old_group;      /* leader: foreground group of a terminal that hung up */
+    char *args;             /* what exec was given, NUL-separated: for readers of */
+    size_t args_len;        /* /proc/PID/cmdline in other address spaces */
+    s32 oom_score_adj;      /* kept and inherited; nothing is killed by it */
+    char last_comm[16];     /* of a zombie, whose leader is NULL: as its last thread */
+    u32 last_uid, last_gid; /* had them */
+    void *sem_undo;         /* what exit takes back: sysv/sem_undo.c */
 };
 
 #ifdef BAILEY_HOSTED
@@ -175,7 +175,7 @@ static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BAS
 
 /* Process table.  proc/table.c.  A reference is taken by the find functions. */
 struct process *process_find(s32 pid);
-struct process *process_of_tid(s32 tid); /* of a living thread */
+struct process *process_of_tid(s32 tid);     /* of a living thread */
 struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NULL */
 void process_put(struct process *p);
 struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */

@@ -64,7 +64,8 @@ void commit_add(s64 bytes);
 
 /* The system-call rewriter, where it is linked in: [start, end) is about to change, so
  * sites in it are no longer what it thinks.  Called under mm->lock. */
-__attribute__((weak)) void rewrite_forget(struct mm *mm, uptr start, uptr end);
+void rewrite_forget(struct mm *mm, uptr start, uptr end)
+    __attribute__((weak)); // NOLINT(readability-redundant-declaration)
 static inline void mm_forget_text(struct mm *mm, uptr start, uptr end)
 {
     if (mm->sites && rewrite_forget)

@@ -11,7 +11,6 @@ void pid_drop(s32 pid);
 bool pid_in_use(s32 pid);
 void thread_table_set(s32 tid, struct thread *t);
 void process_table_set(s32 pid, struct process *p);
-struct process *process_of_tid(s32 tid);
 u32 thread_count(void);
 void process_drop_shares(struct process *p);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */
