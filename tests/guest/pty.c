@@ -43,7 +43,7 @@ static void drop_pair(void)
 static void type(const char *s) { CHECK(write(master, s, strlen(s)) == (ssize_t)strlen(s)); }
 
 /* Input goes to the slave a moment later on Linux. */
-static void settle(void) { usleep(20000); }
+static void settle(void) { usleep(30000); }
 
 static int check_read(int fd, const char *what, int line)
 {
@@ -476,9 +476,9 @@ static void test_signals(void)
     CHECK_ERR(tcgetattr(slave, &start_modes), EIO);
     struct pollfd p = {.fd = slave, .events = POLLIN | POLLOUT};
     CHECK(poll(&p, 1, 0) == 1 && p.revents == (POLLIN | POLLOUT | POLLERR | POLLHUP));
-    usleep(100000);
-    ssize_t n = read(out[0], c, 8);
-    CHECK(n == 2 && memchr(c, 'H', 2) && memchr(c, 'C', 2));
+    for (ssize_t n = 0; n < 2;)
+        n += read(out[0], c + n, 1);
+    CHECK(memchr(c, 'H', 2) && memchr(c, 'C', 2));
     kill(pid, SIGKILL);
     waitpid(pid, &status, 0);
     close(out[0]);
@@ -488,22 +488,25 @@ static void test_signals(void)
 /* A job in the background reads, writes with TOSTOP, takes the foreground. */
 static void job_control(void)
 {
-    int status;
+    int status, got[2], go[2];
     pid_t job;
+    char c;
 
+    pipe(got);
+    pipe(go);
     close(master);
     setsid();
     CHECK(ioctl(slave, TIOCSCTTY, 0) == 0);
     signal(SIGTTOU, SIG_IGN);
     job = fork();
     if (job == 0) {
-        char c;
         signal(SIGTTOU, SIG_DFL);
         setpgid(0, 0);
         ssize_t n = read(slave, &c, 1); /* stops first */
         if (n != 1 || c != 'g')
             _exit(1);
-        usleep(300000);
+        write(got[1], "g", 1);
+        read(go[0], &c, 1);
         struct termios t;
         tcgetattr(slave, &t);
         if (tcsetattr(slave, TCSANOW, &t) != 0) /* stops */
@@ -521,8 +524,9 @@ static void job_control(void)
     CHECK(tcsetpgrp(slave, job) == 0 && tcgetpgrp(slave) == job);
     CHECK(write(slave, "go", 2) == 2);
     kill(-job, SIGCONT);
-    usleep(200000);
+    CHECK(read(got[0], &c, 1) == 1);
     CHECK(tcsetpgrp(slave, getpid()) == 0);
+    write(go[1], "g", 1);
     CHECK(waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status) &&
           WSTOPSIG(status) == SIGTTOU);
     signal(SIGTTOU, SIG_DFL);
@@ -576,17 +580,20 @@ static void test_leader(void)
         dup2(out[1], 1);
         close(out[1]);
         signal(SIGHUP, on_signal);
+        sigset_t hup, old;
+        sigemptyset(&hup);
+        sigaddset(&hup, SIGHUP);
+        sigprocmask(SIG_BLOCK, &hup, &old);
         if (fork() == 0) {
             write(1, "s", 1);
-            pause();
+            sigsuspend(&old);
             usleep(20000);
             char c;
             c = open("/dev/tty", O_RDWR) < 0 && errno == ENXIO ? 'n' : 'y';
             write(1, &c, 1);
             _exit(0);
         }
-        signal(SIGHUP, SIG_DFL);
-        usleep(200000);
+        usleep(100000);
         _exit(check_failures);
     }
     close(out[1]);
