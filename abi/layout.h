@@ -26,6 +26,11 @@
 #define IMAGE_BASE    0x6a0000000000UL /* first page: the gate */
 #define HOSTVDSO_BASE 0x6a0020000000UL /* at most 1 MB */
 
+/* Signal stack of a process in its last instructions, private to it: its slot is given
+ * back by then. */
+#define EXIT_STACK_BASE 0x6a0030000000UL
+#define EXIT_STACK_SIZE 0x8000UL
+
 #define SEG_BASE      0x6a0040000000UL
 #define SEG_SIZE      0x1000000000UL /* 64 GB, sparse */
 #define SEG_BOOT      0x0UL          /* struct boot_info, 1 MB at most */

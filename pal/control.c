@@ -195,6 +195,8 @@ long host_report(int kind, uint64_t a, uint64_t b, const char *text)
 
 long host_thread_interrupt(struct thread *t)
 {
+    if (!__atomic_load_n(&t->interruptible, __ATOMIC_SEQ_CST))
+        return 0;
     return call(HOST_CALL_THREAD_INTERRUPT, 0, (u64)t->host_pid, t->host_tid, 0);
 }
 

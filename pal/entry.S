@@ -161,10 +161,11 @@ thread_start_asm:
     call pal_thread_main
     ud2
 
-/* Ends the host process: the slot is free from the store on, so nothing is written to
- * the stack after it.  (The kernel clears host_tid only while others share the memory.) */
-    .globl host_space_exit
-host_space_exit:
+/* Ends the host process, whose signal stack has been moved out of the slot: the slot is
+ * free from the store on, so nothing is written to it after.  (The kernel clears host_tid
+ * only while others share the memory.) */
+    .globl space_exit_asm
+space_exit_asm:
     movl $0, %gs:0x2c
     mov $231, %edi
     xor %esi, %esi

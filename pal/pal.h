@@ -55,6 +55,7 @@ static inline struct thread *thread_of_stack(const void *p)
 void pal_thread_init(struct thread *t);
 /* Per host thread: gs, fs and signal stack.  Runs on the new thread. */
 void pal_thread_setup(struct thread *t);
+void set_signal_stack(u64 base, u64 size);
 
 void pal_note_writable(int handle);
 
@@ -65,6 +66,7 @@ void exit_begin(void);
 void exit_end(void);
 void exit_restart(void);
 void thread_start_asm(void);
+_Noreturn void space_exit_asm(void);
 /* Leaves to program code with t->regs; does not return. */
 _Noreturn void exit_to_program(struct thread *t);
 

@@ -185,6 +185,8 @@ void host_signal(int sig, siginfo_t *info, struct ucontext *uc)
     struct thread *t = thread_of_stack(uc);
     struct sigcontext_64 *sc = (struct sigcontext_64 *)&uc->uc_mcontext;
 
+    if ((u64)uc - EXIT_STACK_BASE < EXIT_STACK_SIZE)
+        return; /* the process is on its last instructions */
     if (sig == SIGSYS)
         on_syscall(t, info, sc);
     else if (sig == INTERRUPT_SIGNAL)

@@ -8,6 +8,7 @@
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2
+#define MAP_PRIVATE_FIXED_ANON 0x32
 
 void pal_thread_init(struct thread *t)
 {
@@ -17,17 +18,27 @@ void pal_thread_init(struct thread *t)
     t->entry = (u64)syscall_entry;
 }
 
-void pal_thread_setup(struct thread *t)
+void set_signal_stack(u64 base, u64 size)
 {
     struct {
         u64 sp;
         s32 flags;
         u64 size;
-    } stack = {(u64)t + SLOT_ALTSTACK, 0, SLOT_MESSAGE - SLOT_ALTSTACK};
+    } stack = {base, 0, size};
 
-    write_gsbase((u64)t);
     gate(HOST_NR_sigaltstack, (long)&stack, 0, 0, 0, 0, 0);
+}
+
+/* Until its signal stack is set, a forked thread would take an interrupt on that of the
+ * thread it was forked from, which may be in use there: both are the same shared memory.
+ * So nobody interrupts it before; whoever wanted to has left a mark in t->attention, which
+ * is looked at after `interruptible` is set. */
+void pal_thread_setup(struct thread *t)
+{
+    write_gsbase((u64)t);
+    set_signal_stack((u64)t + SLOT_ALTSTACK, SLOT_MESSAGE - SLOT_ALTSTACK);
     write_fsbase(t->fs_base);
+    __atomic_store_n(&t->interruptible, true, __ATOMIC_SEQ_CST);
 }
 
 /* vvar and vDSO are separate special mappings that can only be moved whole: at each
@@ -58,5 +69,7 @@ _Noreturn void pal_start(struct boot_info *b)
         move_vdso(&b->vdso);
     gate(HOST_NR_munmap, 0, INSIDE_BASE, 0, 0, 0, 0);
     gate(HOST_NR_munmap, INSIDE_END, USER_MAX - INSIDE_END, 0, 0, 0, 0);
+    if (gate(HOST_NR_mmap, EXIT_STACK_BASE, EXIT_STACK_SIZE, 3, MAP_PRIVATE_FIXED_ANON, -1, 0) < 0)
+        panic("no memory for the exit stack");
     upcall_start(b);
 }

@@ -36,6 +36,14 @@ long host_space_fork(struct thread *t)
     return start(t, SPACE_FLAGS);
 }
 
+/* An interrupt may still come between giving back the slot and the end: it must find a
+ * stack that nobody else gets. */
+_Noreturn void host_space_exit(void)
+{
+    set_signal_stack(EXIT_STACK_BASE, EXIT_STACK_SIZE);
+    space_exit_asm();
+}
+
 _Noreturn void host_thread_exit(void)
 {
     for (;;)
