@@ -31,16 +31,16 @@
 #define EXIT_STACK_BASE 0x6a0030000000UL
 #define EXIT_STACK_SIZE 0x8000UL
 
-#define SEG_BASE      0x6a0040000000UL
-#define SEG_SIZE      0x1000000000UL /* 64 GB, sparse */
-#define SEG_BOOT      0x0UL          /* struct boot_info, 1 MB at most */
-#define SEG_DATA      0x100000UL     /* .data and .bss of the image */
-#define SEG_HEAP      0x1000000UL    /* library-OS heap: 16 MB .. 32 GB */
-#define SEG_HEAP_END  0x800000000UL
-#define SEG_SLOTS     0x800000000UL /* thread slots: 32 GB .. 64 GB */
+#define SEG_BASE        0x6a0040000000UL
+#define SEG_SIZE        0x1000000000UL /* 64 GB, sparse */
+#define SEG_BOOT        0x0UL          /* struct boot_info, 1 MB at most */
+#define SEG_DATA        0x100000UL     /* .data and .bss of the image */
+#define SEG_HEAP        0x1000000UL    /* library-OS heap: 16 MB .. 32 GB */
+#define SEG_HEAP_END    0x800000000UL
+#define SEG_SLOTS       0x800000000UL /* thread slots: 32 GB .. 64 GB */
 
-#define POOL_BASE     0x6a8000000000UL
-#define POOL_SIZE     0x4000000000UL /* 256 GB, sparse */
+#define POOL_BASE       0x6a8000000000UL
+#define POOL_SIZE       0x4000000000UL /* 256 GB, sparse */
 
 /* A thread slot: everything one host thread needs, aligned to its size, so that
  * `address & ~(SLOT_SIZE - 1)` finds the thread from any of its stacks. */

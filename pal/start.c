@@ -6,8 +6,8 @@
  */
 #include "pal.h"
 
-#define MREMAP_MAYMOVE 1
-#define MREMAP_FIXED   2
+#define MREMAP_MAYMOVE         1
+#define MREMAP_FIXED           2
 #define MAP_PRIVATE_FIXED_ANON 0x32
 
 void pal_thread_init(struct thread *t)

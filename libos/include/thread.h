@@ -86,7 +86,7 @@ struct thread {
     s32 host_pid;          /* of the host process it runs in */
     void *exec_job;        /* first run goes on with an exec (proc/exec.c) */
     bool new_space;        /* the PAL's: first thread of a host process */
-    bool interruptible; /* the PAL's: has its signal stack, may be interrupted */
+    bool interruptible;    /* the PAL's: has its signal stack, may be interrupted */
     bool fork_child;       /* first run is in a fresh copy of an address space */
     bool kthread;          /* no program context: poller, timer */
     void (*kfunc)(void *); /* kthread body */

@@ -109,6 +109,31 @@ static long choose_target(struct mm *mm, struct remap *r)
     return rc;
 }
 
+/* One VMA of ours may be several of the host's, which moves only one at a time (its joins
+ * follow its own bookkeeping).  So: as much as goes in one call, again until all is moved;
+ * what is new at the end is mapped like any mapping. */
+static long move_piecewise(const struct vma *n, const struct remap *r, int keep)
+{
+    struct vma tail = *n;
+    size_t done = 0, len;
+    long rc;
+
+    for (; done < r->old_len; done += len) {
+        len = r->old_len - done;
+        while ((rc = host_move(r->from + done, len, len, r->to + done, keep)) == -EFAULT &&
+               len > PAGE_SIZE)
+            len = PAGE_ALIGN(len / 2);
+        if (rc < 0)
+            return rc;
+    }
+    if (r->new_len <= r->old_len)
+        return 0;
+    tail.start += r->old_len;
+    tail.offset += r->old_len;
+    tail.filled = MAX(tail.filled, tail.start);
+    return backing_map(&tail, false);
+}
+
 /* The pages themselves; n is the VMA at the new place, v the old one. */
 static long move_pages(struct vma *v, struct vma *n, const struct remap *r)
 {
@@ -119,6 +144,8 @@ static long move_pages(struct vma *v, struct vma *n, const struct remap *r)
         return backing_map(n, false);
     if (v->kind != VMA_POOL) {
         rc = host_move(r->from, r->old_len, r->new_len, r->to, keep);
+        if (rc == -EFAULT)
+            rc = move_piecewise(n, r, keep);
         return rc < 0 ? rc : 0;
     }
     if (v->flags & VMA_SHARED) { /* what is in it does not hang on the address */
