@@ -6,7 +6,7 @@
 set -eu
 
 build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3"
-tests="libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
+tests="busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl"
 checks="clang clang-format clang-tidy cppcheck"
 bench="bubblewrap runsc"
