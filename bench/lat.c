@@ -73,6 +73,12 @@ static void op_pread64k(void)
         abort();
 }
 
+static void op_pwrite64k(void)
+{
+    if (pwrite(file_fd, buffer, 65536, 0) != 65536)
+        abort();
+}
+
 static void op_open_close(void) { close(open(path, O_RDONLY)); }
 
 static void op_stat(void)
@@ -215,13 +221,13 @@ static const struct {
     const char *name;
     void (*op)(void);
 } operations[] = {
-    {"getppid", op_getppid},     {"clock_gettime", op_clock},   {"read_1", op_read1},
-    {"write_1", op_write1},      {"pread_4k", op_pread4k},      {"pwrite_4k", op_pwrite4k},
-    {"pread_64k", op_pread64k},  {"open_close", op_open_close}, {"stat", op_stat},
-    {"fstat", op_fstat},         {"mmap_4k", op_mmap4k},        {"mmap_64k", op_mmap64k},
-    {"signal_self", op_signal},  {"thread", op_thread},         {"futex_pp", op_futex},
-    {"pipe_pp", op_pipe},        {"unix_pp", op_unix},          {"fork_exit", op_fork},
-    {"fork_exec", op_fork_exec},
+    {"getppid", op_getppid},    {"clock_gettime", op_clock},  {"read_1", op_read1},
+    {"write_1", op_write1},     {"pread_4k", op_pread4k},     {"pwrite_4k", op_pwrite4k},
+    {"pread_64k", op_pread64k}, {"pwrite_64k", op_pwrite64k}, {"open_close", op_open_close},
+    {"stat", op_stat},          {"fstat", op_fstat},          {"mmap_4k", op_mmap4k},
+    {"mmap_64k", op_mmap64k},   {"signal_self", op_signal},   {"thread", op_thread},
+    {"futex_pp", op_futex},     {"pipe_pp", op_pipe},         {"unix_pp", op_unix},
+    {"fork_exit", op_fork},     {"fork_exec", op_fork_exec},
 };
 
 static int by_value(const void *a, const void *b)

@@ -119,7 +119,8 @@ static void ask_to_end(struct loop *l, int sig)
     mail(s, sig);
 }
 
-/* ^Z: the sandbox stops with us and goes on with us. */
+/* ^Z without -t: the sandbox stops with us and goes on with us, as any program does.  With
+ * -t the terminal is the sandbox's, and its foreground job stops. */
 static void stop_here(struct sandbox *s)
 {
     kill(-s->group, SIGSTOP);
@@ -145,7 +146,10 @@ static void on_signal(struct loop *l, int sig)
         mail(s, 0);
         break;
     case SIGTSTP:
-        stop_here(s);
+        if (s->config->tty)
+            mail(s, sig);
+        else
+            stop_here(s);
         break;
     case SIGCONT:
         kill(-s->group, SIGCONT);

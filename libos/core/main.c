@@ -21,7 +21,7 @@ void mailbox_poll(void)
     for (int sig = 1; signals; sig++, signals >>= 1) {
         if (!(signals & 1))
             continue;
-        if (sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH) {
+        if (sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP || sig == SIGWINCH) {
             terminal_signal(sig);
             continue;
         }
