@@ -67,8 +67,6 @@ struct mm {
     void *sites;                   /* rewritten system-call sites: pal/rewrite */
     s32 users;                     /* processes (vfork shares) */
     uptr vdso_base;
-    struct lock futex_lock;
-    s32 patching; /* text is being changed: faults in it retry */
     u64 def_flags;
     bool fork_advice; /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
     s32 host_threads; /* host threads running in this address space */

@@ -18,8 +18,6 @@ bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec)
     struct vma *v;
     bool retry = false;
 
-    if (READ_ONCE(mm->patching))
-        return true;
     lock(&mm->lock);
     v = vma_find(mm, addr);
     if (v && (v->prot & needed(write, exec)))

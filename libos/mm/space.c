@@ -42,7 +42,6 @@ struct mm *mm_new(void)
     mm->refs = 1;
     mm->users = 1;
     lock_init(&mm->lock);
-    lock_init(&mm->futex_lock);
     choose_layout(mm);
     return mm;
 }
@@ -87,9 +86,7 @@ struct mm *mm_copy(struct mm *old)
     mm->total = mm->locked = mm->data = mm->peak = 0;
     mm->def_flags = 0;
     mm->sites = sites_copy(old->sites);
-    mm->patching = 0;
     lock_init(&mm->lock);
-    lock_init(&mm->futex_lock);
     rc = copy_vmas(mm, old);
     if (rc) {
         mm_put(mm);

@@ -9,8 +9,6 @@
 #include "lib.h"
 #include "pty.h"
 
-#define CHUNK 512
-
 static long ptmx_open(struct file *f)
 {
     struct pty *p = pty_new();
@@ -141,25 +139,8 @@ static size_t type_all(struct file *f, const u8 *buf, size_t n, long *rc)
 static long master_write(struct file *f, struct uio *u, u64 *pos)
 {
     struct pty *p = f->private;
-    struct waiter w;
-    u8 buf[CHUNK];
-    size_t done = 0;
-    long rc = 0;
 
-    waiter_init(&w);
-    w.events = POLLOUT;
-    waitq_add(&p->master_wait, &w);
-    while (u->left && !rc) {
-        size_t want = MIN(u->left, sizeof(buf)), n = uio_copy_in(buf, u, want);
-
-        done += type_all(f, buf, n, &rc);
-        if (!rc && n < want)
-            rc = -EFAULT;
-    }
-    waitq_remove(&w);
-    if (done)
-        return (long)done;
-    return rc == -EINTR ? -ERESTARTSYS : rc;
+    return pty_write(f, u, &p->master_wait, type_all);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */

@@ -138,6 +138,14 @@ extern const struct file_ops pty_master_fops, pty_slave_fops;
 long pty_slave_attach(struct file *f, struct pty *p); /* f becomes an open slave */
 long pty_ioctl(struct file *f, struct pty *p, bool master, u32 cmd, uptr arg);
 
+#define CHUNK 512 /* bytes copied to or from the program at a time */
+
+/* ---- write.c ---- */
+/* The body of both ends' write: hands the buffer to `put` piece by piece, queued on q all
+ * the while.  put takes what it can, sleeping if need be, and sets *rc when it must end. */
+long pty_write(struct file *f, struct uio *u, struct waitq *q,
+               size_t (*put)(struct file *f, const u8 *buf, size_t n, long *rc));
+
 /* ---- session.c ---- */
 bool pty_controls(const struct pty *p); /* is it the caller's terminal? */
 /* Makes it the terminal of the caller's session; -EPERM.  steal: from another one. */

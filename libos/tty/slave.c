@@ -11,8 +11,6 @@
 #include "lib.h"
 #include "pty.h"
 
-#define CHUNK 512
-
 /* ---- opening and closing ------------------------------------------------------------------ */
 
 long pty_slave_attach(struct file *f, struct pty *p)
@@ -218,9 +216,6 @@ static size_t put_output(struct file *f, const u8 *buf, size_t n, long *rc)
 static long slave_write(struct file *f, struct uio *u, u64 *pos)
 {
     struct pty *p = f->private;
-    struct waiter w;
-    u8 buf[CHUNK];
-    size_t done = 0;
     long rc = 0;
 
     if (READ_ONCE(p->hungup))
@@ -229,20 +224,7 @@ static long slave_write(struct file *f, struct uio *u, u64 *pos)
         rc = pty_background(p, SIGTTOU);
     if (rc)
         return rc;
-    waiter_init(&w);
-    w.events = POLLOUT;
-    waitq_add(&p->slave_wait, &w);
-    while (u->left && !rc) {
-        size_t want = MIN(u->left, sizeof(buf)), n = uio_copy_in(buf, u, want);
-
-        done += put_output(f, buf, n, &rc);
-        if (!rc && n < want)
-            rc = -EFAULT;
-    }
-    waitq_remove(&w);
-    if (done)
-        return (long)done;
-    return rc == -EINTR ? -ERESTARTSYS : rc;
+    return pty_write(f, u, &p->slave_wait, put_output);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
