@@ -21,7 +21,7 @@
 #include "rewrite_plan.h"
 #include "../libos/include/kalloc.h"
 #include "../libos/include/mm.h"
-#include "../libos/include/proc.h"
+#include "../libos/include/rewrite.h"
 #include "../libos/include/usercopy.h"
 #include "../libos/include/vfs.h"
 

@@ -20,7 +20,7 @@
 #include <asm/ucontext.h>
 
 #include "pal.h"
-#include "../libos/include/proc.h"
+#include "../libos/include/rewrite.h"
 
 #define INTERRUPT_SIGNAL SIGURG
 

@@ -3,6 +3,7 @@
 #define LIBOS_PROC_H
 
 #include "elf.h"
+#include "rewrite.h"
 #include "thread.h"
 
 struct path_s;
@@ -59,16 +60,6 @@ long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *
 /* ---- futexes (proc/futex.c) ---- */
 void futex_wake_addr(uptr addr, int n);
 void robust_list_exit(struct thread *t);
-
-/* Counts traps per call site and rewrites hot ones.  pal/rewrite.c */
-void note_trapped_site(struct thread *t);
-/* The program owns gs: call sites of this address space go back to trapping. */
-void sites_forbid(struct mm *mm);
-struct sites;
-struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */
-void sites_free(struct sites *s);
-void rewrite_forget(struct mm *mm, uptr start, uptr end);
-bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
 
 void kthreads_start_waiting(void); /* proc/thread.c */
 

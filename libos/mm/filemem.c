@@ -181,7 +181,7 @@ static struct extent *extent_at(const struct filemem *fm, u32 i)
 
 static long make_room(struct filemem *fm)
 {
-    if (fm->count < fm->cap)
+    if (fm->extents && fm->count < fm->cap)
         return 0;
     u32 cap = fm->cap ? fm->cap * 2 : 1;
     void *p = krealloc(fm->extents, cap * sizeof(struct extent));

@@ -9,6 +9,7 @@
 #define LIBOS_MM_INTERNAL_H
 
 #include "mm.h"
+#include "rewrite.h"
 
 #define VMA_COUNT_MAX 65530u
 
@@ -62,10 +63,6 @@ void commit_add(s64 bytes);
 #define CAP_IPC_LOCK_ 14
 #define MOUNT_NOEXEC  8u /* = MS_NOEXEC */
 
-/* The system-call rewriter, where it is linked in: [start, end) is about to change, so
- * sites in it are no longer what it thinks.  Called under mm->lock. */
-void rewrite_forget(struct mm *mm, uptr start, uptr end)
-    __attribute__((weak)); // NOLINT(readability-redundant-declaration)
 static inline void mm_forget_text(struct mm *mm, uptr start, uptr end)
 {
     if (mm->sites && rewrite_forget)

@@ -335,7 +335,7 @@ static long wake_op(uptr addr, uptr addr2, bool private, int n, int n2, u32 code
 /* Priority-inheriting locks: the protocol on the word, without the boost. */
 static long lock_pi(uptr addr, bool private, u64 deadline, bool try)
 {
-    u32 tid = (u32)current()->tid, val, seen;
+    u32 tid = (u32)current()->tid, val, seen = 0;
     long rc = user_load32(addr, &val);
 
     while (rc == 0) {

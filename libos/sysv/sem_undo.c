@@ -83,12 +83,13 @@ static void give_back(struct sem_undo *u, s32 pid)
 void sem_exit(struct process *p)
 {
     struct wake_batch batch = {.n = 0};
-    struct sem_undo *u;
+    struct sem_undo *u, *next;
 
     if (!p->sem_undo)
         return;
     lock(&sem_table.lock);
-    while ((u = list_first((struct list *)p->sem_undo, struct sem_undo, in_process))) {
+    list_for_each_safe(u, next, (struct list *)p->sem_undo, in_process)
+    {
         give_back(u, p->pid);
         list_del(&u->in_set);
         list_del(&u->in_process);

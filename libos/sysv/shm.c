@@ -94,10 +94,9 @@ static struct file *open_segment(struct shm_segment *s, u32 mode)
 
     s->memory->inode->ino = (u64)s->ipc.id; /* as /proc/PID/maps shows it */
     snprintf(name, sizeof(name), "/SYSV%08x (deleted)", (u32)s->ipc.key);
-    ref_get(&s->ipc.refs);
     f = file_anon_on(s->memory->inode, name, &shm_fops, s, mode);
-    if (IS_ERR(f))
-        shm_put(s);
+    if (!IS_ERR(f))
+        ref_get(&s->ipc.refs); /* let go of by its release */
     return f;
 }
 

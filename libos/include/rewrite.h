@@ -1,0 +1,24 @@
+/* The system-call rewriter (pal/rewrite.c), as the library OS sees it.  Where it is not linked
+ * in (the hosted platform), its functions are absent: weak ones may be asked for. */
+#ifndef LIBOS_REWRITE_H
+#define LIBOS_REWRITE_H
+
+#include "lib.h"
+
+struct mm;
+struct sites;
+struct thread;
+
+/* Counts traps per call site and rewrites hot ones. */
+void note_trapped_site(struct thread *t);
+/* The program owns gs: call sites of this address space go back to trapping. */
+void sites_forbid(struct mm *mm);
+struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */
+void sites_free(struct sites *s);
+/* [start, end) is about to change, so sites in it are no longer what it thinks.  Called
+ * under mm->lock. */
+void rewrite_forget(struct mm *mm, uptr start, uptr end) __attribute__((weak));
+/* Is rip in a trampoline?  Then *site is the call site it stands for. */
+bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
+
+#endif
