@@ -11,17 +11,26 @@ struct command {
     /* argv[0] is the command's name.  Returns the exit code. */
     int (*run)(int argc, char **argv);
     const struct option_def *options; /* NULL: none */
+    const char *notes;                /* under the options, or NULL */
 };
 
 /* Ends with an entry without a name. */
 extern const struct command commands[];
-extern const struct option_def run_options[];
+extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
+    rm_options[], wait_options[];
 
 int command_run(int argc, char **argv);
+int command_ps(int argc, char **argv);
+int command_stop(int argc, char **argv);
+int command_kill(int argc, char **argv);
+int command_rm(int argc, char **argv);
+int command_wait(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
+
+extern const char run_notes[]; /* exit codes */
 
 /* The help page of a command. */
 void help_print(const struct command *command);

@@ -21,8 +21,7 @@ static const char examples[] = "\n"
                                "\n"
                                "bailey run --help lists the options; man bailey tells the rest.\n";
 
-static const char run_notes[] =
-    "\n"
+const char run_notes[] =
     "Exit code: the program's own; 128+N when signal N ended it; 124 after --timeout, 125\n"
     "when Bailey itself failed, 126 when the program can't be executed, 127 when it isn't\n"
     "found.\n";
@@ -32,8 +31,9 @@ void help_print(const struct command *command)
     printf("%s.\n\nUsage: bailey %s\n", command->help, command->usage);
     if (command->options) {
         options_print(command->options);
-        fputs(run_notes, stdout);
     }
+    if (command->notes)
+        printf("\n%s", command->notes);
 }
 
 int command_help(int argc, char **argv)

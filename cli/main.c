@@ -7,12 +7,20 @@
 
 const struct command commands[] = {
     {"run", "run [options] [--] PROGRAM [ARG...]", "Run a program in a sandbox", command_run,
-     run_options},
+     run_options, run_notes},
+    {"ps", "ps [options]", "List sandboxes", command_ps, ps_options, NULL},
+    {"stop", "stop [-t SEC] NAME...", "End sandboxes: SIGTERM, then SIGKILL", command_stop,
+     stop_options, NULL},
+    {"kill", "kill [-s SIG] NAME...", "Kill sandboxes, or send their program a signal",
+     command_kill, kill_options, NULL},
+    {"wait", "wait NAME...", "Wait for the end of sandboxes, print exit codes", command_wait,
+     wait_options, NULL},
+    {"rm", "rm [-f] NAME...", "Remove sandboxes that have ended", command_rm, rm_options, NULL},
     {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,
-     NULL},
-    {"check", "check", "Say whether this host can run sandboxes", command_check, NULL},
-    {"version", "version", "Print the version", command_version, NULL},
-    {"help", "help [COMMAND]", "Explain a command", command_help, NULL},
+     NULL, NULL},
+    {"check", "check", "Say whether this host can run sandboxes", command_check, NULL, NULL},
+    {"version", "version", "Print the version", command_version, NULL, NULL},
+    {"help", "help [COMMAND]", "Explain a command", command_help, NULL, NULL},
     {.name = NULL},
 };
 

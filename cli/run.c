@@ -10,6 +10,8 @@
 #include "monitor/monitor.h"
 #include "number.h"
 #include "options.h"
+#include "registration.h"
+#include "runtime.h"
 #include "string_list.h"
 #include "user.h"
 #include "volume.h"
@@ -91,12 +93,9 @@ static int take_hostname(void *context, const char *shown, const char *value)
 
 static int take_name(void *context, const char *shown, const char *value)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_.-";
     struct settings *s = context;
 
-    if (!*value || *value == '.' || *value == '-' || strlen(value) > 64 ||
-        value[strspn(value, allowed)])
+    if (!name_valid(value))
         return complain(shown, "use letters, digits, _ . -, at most 64", "'%s' is no name", value);
     s->config.name = value;
     return 0;
@@ -339,7 +338,9 @@ static int run(struct settings *s)
 {
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
     struct sandbox_config config = s->config;
+    struct registration registration = {.listener = -1};
     struct error err = {0};
+    int code = 0;
 
     for (size_t i = 0; i < s->volumes.count; i++) {
         const struct volume *v = &s->volumes.items[i];
@@ -349,7 +350,13 @@ static int run(struct settings *s)
     }
     config.volumes = volumes;
     config.volume_count = s->volumes.count;
-    int code = monitor_run(&config, &err);
+    if (config.name)
+        code = registration_claim(&registration, config.name, config.argv[0]);
+    if (code)
+        return code;
+    registration_attach(&registration, &config);
+    code = monitor_run(&config, &err);
+    registration_end(&registration, code);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
     close_diff(s, err.text[0] != 0);

@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "../abi/gate.h"
+#include "manage.h"
+#include "place.h"
 #include "tty.h"
 
 #define DEFAULT_GRACE_MS 2000
@@ -29,6 +31,7 @@ struct loop {
     struct sandbox *s;
     int signals;
     int64_t deadline;     /* ms; INT64_MAX: none */
+    int64_t announce;     /* ms when the sandbox becomes manageable; INT64_MAX: never, or done */
     bool timed_out;       /* SIGTERM was sent, deadline is the grace now */
     int64_t asked_to_end; /* when the first unanswered INT, TERM or QUIT came; 0: never */
 };
@@ -101,6 +104,16 @@ static void mail(struct sandbox *s, int sig)
 static bool mail_taken(const struct sandbox *s, int sig)
 {
     return !(__atomic_load_n(&s->boot->mailbox_signals, __ATOMIC_SEQ_CST) & (1ULL << (sig - 1)));
+}
+
+void sandbox_signal(struct sandbox *s, int sig)
+{
+    if (sig != SIGKILL) {
+        mail(s, sig);
+        return;
+    }
+    s->exit_code = 128 + SIGKILL;
+    s->ended = true;
 }
 
 /* The library OS takes a signal at once, whatever the program does with it; if it has
@@ -247,10 +260,26 @@ static void on_deadline(struct loop *l)
 
 static int poll_timeout(const struct loop *l)
 {
-    if (l->deadline == INT64_MAX)
+    int64_t next = l->deadline < l->announce ? l->deadline : l->announce;
+
+    if (next == INT64_MAX)
         return -1;
-    int64_t left = l->deadline - now_ms();
+    int64_t left = next - now_ms();
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
+}
+
+static void on_time(struct loop *l)
+{
+    const struct sandbox_config *config = l->s->config;
+    int64_t now = now_ms();
+
+    if (config->announce && now >= l->announce) {
+        l->announce = INT64_MAX;
+        place_identity(false);
+        manage_start(l->s, config->announce(config->context));
+    }
+    if (now >= l->deadline)
+        on_deadline(l);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -258,9 +287,10 @@ static int poll_timeout(const struct loop *l)
 static void loop_once(struct loop *l)
 {
     struct sandbox *s = l->s;
-    struct pollfd fds[2] = {{s->listener, POLLIN, 0}, {l->signals, POLLIN, 0}};
+    struct pollfd fds[3] = {
+        {s->listener, POLLIN, 0}, {l->signals, POLLIN, 0}, {s->manage_fd, POLLIN, 0}};
 
-    if (poll(fds, 2, poll_timeout(l)) < 0 && errno != EINTR) {
+    if (poll(fds, 3, poll_timeout(l)) < 0 && errno != EINTR) {
         sandbox_fail(s, "poll: %s", strerror(errno));
         return;
     }
@@ -271,24 +301,31 @@ static void loop_once(struct loop *l)
     /* Who reports waits for the answer: no death is seen before what the dead had to say. */
     if (!s->ended && (fds[0].revents & ~POLLIN || fds[1].revents) && !reap(s))
         sandbox_fail(s, "the sandbox ended without saying how");
-    if (!s->ended && l->deadline != INT64_MAX && now_ms() >= l->deadline)
-        on_deadline(l);
+    if (!s->ended && fds[2].revents)
+        manage_serve(s);
+    if (!s->ended && (l->deadline != INT64_MAX || l->announce != INT64_MAX))
+        on_time(l);
 }
 
 void sandbox_loop(struct sandbox *s)
 {
-    struct loop loop = {s, signalfd(-1, &s->signals, SFD_CLOEXEC | SFD_NONBLOCK), INT64_MAX, false,
-                        0};
+    struct loop loop = {.s = s,
+                        .signals = signalfd(-1, &s->signals, SFD_CLOEXEC | SFD_NONBLOCK),
+                        .deadline = INT64_MAX,
+                        .announce = INT64_MAX};
 
     if (loop.signals < 0)
         sandbox_fail(s, "signalfd: %s", strerror(errno));
     if (s->config->timeout_seconds)
         loop.deadline = now_ms() + (int64_t)s->config->timeout_seconds * 1000;
+    if (s->config->announce)
+        loop.announce = now_ms() + s->config->announce_ms;
     while (!s->ended)
         loop_once(&loop);
     sandbox_kill(s);
     if (loop.timed_out)
         s->exit_code = MONITOR_EXIT_TIMEOUT;
+    manage_end(s);
     close(loop.signals);
     if (s->failed || loop.timed_out || s->exit_code > 128)
         tty_restore(s);

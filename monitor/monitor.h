@@ -64,6 +64,13 @@ struct sandbox_config {
     bool stats;      /* counters at the end */
     int diff_fd;     /* what changed in memory is written here at the end, -1: off */
     bool diff_list;  /* as lines, not as a tar archive */
+    /* Management of the running sandbox (manage_protocol.h).  announce is called once, when
+     * the sandbox has run for announce_ms, and returns a listening socket or -1. */
+    int (*announce)(void *context);
+    unsigned announce_ms;
+    /* Called once when program 1 runs; it costs the start a control call. */
+    void (*started)(void *context);
+    void *context;
     bool stdin_open; /* -i: standard input is passed on (otherwise as given, too) */
     bool tty;        /* -t: refuse to start without a terminal on standard input */
 };

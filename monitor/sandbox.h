@@ -49,6 +49,7 @@ struct sandbox {
     int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
 
     int segment_fd, pool_fd, poll_fd, probe_fd, kick_fd;
+    int manage_fd; /* what manage.c serves, as one epoll; -1: nothing */
     int lifeline; /* write end: closing it kills every picoprocess */
     uint8_t *segment;
     struct boot_info *boot;

@@ -1,0 +1,71 @@
+/* The sandbox's entry in the runtime directory; see registration.h. */
+#include "registration.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "complain.h"
+
+#define ANNOUNCE_MS 50 /* an unnamed run is known after this time */
+
+/* Claims, and listens; quiet for a run that nobody asked to name. */
+static int claim(struct registration *r, const char *name, const char *program, bool quiet)
+{
+    int code = entry_claim(&r->entry, name, program, quiet);
+
+    if (code)
+        return code;
+    r->listener = entry_listen(&r->entry);
+    if (r->listener < 0) {
+        entry_end(&r->entry, false);
+        return quiet ? CLI_FAILED : complain(r->entry.name, NULL, "no control socket can be made");
+    }
+    r->known = true;
+    return 0;
+}
+
+int registration_claim(struct registration *r, const char *name, const char *program)
+{
+    return claim(r, name, program, false);
+}
+
+static int announce(void *context)
+{
+    struct registration *r = context;
+
+    if (!r->known && claim(r, NULL, r->state.program.items[0], true) != 0)
+        return -1;
+    r->state.pid = getpid();
+    if (state_write(r->entry.dir, &r->state) < 0)
+        complain(r->entry.name, NULL, "its state can't be written: bailey ps won't show it");
+    int listener = r->listener;
+    r->listener = -1; /* the monitor's */
+    return listener;
+}
+
+void registration_attach(struct registration *r, struct sandbox_config *config)
+{
+    r->state.started = time(NULL);
+    r->state.root = (char *)config->root_dir;
+    r->state.program.items = (char **)config->argv;
+    for (r->state.program.count = 0; config->argv[r->state.program.count];)
+        r->state.program.count++;
+    config->announce = announce;
+    config->announce_ms = r->known ? 0 : ANNOUNCE_MS;
+    config->context = r;
+}
+
+void registration_end(struct registration *r, int exit_code)
+{
+    if (!r->known)
+        return;
+    if (r->listener >= 0)
+        close(r->listener);
+    r->state.finished = time(NULL);
+    r->state.exit_code = exit_code;
+    bool keep = r->state.keep && state_write(r->entry.dir, &r->state) == 0;
+    entry_end(&r->entry, keep);
+    r->known = false;
+}

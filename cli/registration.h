@@ -1,0 +1,27 @@
+/* Makes the sandbox of this process known in the runtime directory.
+ *
+ * With a name, or detached, before it starts, so that a name is taken by one run only.
+ * Other runs become known once they have lasted a moment: a short one pays nothing.
+ */
+#ifndef BAILEY_CLI_REGISTRATION_H
+#define BAILEY_CLI_REGISTRATION_H
+
+#include "monitor/monitor.h"
+#include "runtime.h"
+#include "state.h"
+
+struct registration {
+    struct entry entry;
+    struct state state; /* program's words are borrowed */
+    int listener;
+    bool known;
+};
+
+/* Takes the name now; 0 or an exit code after a message. */
+int registration_claim(struct registration *r, const char *name, const char *program);
+/* Lets the monitor announce it: the name that was claimed, or one made later. */
+void registration_attach(struct registration *r, struct sandbox_config *config);
+/* The run is over. */
+void registration_end(struct registration *r, int exit_code);
+
+#endif

@@ -1,0 +1,335 @@
+/* The runtime directory; see runtime.h.
+ *
+ * Directories come and go under an flock on ".lock", so a cleaner never meets one that is
+ * half made.  The lock of a directory itself is taken once, by the monitor that owns it,
+ * and lasts as long as that process: who gets it shared knows that the owner is gone.
+ */
+#define _GNU_SOURCE
+#include "runtime.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "complain.h"
+#include "state.h"
+
+#define DIR_FLAGS   (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define KILLED_CODE 137 /* of a detached run whose monitor was killed */
+
+struct runtime {
+    int dir, lock;
+};
+
+/* ---- the directory itself -------------------------------------------------------------- */
+
+static bool ours(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+/* $XDG_RUNTIME_DIR where it is this user's (sudo may leave another's), or one of our own. */
+static void runtime_path(char *path, size_t size)
+{
+    const char *xdg = getenv("XDG_RUNTIME_DIR");
+
+    if (xdg && *xdg == '/' && strlen(xdg) < size - 8 && ours(xdg))
+        snprintf(path, size, "%s/bailey", xdg);
+    else if (geteuid() == 0 && access("/run", W_OK) == 0)
+        snprintf(path, size, "/run/bailey");
+    else
+        snprintf(path, size, "/tmp/bailey-%u", (unsigned)geteuid());
+}
+
+static int fail(bool quiet, const char *what, int error, const char *hint)
+{
+    return quiet ? CLI_FAILED : complain_errno(what, error, hint);
+}
+
+/* Opens the directory and takes its lock; 0 or an exit code. */
+static int runtime_open(struct runtime *r, bool quiet)
+{
+    char path[4096];
+    struct stat st;
+
+    runtime_path(path, sizeof(path));
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return fail(quiet, path, errno, "set XDG_RUNTIME_DIR to a directory of yours");
+    r->dir = open(path, DIR_FLAGS);
+    if (r->dir < 0)
+        return fail(quiet, path, errno, "set XDG_RUNTIME_DIR to a directory of yours");
+    if (fstat(r->dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077)) {
+        close(r->dir);
+        if (quiet)
+            return CLI_FAILED;
+        return complain(path, "set XDG_RUNTIME_DIR to a directory of yours",
+                        "it is not private to this user");
+    }
+    r->lock = openat(r->dir, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (r->lock >= 0 && flock(r->lock, LOCK_EX) == 0)
+        return 0;
+    int error = errno;
+    close(r->dir);
+    return fail(quiet, path, error, NULL);
+}
+
+static void runtime_close(const struct runtime *r)
+{
+    close(r->lock);
+    close(r->dir);
+}
+
+/* ---- one entry --------------------------------------------------------------------------- */
+
+bool name_valid(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_.-";
+
+    return *name && *name != '.' && *name != '-' && strlen(name) <= NAME_LENGTH_MAX &&
+           !name[strspn(name, allowed)];
+}
+
+/* "python3-7f3a": what runs, and something that tells it from its like. */
+static void make_name(char *name, const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    unsigned short number = 0;
+    char base[33];
+
+    snprintf(base, sizeof(base), "%s", slash ? slash + 1 : program);
+    if (!name_valid(base))
+        strcpy(base, "sandbox");
+    if (getrandom(&number, sizeof(number), 0) < 0)
+        number = (unsigned short)getpid();
+    snprintf(name, NAME_LENGTH_MAX + 1, "%s-%04x", base, number);
+}
+
+static void wipe(int dir)
+{
+    static const char *const files[] = {"control", "state.json", "state.new", "log"};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        unlinkat(dir, files[i], 0);
+}
+
+/* A directory whose owner is gone, with its lock: true if it stays as one that has ended. */
+static bool stays(int dir)
+{
+    struct state state;
+    bool keep = state_read(dir, &state) && state.keep;
+
+    if (keep && !state.finished) { /* a crash: say so once */
+        state.finished = time(NULL);
+        state.exit_code = KILLED_CODE;
+        keep = state_write(dir, &state) == 0;
+        unlinkat(dir, "control", 0);
+    }
+    state_free(&state);
+    return keep;
+}
+
+/* Opens an entry, under the lock of the runtime directory; cleans up what a crash left.
+ * False with ENOENT if there is none. */
+static bool open_entry(const struct runtime *r, struct entry *e, const char *name)
+{
+    snprintf(e->name, sizeof(e->name), "%s", name);
+    e->dir = openat(r->dir, name, DIR_FLAGS);
+    if (e->dir < 0)
+        return false;
+    e->alive = flock(e->dir, LOCK_SH | LOCK_NB) < 0;
+    if (e->alive || stays(e->dir))
+        return true;
+    wipe(e->dir);
+    unlinkat(r->dir, name, AT_REMOVEDIR);
+    close(e->dir);
+    e->dir = -1;
+    errno = ENOENT;
+    return false;
+}
+
+static void unlock_entry(const struct entry *e) { flock(e->dir, LOCK_UN); }
+
+static int make_entry(const struct runtime *r, struct entry *e, const char *name)
+{
+    if (mkdirat(r->dir, name, 0700) < 0)
+        return errno;
+    snprintf(e->name, sizeof(e->name), "%s", name);
+    e->dir = openat(r->dir, name, DIR_FLAGS);
+    e->alive = true;
+    return e->dir < 0 || flock(e->dir, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+}
+
+static int taken(const struct runtime *r, const char *name)
+{
+    struct entry e;
+
+    if (!open_entry(r, &e, name))
+        return 0;
+    close(e.dir);
+    if (e.alive)
+        return complain(name, "choose another --name", "a sandbox of this name is running");
+    return complain(name, "bailey rm removes it", "a sandbox of this name has ended and is kept");
+}
+
+int entry_claim(struct entry *e, const char *name, const char *program, bool quiet)
+{
+    struct runtime r = {-1, -1};
+    char made[NAME_LENGTH_MAX + 1];
+    int code = runtime_open(&r, quiet), error = EEXIST;
+
+    e->dir = -1;
+    if (code)
+        return code;
+    mode_t before = umask(077);
+    if (name)
+        code = taken(&r, name);
+    for (int tries = 0; !code && error == EEXIST && tries < 100; tries++) {
+        if (!name)
+            make_name(made, program);
+        error = make_entry(&r, e, name ? name : made);
+    }
+    umask(before);
+    runtime_close(&r);
+    return code ? code : error ? fail(quiet, "runtime directory", error, NULL) : 0;
+}
+
+int entry_listen(const struct entry *e)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    /* The directory's own path may be longer than an address. */
+    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control", e->dir);
+    mode_t before = umask(077);
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                listen(fd, 64) == 0;
+    umask(before);
+    if (!good && fd >= 0)
+        close(fd);
+    return good ? fd : -1;
+}
+
+void entry_end(struct entry *e, bool keep)
+{
+    struct runtime r = {-1, -1};
+
+    if (e->dir < 0)
+        return;
+    unlinkat(e->dir, "control", 0);
+    if (!keep && runtime_open(&r, true) == 0) {
+        wipe(e->dir);
+        unlinkat(r.dir, e->name, AT_REMOVEDIR);
+        runtime_close(&r);
+    }
+    entry_close(e);
+}
+
+/* ---- others' ------------------------------------------------------------------------------ */
+
+int entry_find(struct entry *e, const char *name)
+{
+    struct runtime r = {-1, -1};
+    int code;
+
+    e->dir = -1;
+    if (!name_valid(name))
+        return complain(name, "bailey ps lists them", "this is no name of a sandbox");
+    code = runtime_open(&r, false);
+    if (code)
+        return code;
+    if (!open_entry(&r, e, name))
+        code = complain(name, "bailey ps lists them", "no such sandbox");
+    else
+        unlock_entry(e);
+    runtime_close(&r);
+    return code;
+}
+
+bool entry_remove(const struct entry *e)
+{
+    struct runtime r = {-1, -1};
+    bool dead = false;
+
+    if (runtime_open(&r, false))
+        return false;
+    dead = flock(e->dir, LOCK_SH | LOCK_NB) == 0;
+    if (dead) {
+        wipe(e->dir);
+        unlinkat(r.dir, e->name, AT_REMOVEDIR);
+    }
+    runtime_close(&r);
+    return dead;
+}
+
+void entry_wait(struct entry *e)
+{
+    if (flock(e->dir, LOCK_SH) == 0)
+        unlock_entry(e);
+    e->alive = false;
+}
+
+void entry_close(struct entry *e)
+{
+    if (e->dir >= 0)
+        close(e->dir);
+    e->dir = -1;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
+}
+
+static int collect(const struct runtime *r, struct entry **list)
+{
+    DIR *dir = fdopendir(fcntl(r->dir, F_DUPFD_CLOEXEC, 3));
+    struct dirent *d;
+    struct entry e;
+    int count = 0;
+
+    while (dir && (d = readdir(dir))) {
+        if (!name_valid(d->d_name) || !open_entry(r, &e, d->d_name))
+            continue;
+        if (!e.alive)
+            unlock_entry(&e);
+        *list = need(realloc(*list, ((size_t)count + 1) * sizeof(**list)));
+        (*list)[count++] = e;
+    }
+    if (dir)
+        closedir(dir);
+    if (count)
+        qsort(*list, (size_t)count, sizeof(**list), by_name);
+    return count;
+}
+
+int entries_list(struct entry **list)
+{
+    struct runtime r = {-1, -1};
+
+    *list = NULL;
+    if (runtime_open(&r, false))
+        return -1;
+    int count = collect(&r, list);
+    runtime_close(&r);
+    return count;
+}
+
+void entries_free(struct entry *list, int count)
+{
+    for (int i = 0; i < count; i++)
+        entry_close(&list[i]);
+    free(list);
+}

@@ -1,0 +1,121 @@
+/* state.json: written to a temporary name, then renamed.  Not synced: it says nothing that
+ * is still true after the machine has stopped. */
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "complain.h"
+
+#define STATE_MAX (1 << 20)
+
+struct json_object *state_object(const struct state *state)
+{
+    struct json_object *o = need(json_object_new_object());
+    struct json_object *program = need(json_object_new_array());
+
+    for (size_t i = 0; i < state->program.count; i++)
+        json_object_array_add(program, json_object_new_string(state->program.items[i]));
+    json_object_object_add(o, "pid", json_object_new_int(state->pid));
+    json_object_object_add(o, "status",
+                           json_object_new_string(state->finished ? "exited" : "running"));
+    json_object_object_add(o, "started", json_object_new_int64(state->started));
+    if (state->finished) {
+        json_object_object_add(o, "finished", json_object_new_int64(state->finished));
+        json_object_object_add(o, "exit_code", json_object_new_int(state->exit_code));
+    }
+    json_object_object_add(o, "detached", json_object_new_boolean(state->detached));
+    json_object_object_add(o, "keep", json_object_new_boolean(state->keep));
+    if (state->root)
+        json_object_object_add(o, "root", json_object_new_string(state->root));
+    json_object_object_add(o, "program", program);
+    return o;
+}
+
+static int64_t number_of(struct json_object *o, const char *key)
+{
+    return json_object_get_int64(json_object_object_get(o, key));
+}
+
+static const char *text_of(struct json_object *o)
+{
+    const char *text = json_object_get_string(o);
+
+    return text ? text : "";
+}
+
+static void fill(struct state *state, struct json_object *o)
+{
+    struct json_object *program = json_object_object_get(o, "program");
+    const char *root = json_object_get_string(json_object_object_get(o, "root"));
+
+    state->pid = (pid_t)number_of(o, "pid");
+    state->started = number_of(o, "started");
+    state->finished = number_of(o, "finished");
+    state->exit_code = (int)number_of(o, "exit_code");
+    state->detached = json_object_get_boolean(json_object_object_get(o, "detached"));
+    state->keep = json_object_get_boolean(json_object_object_get(o, "keep"));
+    state->root = root ? need(strdup(root)) : NULL;
+    if (json_object_is_type(program, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(program); i++)
+            strings_add(&state->program, strdup(text_of(json_object_array_get_idx(program, i))));
+}
+
+bool state_read(int dir, struct state *state)
+{
+    int fd = openat(dir, "state.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char *text = NULL;
+    size_t size = 0;
+    ssize_t n = -1;
+
+    memset(state, 0, sizeof(*state));
+    if (fd < 0)
+        return false;
+    text = need(malloc(STATE_MAX + 1));
+    while (size < STATE_MAX && (n = read(fd, text + size, STATE_MAX - size)) > 0)
+        size += (size_t)n;
+    close(fd);
+    text[size] = 0;
+    struct json_object *o = n == 0 ? json_tokener_parse(text) : NULL;
+    bool good = json_object_is_type(o, json_type_object);
+    if (good)
+        fill(state, o);
+    json_object_put(o);
+    free(text);
+    return good;
+}
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    for (ssize_t n; size > 0; text += n, size -= (size_t)n)
+        if ((n = write(fd, text, size)) < 0)
+            return -1;
+    return 0;
+}
+
+int state_write(int dir, const struct state *state)
+{
+    struct json_object *o = state_object(state);
+    const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
+    int fd = openat(dir, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int rc = fd < 0 ? -1 : write_all(fd, text, strlen(text));
+
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0)
+        rc = renameat(dir, "state.new", dir, "state.json");
+    json_object_put(o);
+    return rc;
+}
+
+void state_free(struct state *state)
+{
+    strings_free(&state->program);
+    free(state->root);
+    memset(state, 0, sizeof(*state));
+}

@@ -1,0 +1,187 @@
+/* The control socket of a running sandbox: one request a packet, served in the loop.
+ *
+ * Clients are the sandbox's own user or root, asked of the kernel when they connect.  They
+ * are not trusted further than that with the loop's time: their number is bounded, nothing
+ * waits for them, and one that does not take its answers is dropped.
+ */
+#include "manage.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 64
+
+struct client {
+    int fd;       /* -1: free */
+    uint32_t use; /* how often this place has been used: tells successors apart */
+    bool waits;
+};
+
+static struct client clients[CLIENTS_MAX];
+static int listener = -1;
+
+uint64_t manage_client_id(const struct client *c)
+{
+    return (uint64_t)c->use << 32 | (uint32_t)(c - clients);
+}
+
+struct client *manage_client(uint64_t id)
+{
+    struct client *c = &clients[(uint32_t)id % CLIENTS_MAX];
+
+    return c->fd >= 0 && c->use == id >> 32 ? c : NULL;
+}
+
+static void drop(struct client *c)
+{
+    close(c->fd);
+    c->fd = -1;
+}
+
+void manage_answer(struct client *c, enum manage_kind kind, int64_t value)
+{
+    const struct manage_answer answer = {kind, 0, value};
+
+    if (c->fd >= 0 && send(c->fd, &answer, sizeof(answer), MSG_DONTWAIT) != sizeof(answer))
+        drop(c);
+}
+
+/* ---- requests ------------------------------------------------------------------------ */
+
+static int64_t serve_wait(struct sandbox *s, struct client *c, const struct manage_request *r,
+                          int *fds, int count)
+{
+    c->waits = true;
+    return 0;
+}
+
+static int64_t serve_signal(struct sandbox *s, struct client *c, const struct manage_request *r,
+                            int *fds, int count)
+{
+    if (r->a < 1 || r->a > 64)
+        return -EINVAL;
+    sandbox_signal(s, (int)r->a);
+    return 0;
+}
+
+static manage_handler *const handlers[MANAGE_OPS] = {
+    [MANAGE_WAIT] = serve_wait,
+    [MANAGE_SIGNAL] = serve_signal,
+};
+
+/* ---- connections ---------------------------------------------------------------------- */
+
+/* One request with its descriptors; false when there is none (yet, or ever). */
+static bool receive(struct client *c, struct manage_request *r, int *fds, int *count)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(MANAGE_FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec iov = {r, sizeof(*r)};
+    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
+    ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    *count = 0;
+    if (n < 0)
+        return false;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
+        *count = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(fds, CMSG_DATA(h), (size_t)*count * sizeof(int));
+    }
+    return n == sizeof(*r) && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+}
+
+static void serve(struct sandbox *s, struct client *c)
+{
+    struct manage_request r;
+    int fds[MANAGE_FDS_MAX], count;
+    int64_t result = -ENOSYS;
+    bool whole = receive(c, &r, fds, &count);
+
+    if (whole && r.version != MANAGE_VERSION)
+        result = -EPROTO;
+    else if (whole && r.op < MANAGE_OPS && handlers[r.op])
+        result = handlers[r.op](s, c, &r, fds, count);
+    for (int i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (!whole)
+        drop(c);
+    else if (result != MANAGE_LATER)
+        manage_answer(c, MANAGE_DONE, result);
+}
+
+static bool may_ask(int fd)
+{
+    struct ucred who;
+    socklen_t size = sizeof(who);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 &&
+           (who.uid == 0 || who.uid == getuid());
+}
+
+static void accept_client(struct sandbox *s)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    for (uint32_t i = 0; fd >= 0 && may_ask(fd) && i < CLIENTS_MAX; i++) {
+        struct epoll_event event = {EPOLLIN, {.u32 = i}};
+        if (clients[i].fd >= 0)
+            continue;
+        if (epoll_ctl(s->manage_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+            break;
+        clients[i] = (struct client){.fd = fd, .use = clients[i].use + 1};
+        return;
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+void manage_start(struct sandbox *s, int socket)
+{
+    struct epoll_event event = {EPOLLIN, {.u32 = CLIENTS_MAX}};
+
+    if (socket < 0)
+        return;
+    for (int i = 0; i < CLIENTS_MAX; i++)
+        clients[i].fd = -1;
+    listener = socket;
+    s->manage_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (s->manage_fd < 0 || epoll_ctl(s->manage_fd, EPOLL_CTL_ADD, socket, &event) < 0)
+        manage_end(s);
+}
+
+/* One event at a time: the sandbox's calls come first. */
+void manage_serve(struct sandbox *s)
+{
+    struct epoll_event event;
+
+    if (epoll_wait(s->manage_fd, &event, 1, 0) != 1)
+        return;
+    if (event.data.u32 == CLIENTS_MAX)
+        accept_client(s);
+    else if (clients[event.data.u32].fd >= 0)
+        serve(s, &clients[event.data.u32]);
+}
+
+void manage_end(struct sandbox *s)
+{
+    if (listener < 0)
+        return;
+    for (int i = 0; i < CLIENTS_MAX; i++) {
+        if (clients[i].fd >= 0 && clients[i].waits)
+            manage_answer(&clients[i], MANAGE_EXITED, s->exit_code);
+        if (clients[i].fd >= 0)
+            drop(&clients[i]);
+    }
+    close(listener);
+    if (s->manage_fd >= 0)
+        close(s->manage_fd);
+    listener = s->manage_fd = -1;
+}
