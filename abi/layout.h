@@ -8,6 +8,7 @@
  *   HOSTVDSO_BASE the host's vvar and vDSO, moved here at start
  *   SEG_BASE      the kernel segment: MAP_SHARED memory object, rw-
  *   POOL_BASE     the page pool: MAP_SHARED memory object, rw-
+ *   ROOT_IMAGE_BASE  the root's image file, if there is one, r--
  *
  * The image's writable data is linked at SEG_DATA, so every host process of a
  * sandbox sees the same globals.  Text and SEG_DATA are within 2 GB of each other
@@ -41,6 +42,10 @@
 
 #define POOL_BASE       0x6a8000000000UL
 #define POOL_SIZE       0x4000000000UL /* 256 GB, sparse */
+
+/* The image the root file system is read from, mapped read-only as a whole. */
+#define ROOT_IMAGE_BASE 0x6ac000000000UL
+#define ROOT_IMAGE_SIZE 0x2000000000UL /* 128 GB */
 
 /* A thread slot: everything one host thread needs, aligned to its size, so that
  * `address & ~(SLOT_SIZE - 1)` finds the thread from any of its stacks. */

@@ -161,6 +161,16 @@ static int take_root(void *context, const char *shown, const char *value)
     return 0;
 }
 
+static int take_image(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    (void)shown;
+    s->config.root_mode = SANDBOX_ROOT_IMAGE;
+    s->config.root_image = value;
+    return 0;
+}
+
 static int take_trace(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
@@ -235,6 +245,7 @@ const struct option_def run_options[] = {
     VALUE('v', "volume", "HOST:GUEST[:ro]", "show a host directory or file inside", take_volume),
     VALUE(0, "root", "DIR", "DIR is the root file system, not the host's\nsystem directories",
           take_root),
+    VALUE(0, "image", "FILE", "the image FILE is the root file system", take_image),
     FLAG(0, "read-only", "refuse changes outside volumes and /tmp", take_read_only),
     VALUE(0, "net", "KIND", "none (the only kind in this version)", take_net),
     HEADING("Limits"),

@@ -30,8 +30,9 @@ struct sandbox_volume {
 };
 
 enum sandbox_root {
-    SANDBOX_ROOT_HOST, /* system directories of the host and the working directory, read-only */
-    SANDBOX_ROOT_DIR,  /* everything below root_dir, read-only base */
+    SANDBOX_ROOT_HOST,  /* system directories of the host and the working directory, read-only */
+    SANDBOX_ROOT_DIR,   /* everything below root_dir, read-only base */
+    SANDBOX_ROOT_IMAGE, /* what is in the image file root_image */
 };
 
 enum sandbox_net { SANDBOX_NET_NONE, SANDBOX_NET_HOST };
@@ -46,7 +47,8 @@ struct sandbox_config {
     uint32_t uid, gid, umask;
 
     enum sandbox_root root_mode;
-    const char *root_dir; /* SANDBOX_ROOT_DIR */
+    const char *root_dir;   /* SANDBOX_ROOT_DIR */
+    const char *root_image; /* SANDBOX_ROOT_IMAGE: an EROFS file, read inside */
     const struct sandbox_volume *volumes;
     size_t volume_count;
     bool read_only; /* root refuses writes instead of keeping them in memory */

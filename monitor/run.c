@@ -93,21 +93,6 @@ static int find_workdir(struct sandbox *s)
     return 0;
 }
 
-static int export_root(struct sandbox *s)
-{
-    const struct sandbox_config *c = s->config;
-    struct export *ex = &s->exports[s->export_count++];
-    bool host = c->root_mode == SANDBOX_ROOT_HOST;
-
-    *ex = (struct export){.dir = open_directory(s, host ? "/" : c->root_dir),
-                          .read_only = true,
-                          .host_base = host,
-                          .cache = host,
-                          .guest = "/",
-                          .source = host ? "host" : c->root_dir};
-    return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
-}
-
 /* A working directory where the guest has a file system of its own (/tmp ...) is mounted
  * there again. */
 static int export_workdir(struct sandbox *s)
@@ -159,6 +144,23 @@ static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
         return error_wrap(s->err, "volume");
     s->export_count++;
     return 0;
+}
+
+static int export_root(struct sandbox *s)
+{
+    const struct sandbox_config *c = s->config;
+    if (c->root_mode == SANDBOX_ROOT_IMAGE)
+        return export_volume(s, &(struct sandbox_volume){c->root_image, "/", true, true});
+    struct export *ex = &s->exports[s->export_count++];
+    bool host = c->root_mode == SANDBOX_ROOT_HOST;
+
+    *ex = (struct export){.dir = open_directory(s, host ? "/" : c->root_dir),
+                          .read_only = true,
+                          .host_base = host,
+                          .cache = host,
+                          .guest = "/",
+                          .source = host ? "host" : c->root_dir};
+    return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
 }
 
 static int make_exports(struct sandbox *s)

@@ -17,11 +17,18 @@ static bool outside(uptr addr, size_t len)
            (addr + len <= INSIDE_BASE || addr >= INSIDE_END);
 }
 
+/* The one thing the library OS maps for itself. */
+static bool in_root_image(uptr addr, size_t len, int prot)
+{
+    return addr >= ROOT_IMAGE_BASE && len <= ROOT_IMAGE_SIZE &&
+           addr + len <= ROOT_IMAGE_BASE + ROOT_IMAGE_SIZE && prot == HOST_PROT_READ;
+}
+
 long host_map(uintptr_t addr, size_t len, int prot, int flags, int handle, uint64_t offset)
 {
     int host = MAP_FIXED;
 
-    if (!outside(addr, len))
+    if (!outside(addr, len) && !in_root_image(addr, len, prot))
         return -12; /* ENOMEM: as if there were nothing there */
     host |= flags & HOST_MAP_SHARED ? MAP_SHARED : MAP_PRIVATE;
     if (flags & HOST_MAP_POPULATE)

@@ -19,8 +19,7 @@ static size_t move_out(uptr base, bool kernel, void *p, size_t n)
 {
     if (!kernel)
         return n - user_copy_out(base, p, n);
-    memcpy((void *)base, p, n);
-    return n;
+    return n - mapped_copy((void *)base, p, n); /* p may be a file mapped inside */
 }
 
 static size_t move_zero(uptr base, bool kernel, void *p, size_t n)

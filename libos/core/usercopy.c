@@ -175,6 +175,8 @@ static bool raw_cmpxchg32(uptr p, u32 *expect, u32 val)
 
 #endif
 
+size_t mapped_copy(void *dst, const void *src, size_t n) { return raw_copy(dst, src, n); }
+
 size_t user_copy_in(void *dst, uptr src, size_t n)
 {
     size_t k = user_range_clip(src, n);

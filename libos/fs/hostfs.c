@@ -582,6 +582,7 @@ struct super *hostfs_new(u32 index, bool cache)
     fs->super.magic = 0x61756673; /* what programs know of unusual file systems: aufs */
     fs->super.dev = super_new_dev();
     fs->super.statfs = hostfs_statfs;
+    fs->super.lower_ops = &hostfs_lower_ops;
     fs->super.revalidate = cache ? NULL : hostfs_revalidate;
     snprintf(uri, sizeof(uri), "dir:%u/", index);
     struct inode *root = host_attributes_get(uri, -1, &a) < 0 ? NULL : hostfs_inode(fs, &a);

@@ -3,6 +3,7 @@
 #define LIBOS_FS_HOSTFS_H
 
 #include "../../abi/host_abi.h"
+#include "lower.h"
 #include "vfs.h"
 
 #define URI_MAX 4352
@@ -33,6 +34,7 @@ struct hostfs {
 
 /* inode->private. */
 struct hostfs_node {
+    struct lower_node lower;
     struct inode *next; /* hash chain */
     u64 host_ino, host_dev;
     int handle;       /* open for reading, maybe for writing too; -1: none */
@@ -45,7 +47,6 @@ struct hostfs_node {
     u32 misses;              /* look-ups that found nothing */
     u32 asked;               /* listed names whose attributes had to be asked for */
     char *link;              /* cached symbolic link's text */
-    struct inode *upper;     /* overlay inode over it, weak: overlay.c */
 };
 
 static inline struct hostfs *hostfs_of(const struct super *s)
@@ -65,6 +66,7 @@ struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a);
 
 /* ---- hostfs_file.c ---- */
 extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
+extern const struct lower_ops hostfs_lower_ops;
 /* Makes sure a handle is open and counts a user; every success needs a release. */
 long hostfs_acquire(struct dentry *d, struct inode *i, bool write);
 void hostfs_release(struct inode *i);

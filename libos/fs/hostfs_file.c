@@ -358,3 +358,46 @@ const struct file_ops hostfs_dir_ops = {
     .llseek = dir_llseek,
     .fsync = dir_fsync,
 };
+
+/* ---- below an overlay --------------------------------------------------------------- */
+
+static long lower_open(struct dentry *d) { return hostfs_acquire(d, d->inode, false); }
+
+static long lower_read(struct inode *i, struct uio *u, u64 pos)
+{
+    return host_read_uio(hostfs_node(i)->handle, u, pos);
+}
+
+static long lower_map(struct inode *i, struct mapping_request *r)
+{
+    r->kind = VMA_HOST;
+    r->handle = hostfs_node(i)->handle;
+    return 0;
+}
+
+static long lower_next(struct dentry *dir, u64 *pos, struct lower_entry *e)
+{
+    struct hostfs *fs = hostfs_of(dir->super);
+    struct listing *l = hostfs_listing(dir);
+
+    if (IS_ERR(l))
+        return PTR_ERR(l);
+    const struct host_dirent *r = listing_at(l, *pos);
+    if (!r)
+        return 0;
+    e->name = r->name;
+    e->len = strlen(r->name);
+    e->ino = hostfs_map_ino(fs, hostfs_node(dir->inode)->host_dev, r->ino);
+    e->type = r->type;
+    ++*pos;
+    return 1;
+}
+
+const struct lower_ops hostfs_lower_ops = {
+    .open = lower_open,
+    .close = hostfs_release,
+    .read = lower_read,
+    .seek = hostfs_seek,
+    .map = lower_map,
+    .next = lower_next,
+};

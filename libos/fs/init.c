@@ -71,6 +71,17 @@ static long mount_here(struct super *s, const char *path, u32 flags, const char 
     return rc;
 }
 
+/* What lies below the root's changes: an image if the export is a file. */
+static struct super *root_layer(const struct boot_mount *root)
+{
+    if (!(root->flags & BOOT_MOUNT_FILE))
+        return hostfs_new(root->index, root->flags & BOOT_MOUNT_CACHE);
+    struct super *s = erofs_new(root->index);
+    if (IS_ERR(s))
+        start_fail((int)-PTR_ERR(s), "image", boot_text(root->source));
+    return s;
+}
+
 static void mount_root(struct boot_info *b)
 {
     const struct boot_mount *root = NULL;
@@ -79,8 +90,7 @@ static void mount_root(struct boot_info *b)
         if (b->mounts[n].flags & BOOT_MOUNT_ROOT)
             root = &b->mounts[n];
     }
-    struct super *s =
-        root ? hostfs_new(root->index, root->flags & BOOT_MOUNT_CACHE) : tmpfs_new(0, 0755);
+    struct super *s = root ? root_layer(root) : tmpfs_new(0, 0755);
     if (s && !IS_ERR(s) && root)
         s = overlay_new(s);
     if (!s || IS_ERR(s) ||

@@ -1,4 +1,4 @@
-/* The overlay: an in-memory upper layer over a read-only host directory.
+/* The overlay: an in-memory upper layer over a read-only one (lower.h).
  *
  * There is no second file system above: an overlay inode is an in-memory inode (tmpfs.h)
  * that may have a lower dentry.  What was never changed is made from the lower inode at
@@ -14,6 +14,7 @@
  */
 #include <asm/statfs.h>
 #include <linux/errno.h>
+#include <linux/limits.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
 
@@ -83,7 +84,7 @@ static void take_lower(struct inode *i, struct dentry *lower)
 
 struct inode *overlay_inode(struct overlay *o, struct dentry *lower)
 {
-    struct hostfs_node *l = hostfs_node(lower->inode);
+    struct lower_node *l = lower_node(lower->inode);
     lock(&o->lock);
     struct inode *i = l->upper;
     if (!i || !ref_get_unless_zero(&i->refs)) {
@@ -103,8 +104,8 @@ void overlay_evict(struct inode *i)
     struct overlay_node *n = overlay_node(i);
     if (n->lower) {
         lock(&o->lock);
-        if (hostfs_node(n->lower->inode)->upper == i)
-            hostfs_node(n->lower->inode)->upper = NULL;
+        if (lower_node(n->lower->inode)->upper == i)
+            lower_node(n->lower->inode)->upper = NULL;
         unlock(&o->lock);
     }
     tmpfs_node_free(i, &n->base);
@@ -163,25 +164,97 @@ long overlay_setattr(struct dentry *d, struct inode *i, const struct setattr *a)
     return tmpfs_setattr(d, i, a);
 }
 
+/* The lower layer that still has i's attributes; NULL: they are in memory. */
+static const struct lower_ops *lower_xattrs(struct inode *i)
+{
+    const struct overlay_node *n = overlay_node(i);
+
+    if (!n->lower || __atomic_load_n(&n->own_xattrs, __ATOMIC_ACQUIRE))
+        return NULL;
+    return lower_ops(n->lower->inode)->xattr_get ? lower_ops(n->lower->inode) : NULL;
+}
+
+/* Takes all attributes over, before the first change. */
+static long own_xattrs(struct inode *i)
+{
+    const struct lower_ops *ops = lower_xattrs(i);
+    char *name = ops ? kmalloc(XATTR_NAME_ROOM + XATTR_SIZE_MAX) : NULL;
+    long rc = !ops || name ? 0 : -ENOMEM;
+
+    if (!name)
+        return rc;
+    lock(&i->lock);
+    for (u32 n = 0; lower_xattrs(i); n++) {
+        char *value = name + XATTR_NAME_ROOM;
+        rc = ops->xattr_name(lower_inode(i), n, name);
+        if (rc <= 0) {
+            __atomic_store_n(&overlay_node(i)->own_xattrs, true, __ATOMIC_RELEASE);
+            break;
+        }
+        rc = ops->xattr_get(lower_inode(i), name, value, XATTR_SIZE_MAX);
+        if (rc >= 0)
+            rc = xattrs_put(&overlay_node(i)->base.xattrs, name, value, rc);
+        if (rc)
+            break;
+    }
+    unlock(&i->lock);
+    kfree(name);
+    return rc < 0 ? rc : 0;
+}
+
 long overlay_getxattr(struct inode *i, struct dentry *d, const char *name, void *buf, size_t n)
 {
+    const struct lower_ops *lower = lower_xattrs(i);
+    if (lower) {
+        long rc = xattr_permission(i, name, false);
+        return rc ? rc : lower->xattr_get(lower_inode(i), name, buf, n);
+    }
     return xattrs_get(i, &overlay_node(i)->base.xattrs, name, buf, n);
 }
 
 long overlay_setxattr(struct inode *i, struct dentry *d, const char *name, const void *buf,
                       size_t n, int flags)
 {
+    long rc = own_xattrs(i);
+    if (rc)
+        return rc;
     overlay_pin(i);
     return xattrs_set(i, &overlay_node(i)->base.xattrs, name, buf, n, flags);
 }
 
+static long list_lower_xattrs(const struct lower_ops *lower, struct inode *i, char *buf, size_t n)
+{
+    char name[XATTR_NAME_ROOM];
+    size_t used = 0;
+    long rc;
+
+    for (u32 k = 0; (rc = lower->xattr_name(i, k, name)) > 0; k++) {
+        size_t len = strlen(name) + 1;
+        if (!xattr_listed(name))
+            continue;
+        if (n && used + len <= n)
+            memcpy(buf + used, name, len);
+        used += len;
+    }
+    if (rc < 0)
+        return rc;
+    return n && used > n ? -ERANGE : (long)used;
+}
+
 long overlay_listxattr(struct inode *i, struct dentry *d, char *buf, size_t n)
 {
+    const struct lower_ops *lower = lower_xattrs(i);
+    if (lower)
+        return list_lower_xattrs(lower, lower_inode(i), buf, n);
     return xattrs_list(i, &overlay_node(i)->base.xattrs, buf, n);
 }
 
 long overlay_removexattr(struct inode *i, struct dentry *d, const char *name)
 {
+    long rc = own_xattrs(i);
+    if (rc)
+        return rc;
+    overlay_pin(i);
     return xattrs_remove(i, &overlay_node(i)->base.xattrs, name);
 }
 

@@ -1,14 +1,14 @@
-/* The overlay: an in-memory upper layer over a host directory.  fs/overlay*.c */
+/* The overlay: an in-memory upper layer over a read-only one.  fs/overlay*.c */
 #ifndef LIBOS_FS_OVERLAY_H
 #define LIBOS_FS_OVERLAY_H
 
-#include "hostfs.h"
+#include "lower.h"
 #include "tmpfs.h"
 
 struct overlay {
     struct super super;
     struct filemem_quota quota;
-    struct lock lock;   /* hostfs_node->upper of the lower inodes, and pinning */
+    struct lock lock;   /* lower_node->upper of the lower inodes, and pinning */
     struct list pinned; /* nodes of lower origin that have changed */
 };
 
@@ -19,6 +19,7 @@ struct overlay_node {
     struct dentry *lower; /* where it came from (a reference); NULL: made inside */
     bool in_lower;        /* regular file: data still in the lower one */
     bool pinned;
+    bool own_xattrs;  /* base.xattrs counts, the lower inode's attributes don't */
     struct list link; /* overlay->pinned */
     struct inode *inode;
 };
@@ -28,6 +29,10 @@ static inline struct overlay *overlay_of(const struct super *s)
     return container_of(s, struct overlay, super);
 }
 static inline struct overlay_node *overlay_node(const struct inode *i) { return i->private; }
+static inline struct inode *lower_inode(const struct inode *i)
+{
+    return overlay_node(i)->lower->inode;
+}
 static inline bool data_in_lower(const struct inode *i)
 {
     return __atomic_load_n(&overlay_node(i)->in_lower, __ATOMIC_ACQUIRE);

@@ -45,21 +45,18 @@ static void show_tree(struct diff *f, struct inode *i);
 
 static void show_lower_names(struct diff *f, struct inode *dir)
 {
-    struct listing *l = hostfs_listing(overlay_node(dir)->lower);
-    const struct host_dirent *r;
+    struct dentry *lower = overlay_node(dir)->lower;
+    struct lower_entry l;
     size_t len = f->len;
 
-    if (IS_ERR(l))
-        return;
-    for (u64 n = 0; (r = listing_at(l, n)); n++) {
-        size_t size = strlen(r->name);
-        if (names_find(&tmpfs_node(dir)->names, r->name, size))
+    for (u64 pos = 0; lower_ops(lower->inode)->next(lower, &pos, &l) > 0;) {
+        if (names_find(&tmpfs_node(dir)->names, l.name, l.len))
             continue;
-        struct dentry *d = overlay_lower_child(dir, r->name, size);
+        struct dentry *d = overlay_lower_child(dir, l.name, l.len);
         if (!d || IS_ERR(d))
             continue;
         struct inode *i = overlay_inode(overlay_of(dir->super), d);
-        if (i && push(f, r->name, size))
+        if (i && push(f, l.name, l.len))
             show_tree(f, i);
         pop(f, len);
         if (i)
@@ -115,7 +112,7 @@ static void show_names(struct diff *f, struct inode *dir)
 static bool in_place(const struct dentry *d)
 {
     for (; d->parent != d; d = d->parent) {
-        struct inode *dir = hostfs_node(d->parent->inode)->upper;
+        struct inode *dir = lower_node(d->parent->inode)->upper;
         if (dir && names_find(&tmpfs_node(dir)->names, d->name, d->name_len))
             return false;
     }

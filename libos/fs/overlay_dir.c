@@ -6,7 +6,7 @@
  * names made, moved or removed do.
  *
  * Listing: entries of the table first, then the lower names that the table says nothing
- * about, at positions from LOWER_POS in the order of the lower listing.
+ * about, at positions from LOWER_POS in the order of the lower layer.
  */
 #include <linux/errno.h>
 #include <linux/fs.h>
@@ -97,16 +97,13 @@ static bool is_empty(struct inode *dir)
     struct name_table *t = names_of(dir);
     struct name_entry *e;
     list_for_each(e, &t->order, order) if (e->inode) return false;
-    if (!overlay_node(dir)->lower)
-        return true;
-    struct listing *l = hostfs_listing(overlay_node(dir)->lower);
-    if (IS_ERR(l) || l->count > t->count)
-        return false;
-    const struct host_dirent *r;
-    for (u64 n = 0; (r = listing_at(l, n)); n++)
-        if (!names_find(t, r->name, strlen(r->name)))
+    struct dentry *lower = overlay_node(dir)->lower;
+    struct lower_entry l;
+    long rc = 0;
+    for (u64 pos = 0; lower && (rc = lower_ops(lower->inode)->next(lower, &pos, &l)) > 0;)
+        if (!names_find(t, l.name, l.len))
             return false;
-    return true;
+    return rc == 0;
 }
 
 static void dir_changed(struct inode *dir, s64 now) { dir->mtime = dir->ctime = now; }
@@ -336,21 +333,17 @@ static bool list_own(struct file *f, struct dir_emit *e)
 static long list_lower(struct file *f, struct dir_emit *e)
 {
     struct dentry *lower = overlay_node(f->inode)->lower;
-    struct hostfs *fs = hostfs_of(lower->super);
-    u64 dev = hostfs_node(lower->inode)->host_dev;
-    struct listing *l = hostfs_listing(lower);
-    const struct host_dirent *r;
+    u64 pos = f->pos - LOWER_POS;
+    struct lower_entry l;
+    long rc;
 
-    if (IS_ERR(l))
-        return PTR_ERR(l);
-    for (; (r = listing_at(l, f->pos - LOWER_POS)); f->pos++) {
-        size_t len = strlen(r->name);
-        if (names_find(names_of(f->inode), r->name, len))
-            continue;
-        if (!e->emit(e, r->name, len, hostfs_map_ino(fs, dev, r->ino), r->type, f->pos + 1))
-            break;
+    while ((rc = lower_ops(lower->inode)->next(lower, &pos, &l)) > 0) {
+        if (!names_find(names_of(f->inode), l.name, l.len) &&
+            !e->emit(e, l.name, l.len, l.ino, l.type, LOWER_POS + (s64)pos))
+            return 0;
+        f->pos = LOWER_POS + pos;
     }
-    return 0;
+    return rc;
 }
 
 static long overlay_readdir(struct file *f, struct dir_emit *e)

@@ -1,10 +1,9 @@
 /* Open files of the overlay, and copying up.
  *
- * Reading an unchanged file goes through the lower inode's host handle, writing through
- * memory.  The first write, truncation or shared mapping of a file open for writing copies
- * the data up (not the open itself: O_TRUNC follows it).  Files opened for reading before
- * that see the new data from then on; mappings made before keep the lower pages, as with
- * overlayfs.
+ * Reading an unchanged file goes through the lower layer, writing through memory.  The first write,
+ * truncation or shared mapping of a file open for writing copies the data up (not the open itself:
+ * O_TRUNC follows it).  Files opened for reading before that see the new data from then on;
+ * mappings made before keep the lower pages, as with overlayfs.
  *
  * Locking: copying up holds the inode's lock; `in_lower` is cleared last, with release
  * order, so readers that still see it set read the same bytes below.
@@ -19,25 +18,23 @@
 
 #define COPY_CHUNK 0x40000UL
 
-static struct inode *lower_inode(const struct inode *i) { return overlay_node(i)->lower->inode; }
-
 static bool is_zero(const char *p, size_t n)
 {
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
 /* Whole chunks of zeros stay holes. */
-static long copy_data(struct inode *i, int handle, u64 size, char *chunk)
+static long copy_data(struct inode *i, struct inode *l, u64 size, char *chunk)
 {
     struct filemem *fm = &overlay_node(i)->base.mem;
     for (u64 off = 0; off < size;) {
-        struct host_iovec v = {chunk, MIN(COPY_CHUNK, size - off)};
-        long n = host_read(handle, &v, 1, off, 0);
+        struct uio u;
+        struct iov iov;
+        uio_init(&u, &iov, (uptr)chunk, MIN(COPY_CHUNK, size - off), true);
+        long n = lower_ops(l)->read(l, &u, off);
         if (n <= 0)
             return n;
         if (!is_zero(chunk, n)) {
-            struct uio u;
-            struct iov iov;
             uio_init(&u, &iov, (uptr)chunk, n, true);
             long done = filemem_write(fm, &u, off, n);
             if (done != n)
@@ -57,10 +54,10 @@ static long copy_up_locked(struct inode *i, u64 want)
 
     if (size) {
         char *chunk = kpages_alloc(COPY_CHUNK);
-        rc = chunk ? hostfs_acquire(n->lower, l, false) : -ENOMEM;
+        rc = chunk ? lower_ops(l)->open(n->lower) : -ENOMEM;
         if (!rc) {
-            rc = copy_data(i, hostfs_handle(l, false), size, chunk);
-            hostfs_release(l);
+            rc = copy_data(i, l, size, chunk);
+            lower_ops(l)->close(l);
         }
         if (chunk)
             kpages_free(chunk, COPY_CHUNK);
@@ -97,7 +94,7 @@ static long overlay_open(struct file *f)
     struct inode *i = f->inode;
     if (!data_in_lower(i))
         return 0;
-    long rc = hostfs_acquire(overlay_node(i)->lower, lower_inode(i), false);
+    long rc = lower_ops(lower_inode(i))->open(overlay_node(i)->lower);
     if (!rc)
         f->private = f;
     return rc;
@@ -105,17 +102,17 @@ static long overlay_open(struct file *f)
 
 static void overlay_release(struct file *f)
 {
-    if (f->private)
-        hostfs_release(lower_inode(f->inode));
+    struct inode *l = f->private ? lower_inode(f->inode) : NULL;
+    if (l)
+        lower_ops(l)->close(l);
 }
-
-static int lower_handle(struct file *f) { return hostfs_handle(lower_inode(f->inode), false); }
 
 static long overlay_read(struct file *f, struct uio *u, u64 *pos)
 {
     if (!data_in_lower(f->inode))
         return tmpfs_file_ops.read(f, u, pos);
-    long n = host_read_uio(lower_handle(f), u, *pos);
+    struct inode *l = lower_inode(f->inode);
+    long n = lower_ops(l)->read(l, u, *pos);
     if (n > 0)
         *pos += n;
     return n;
@@ -125,7 +122,8 @@ static s64 overlay_llseek(struct file *f, s64 off, int whence)
 {
     if (!data_in_lower(f->inode) || (whence != SEEK_DATA && whence != SEEK_HOLE))
         return tmpfs_file_ops.llseek(f, off, whence);
-    off = hostfs_seek(lower_inode(f->inode), off, whence, READ_ONCE(f->inode->size));
+    struct inode *l = lower_inode(f->inode);
+    off = lower_ops(l)->seek(l, off, whence, READ_ONCE(f->inode->size));
     if (off >= 0)
         f->pos = off;
     return off;
@@ -133,17 +131,16 @@ static s64 overlay_llseek(struct file *f, s64 off, int whence)
 
 static long overlay_mmap(struct file *f, struct mapping_request *r)
 {
-    if (r->shared && (f->fmode & FMODE_WRITE)) {
-        long rc = overlay_copy_up(f->inode, ~0ULL);
-        if (rc)
-            return rc;
-    }
-    if (!data_in_lower(f->inode))
-        return tmpfs_file_ops.mmap(f, r);
-    r->kind = VMA_HOST;
-    r->handle = lower_handle(f);
-    r->inode = f->inode;
-    return 0;
+    struct inode *i = f->inode;
+    long rc = -ENODEV;
+
+    if (data_in_lower(i) && !(r->shared && (f->fmode & FMODE_WRITE)))
+        rc = lower_ops(lower_inode(i))->map(lower_inode(i), r);
+    r->inode = i;
+    if (rc != -ENODEV)
+        return rc;
+    rc = overlay_copy_up(i, ~0ULL);
+    return rc ? rc : tmpfs_file_ops.mmap(f, r);
 }
 
 static long overlay_write(struct file *f, struct uio *u, u64 *pos)

@@ -133,14 +133,33 @@ long xattrs_set(struct inode *i, struct xattrs *x, const char *name, const void 
     return rc;
 }
 
+long xattrs_put(struct xattrs *x, const char *name, const void *buf, size_t n)
+{
+    struct xattr *a = xattr_new(name, buf, n), **p = find(x, name);
+    if (!a)
+        return -ENOMEM;
+    if (*p) {
+        kfree(a); /* twice in the image: the first counts */
+        return 0;
+    }
+    *p = a;
+    return 0;
+}
+
+bool xattr_listed(const char *name)
+{
+    if (starts(name, "trusted."))
+        return capable(CAP_SYS_ADMIN);
+    return starts(name, "user.") || starts(name, "security.");
+}
+
 long xattrs_list(struct inode *i, struct xattrs *x, char *buf, size_t n)
 {
-    bool admin = capable(CAP_SYS_ADMIN);
     size_t used = 0;
     lock(&i->lock);
     for (struct xattr *a = x->first; a; a = a->next) {
         size_t len = strlen(a->name) + 1;
-        if (!admin && starts(a->name, "trusted."))
+        if (!xattr_listed(a->name))
             continue;
         if (n && used + len <= n)
             memcpy(buf + used, a->name, len);

@@ -21,6 +21,9 @@ long xattrs_set(struct inode *i, struct xattrs *x, const char *name, const void 
                 int flags);
 long xattrs_list(struct inode *i, struct xattrs *x, char *buf, size_t n);
 long xattrs_remove(struct inode *i, struct xattrs *x, const char *name);
+/* Adds one as it is; 0 or -ENOMEM.  The caller holds the inode's lock. */
+long xattrs_put(struct xattrs *x, const char *name, const void *buf, size_t n);
+bool xattr_listed(const char *name); /* does the caller get to know of it? */
 void xattrs_free(struct xattrs *x);
 
 #endif

@@ -30,6 +30,8 @@ struct vma {
     struct file *file; /* reference, or NULL */
     u64 offset;        /* in the file, of start */
     int handle;        /* VMA_HOST: host handle, owned by the file's inode */
+    u64 host_base;     /* VMA_HOST: where in the stream the file begins (files of an image), */
+    u64 host_end;      /* and how many bytes of the file, whole pages, it holds; ~0: ask the host */
     const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static text */
     /* tree */
     struct vma *left, *right, *up;
@@ -81,7 +83,8 @@ struct mapping_request {
     bool shared;
     /* out */
     enum vma_kind kind;
-    int handle; /* VMA_HOST */
+    int handle; /* VMA_HOST, with the two of struct vma, preset to a file of its own */
+    u64 host_base, host_end;
     /* VMA_POOL: inode whose pages are mapped: mm asks pool_extent() page by page */
     struct inode *inode;
 };

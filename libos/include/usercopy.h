@@ -16,6 +16,9 @@ size_t user_zero(uptr dst, size_t n); /* bytes not cleared */
 long copy_from_user(void *dst, uptr src, size_t n);
 long copy_to_user(uptr dst, const void *src, size_t n);
 
+/* The same from a file mapped inside, whose pages may turn out to be missing. */
+size_t mapped_copy(void *dst, const void *src, size_t n);
+
 /* Copies a string of at most n-1 bytes; its length, -EFAULT, or -ENAMETOOLONG. */
 long strncpy_from_user(char *dst, uptr src, size_t n);
 

@@ -197,7 +197,8 @@ struct super {        /* one file system instance */
     bool (*revalidate)(struct dentry *d);
     long (*statfs)(struct super *s, void *statfs_buf);
     long (*sync)(struct super *s);
-    void (*gone)(struct super *s); /* unmounted and unused: free everything */
+    void (*gone)(struct super *s);     /* unmounted and unused: free everything */
+    const struct lower_ops *lower_ops; /* an overlay may lie over it: fs/lower.h */
 };
 #define SUPER_RDONLY  1u
 #define SUPER_NOATIME 2u
@@ -403,7 +404,8 @@ extern struct lock mount_lock;
 /* File systems. */
 struct super *tmpfs_new(u64 dev_hint, u32 root_mode);
 struct super *hostfs_new(u32 export_index, bool cache);
-struct super *overlay_new(struct super *lower); /* in-memory upper over a host lower */
+struct super *erofs_new(u32 export_index);      /* the image that is the export; or ERR_PTR */
+struct super *overlay_new(struct super *lower); /* in-memory upper over hostfs or erofs */
 /* Names every path that differs from the lower layer: kind 'A' added, 'C' changed, 'D'
  * deleted (i NULL then).  For the end of a run, when nothing changes any more. */
 void overlay_diff(struct super *s,

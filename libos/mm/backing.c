@@ -64,6 +64,24 @@ static long map_pool(struct vma *v, int flags)
     return host_map(v->filled, v->end - v->filled, v->prot, host_flags(v), HOST_POOL, POOL_SIZE);
 }
 
+/* A file in an image ends where the next one begins: what lies past its end is mapped as
+ * above. */
+static long map_host(struct vma *v, int flags)
+{
+    u64 len = v->end - v->start, held = len;
+    long rc = 0;
+
+    if (v->offset >= v->host_end)
+        held = 0;
+    else if (len > v->host_end - v->offset)
+        held = v->host_end - v->offset;
+    if (held)
+        rc = host_map(v->start, held, v->prot, flags, v->handle, v->host_base + v->offset);
+    if (rc < 0 || held == len)
+        return rc;
+    return host_map(v->start + held, len - held, v->prot, host_flags(v), HOST_POOL, POOL_SIZE);
+}
+
 long backing_map(struct vma *v, bool populate)
 {
     int flags = host_flags(v) | (populate ? HOST_MAP_POPULATE : 0);
@@ -71,7 +89,7 @@ long backing_map(struct vma *v, bool populate)
 
     switch (v->kind) {
     case VMA_HOST:
-        rc = host_map(v->start, v->end - v->start, v->prot, flags, v->handle, v->offset);
+        rc = map_host(v, flags);
         break;
     case VMA_POOL:
         rc = map_pool(v, flags);

@@ -120,6 +120,7 @@ static long ask_file(struct vma *v, struct file *file, u64 offset, size_t len)
         .shared = v->flags & VMA_SHARED,
         .kind = VMA_ANON,
         .handle = -1,
+        .host_end = ~0ULL,
     };
     long rc = file->ops->mmap(file, &r);
 
@@ -127,6 +128,8 @@ static long ask_file(struct vma *v, struct file *file, u64 offset, size_t len)
         return rc;
     v->kind = r.kind;
     v->handle = r.handle;
+    v->host_base = r.host_base;
+    v->host_end = r.host_end;
     v->offset = offset;
     v->file = file;
     if (r.kind == VMA_POOL)

@@ -112,7 +112,7 @@ static long choose_target(struct mm *mm, struct remap *r)
 /* One VMA of ours may be several of the host's, which moves only one at a time (its joins
  * follow its own bookkeeping).  So: as much as goes in one call, again until all is moved;
  * what is new at the end is mapped like any mapping. */
-static long move_piecewise(const struct vma *n, const struct remap *r, int keep)
+static long move_piecewise(const struct vma *n, const struct remap *r, size_t new_len, int keep)
 {
     struct vma tail = *n;
     size_t done = 0, len;
@@ -126,7 +126,7 @@ static long move_piecewise(const struct vma *n, const struct remap *r, int keep)
         if (rc < 0)
             return rc;
     }
-    if (r->new_len <= r->old_len)
+    if (new_len <= r->old_len)
         return 0;
     tail.start += r->old_len;
     tail.offset += r->old_len;
@@ -134,8 +134,8 @@ static long move_piecewise(const struct vma *n, const struct remap *r, int keep)
     return backing_map(&tail, false);
 }
 
-/* The pages themselves; n is the VMA at the new place, v the old one. */
-static long move_pages(struct vma *v, struct vma *n, const struct remap *r)
+/* The pages themselves; n is the VMA at the new place, len bytes long, v the old one. */
+static long move_pages(struct vma *v, struct vma *n, const struct remap *r, size_t len)
 {
     int keep = !!(r->flags & MREMAP_DONTUNMAP);
     long rc;
@@ -143,9 +143,9 @@ static long move_pages(struct vma *v, struct vma *n, const struct remap *r)
     if (!r->old_len)
         return backing_map(n, false);
     if (v->kind != VMA_POOL) {
-        rc = host_move(r->from, r->old_len, r->new_len, r->to, keep);
+        rc = host_move(r->from, r->old_len, len, r->to, keep);
         if (rc == -EFAULT)
-            rc = move_piecewise(n, r, keep);
+            rc = move_piecewise(n, r, len, keep);
         return rc < 0 ? rc : 0;
     }
     if (v->flags & VMA_SHARED) { /* what is in it does not hang on the address */
@@ -160,8 +160,10 @@ static long move_pages(struct vma *v, struct vma *n, const struct remap *r)
 /* v covers exactly [from, from + old_len), or old_len is 0. */
 static long move(struct mm *mm, struct vma *v, struct remap *r)
 {
-    bool pool_grows = v->kind == VMA_POOL && !(v->flags & VMA_SHARED) && r->new_len > r->old_len;
-    size_t len = pool_grows ? r->old_len : r->new_len;
+    bool in_image = v->kind == VMA_HOST && v->host_end != ~0ULL && r->old_len;
+    bool in_pool = v->kind == VMA_POOL && !(v->flags & VMA_SHARED);
+    bool grows = (in_pool || in_image) && r->new_len > r->old_len; /* the new part by itself */
+    size_t len = grows ? r->old_len : r->new_len;
     struct vma *n;
     long rc = choose_target(mm, r);
 
@@ -173,7 +175,7 @@ static long move(struct mm *mm, struct vma *v, struct remap *r)
         return -ENOMEM;
     place_at(n, v, r->from, r->to, len);
     mm_forget_text(mm, r->from, r->from + r->old_len);
-    rc = move_pages(v, n, r);
+    rc = move_pages(v, n, r, len);
     if (rc) {
         n->up = r->dead;
         r->dead = n;
@@ -182,7 +184,7 @@ static long move(struct mm *mm, struct vma *v, struct remap *r)
     vma_cut(mm, r->to, r->to + r->new_len, &r->dead);
     if (r->old_len && !(r->flags & MREMAP_DONTUNMAP))
         vma_cut(mm, r->from, r->from + r->old_len, &r->dead);
-    if (pool_grows) /* v may be on the dead list by now, but is not freed before the unlock */
+    if (grows) /* v may be on the dead list by now, but is not freed before the unlock */
         rc = map_more(mm, v, r->from + r->old_len, r->to + len, r->new_len - len, &r->dead);
     vma_enter(mm, n, &r->dead);
     return rc;

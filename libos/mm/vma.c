@@ -81,7 +81,7 @@ static bool alike(const struct vma *a, const struct vma *b)
         return false;
     if (!a->file)
         return true;
-    if (a->handle != b->handle || a->inode != b->inode)
+    if (a->handle != b->handle || a->inode != b->inode || a->host_base != b->host_base)
         return false;
     if (a->offset + (a->end - a->start) != b->offset)
         return false;
