@@ -22,8 +22,10 @@ u32 thread_sleep_begin(void) { return __atomic_load_n(&current()->wake_seq, __AT
 
 static u32 word_of(struct thread *t) { return __atomic_load_n(&t->wake_seq, __ATOMIC_SEQ_CST); }
 
+enum leave { LEAVE_NEVER, LEAVE_TO_END, LEAVE_FOR_SIGNALS };
+
 /* Something the current thread must see to at the system-call boundary. */
-static bool must_leave(struct thread *t)
+static bool must_leave(struct thread *t, enum leave when)
 {
     u32 attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
 
@@ -34,6 +36,8 @@ static bool must_leave(struct thread *t)
         mailbox_poll();
         attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
     }
+    if (when == LEAVE_TO_END)
+        return (attn & ATTN_EXIT) || ((attn & ATTN_SIGNAL) && signal_fatal_pending());
     return (attn & ATTN_ENDS_SLEEP) || ((attn & ATTN_SIGNAL) && signal_pending());
 }
 
@@ -71,7 +75,7 @@ static bool spin(struct thread *t, u32 seq)
     return false;
 }
 
-static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
+static long sleep_on_word(u32 seq, u64 deadline, enum leave when)
 {
     struct thread *t = current();
     long rc = 0;
@@ -81,7 +85,7 @@ static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
 
     while (word_of(t) == seq) {
         __atomic_store_n(&t->state, THREAD_BLOCKED, __ATOMIC_SEQ_CST);
-        if (interruptible && must_leave(t)) {
+        if (when != LEAVE_NEVER && must_leave(t, when)) {
             rc = -EINTR;
             break;
         }
@@ -95,11 +99,16 @@ static long sleep_on_word(u32 seq, u64 deadline, bool interruptible)
     return word_of(t) == seq ? rc : 0;
 }
 
-long thread_sleep(u32 seq, u64 deadline) { return sleep_on_word(seq, deadline, true); }
+long thread_sleep(u32 seq, u64 deadline) { return sleep_on_word(seq, deadline, LEAVE_FOR_SIGNALS); }
+
+long thread_sleep_killable(u32 seq, u64 deadline)
+{
+    return sleep_on_word(seq, deadline, LEAVE_TO_END);
+}
 
 long thread_sleep_uninterruptible(u32 seq, u64 deadline)
 {
-    return sleep_on_word(seq, deadline, false);
+    return sleep_on_word(seq, deadline, LEAVE_NEVER);
 }
 
 /* Changes t's word; true if the caller has to wake the host thread. */

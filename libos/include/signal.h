@@ -116,6 +116,8 @@ void signal_force(int sig, const struct siginfo_k *info);
 
 /* True if the current thread has a signal to act on now. */
 bool signal_pending(void);
+/* True if one of them ends the process, handled by nobody. */
+bool signal_fatal_pending(void);
 /* Before return to program code: handles restart codes in regs->rax and delivers
  * signals (may end the process).  The only place where restart is decided. */
 void signal_deliver(struct regs *regs);

@@ -181,7 +181,10 @@ struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NUL
 void process_put(struct process *p);
 struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */
 s32 pid_alloc(void *owner);
-void pid_free(s32 pid);
+void pid_free(s32 pid, const void *owner);
+/* Between the two no process comes into being: a signal to many reaches all of them. */
+void forks_hold(void);
+void forks_release(void);
 extern struct process *init_process;
 
 /* Starts a library-OS thread without program context; NULL on ENOMEM. */

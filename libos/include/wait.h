@@ -54,6 +54,8 @@ static inline void waitq_wake_all(struct waitq *q, u32 key) { waitq_wake(q, key,
 u32 thread_sleep_begin(void);
 /* deadline: absolute monotonic ns or HOST_FOREVER. */
 long thread_sleep(u32 seq, u64 deadline);
+/* As thread_sleep, -EINTR only when the thread or its process must end. */
+long thread_sleep_killable(u32 seq, u64 deadline);
 /* As thread_sleep but not ended by signals (only for short waits inside). */
 long thread_sleep_uninterruptible(u32 seq, u64 deadline);
 /* Wakes t wherever it sleeps. */

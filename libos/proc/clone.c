@@ -183,6 +183,40 @@ static long give_pidfd(struct process *child, uptr to)
     return fd < 0 ? fd : 0;
 }
 
+/* With a signal to see to, the fork is put off until after it. */
+static bool link_child(struct process *child, struct process *parent)
+{
+    bool ok;
+
+    fork_begin();
+    ok = !signal_pending();
+    if (ok)
+        process_link(child, parent);
+    fork_end();
+    return ok;
+}
+
+/* The child borrows our memory and stack: nothing but its exec or end lets us go on, or
+ * our own end, which takes nothing from it. */
+static void wait_for_vfork(struct thread *t)
+{
+    struct thread *me = current(), *self;
+
+    while (!__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE)) {
+        u32 seq = thread_sleep_begin();
+        if (__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE))
+            break;
+        if (thread_sleep_killable(seq, HOST_FOREVER) == 0)
+            continue;
+        /* If the child has let go of us already it is about to say so. */
+        self = me;
+        if (__atomic_compare_exchange_n(&t->vfork_parent, &self, NULL, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED))
+            break;
+        thread_sleep_uninterruptible(seq, deadline_in(1000000));
+    }
+}
+
 static long start_process(struct thread *t, const struct clone_request *r)
 {
     struct process *child = process_new(r->flags);
@@ -204,7 +238,11 @@ static long start_process(struct thread *t, const struct clone_request *r)
     if (r->flags & CLONE_PARENT_SETTID)
         put_user(pid, r->parent_tid);
     me->vfork_done = 0;
-    process_link(child, parent_for(r->flags));
+    if (!link_child(child, parent_for(r->flags))) {
+        process_drop_shares(child);
+        process_put(child);
+        return -ERESTARTNOINTR;
+    }
     rc = r->flags & CLONE_PIDFD ? give_pidfd(child, r->pidfd) : 0;
     if (rc == 0)
         rc = start_space(child, t, r->flags);
@@ -216,25 +254,17 @@ static long start_process(struct thread *t, const struct clone_request *r)
         process_release(child);
         return rc == -ENOMEM || rc == -EFAULT || rc == -24 /* EMFILE */ ? rc : -EAGAIN;
     }
-    if (r->flags & CLONE_VFORK) {
-        /* The child borrows our stack: nothing but its exec or end lets us go on. */
-        while (!__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE)) {
-            u32 seq = thread_sleep_begin();
-            if (__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE))
-                break;
-            thread_sleep_uninterruptible(seq, HOST_FOREVER);
-        }
-    }
+    if (r->flags & CLONE_VFORK)
+        wait_for_vfork(t);
     return pid;
 }
 
 void vfork_done(struct thread *t)
 {
-    struct thread *parent = t->vfork_parent;
+    struct thread *parent = __atomic_exchange_n(&t->vfork_parent, NULL, __ATOMIC_ACQ_REL);
 
     if (!parent)
         return;
-    t->vfork_parent = NULL;
     __atomic_store_n(&parent->vfork_done, 1, __ATOMIC_RELEASE);
     thread_wake(parent);
 }
@@ -257,7 +287,7 @@ static long do_clone(const struct clone_request *r)
     init_thread(t, r);
     rc = r->flags & CLONE_THREAD ? start_thread(t, r) : start_process(t, r);
     if (rc < 0) {
-        pid_free(t->tid);
+        pid_free(t->tid, t);
         t->proc = NULL;
         thread_free(t);
     }

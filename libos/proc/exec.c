@@ -253,8 +253,11 @@ static long unshare_tables(struct process *p)
         struct sighand *n = sighand_copy(p->sighand);
         if (!n)
             return -ENOMEM;
-        sighand_put(p->sighand);
+        struct sighand *old = p->sighand;
+        lock(&p->lock); /* senders look at it there */
         p->sighand = n;
+        unlock(&p->lock);
+        sighand_put(old);
     }
     return 0;
 }
@@ -317,6 +320,8 @@ static long exec_program(struct exec_job *job)
         futex_wake_addr(t->clear_child_tid, 1);
     }
     process_timers_exec(p);
+    if (t->tid != p->pid)
+        thread_take_number(t, p->pid);
     if (READ_ONCE(p->mm->users) > 1)
         return exec_in_new_space(job);
     mm_clear(p->mm);

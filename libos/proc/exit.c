@@ -187,7 +187,7 @@ _Noreturn void thread_exit(int code)
     unlock(&p->lock);
     t->state = THREAD_DEAD;
     signal_flush(&t->sig.pending);
-    pid_free(t->tid);
+    pid_free(t->tid, t);
     waitq_wake_all(&t->exit_wait, 0);
     waitq_wake_all(&p->child_wait, 0); /* an exec or exit_group counting threads */
     if (last) {

@@ -10,6 +10,10 @@ void pid_hold(s32 pid);
 void pid_drop(s32 pid);
 bool pid_in_use(s32 pid);
 void thread_table_set(s32 tid, struct thread *t);
+void thread_take_number(struct thread *t, s32 pid);
+/* Around the moment a process comes into being: table.c. */
+void fork_begin(void);
+void fork_end(void);
 void process_table_set(s32 pid, struct process *p);
 u32 thread_count(void);
 void process_drop_shares(struct process *p);

@@ -2,17 +2,21 @@
  *
  * A number is in use while a thread, a process, a process group or a session bears it:
  * pid_refs counts them, so no number is reused while anything could still be named by
- * it.  Both tables are indexed by number; look-ups take table_lock shared. */
+ * it.  Both tables are indexed by number; look-ups take table_lock shared.
+ *
+ * fork_lock: a process comes into being under it shared, and only if its maker has no
+ * signal to see to; who signals many holds it alone.  So a fork is before the signal,
+ * and the child gets it too, or after it, and the maker got it. */
 #include "lib.h"
 #include "proc.h"
 
 #define PID_MAX 32768
 
-static struct rwlock table_lock;
+static struct rwlock table_lock, fork_lock;
 static struct process *process_table[PID_MAX] SPARSE_TABLE;
 static struct thread *thread_table[PID_MAX] SPARSE_TABLE;
 static u16 pid_refs[PID_MAX] SPARSE_TABLE;
-static s32 last_pid;
+static s32 last_pid, top_pid; /* the last given out, the highest ever */
 static u32 threads_used;
 
 struct process *init_process;
@@ -32,6 +36,7 @@ s32 pid_alloc(void *owner)
             thread_table[next] = owner;
             threads_used++;
             last_pid = pid = next;
+            top_pid = MAX(top_pid, pid);
             break;
         }
     }
@@ -39,10 +44,12 @@ s32 pid_alloc(void *owner)
     return pid;
 }
 
-void pid_free(s32 pid)
+/* The number may have another thread by now: thread_take_number. */
+void pid_free(s32 pid, const void *owner)
 {
     write_lock(&table_lock);
-    thread_table[pid] = NULL;
+    if (thread_table[pid] == owner)
+        thread_table[pid] = NULL;
     pid_refs[pid]--;
     threads_used--;
     write_unlock(&table_lock);
@@ -63,6 +70,18 @@ void pid_drop(s32 pid)
 }
 
 bool pid_in_use(s32 pid) { return pid > 0 && pid < PID_MAX && pid_refs[pid] > 0; }
+
+/* The one thread that exec leaves is the leader from now on. */
+void thread_take_number(struct thread *t, s32 pid)
+{
+    write_lock(&table_lock);
+    thread_table[t->tid] = NULL;
+    pid_refs[t->tid]--;
+    thread_table[pid] = t;
+    pid_refs[pid]++;
+    t->tid = pid;
+    write_unlock(&table_lock);
+}
 
 /* exec moves a thread to another slot. */
 void thread_table_set(s32 tid, struct thread *t)
@@ -99,7 +118,7 @@ struct process *process_next(s32 after_pid)
     struct process *p = NULL;
 
     read_lock(&table_lock);
-    for (s32 pid = after_pid + 1; pid <= last_pid || pid < PID_MAX; pid++) {
+    for (s32 pid = after_pid + 1; pid <= top_pid; pid++) {
         if (pid > 0 && process_table[pid] && ref_get_unless_zero(&process_table[pid]->refs)) {
             p = process_table[pid];
             break;
@@ -125,6 +144,11 @@ struct process *process_of_tid(s32 tid)
     read_unlock(&table_lock);
     return p;
 }
+
+void forks_hold(void) { write_lock(&fork_lock); }
+void forks_release(void) { write_unlock(&fork_lock); }
+void fork_begin(void) { read_lock(&fork_lock); }
+void fork_end(void) { read_unlock(&fork_lock); }
 
 u32 thread_count(void) { return threads_used; }
 s32 last_pid_used(void) { return last_pid; }

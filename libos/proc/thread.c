@@ -81,14 +81,13 @@ void thread_inherit(struct thread *heir, struct thread *t)
     heir->cred = t->cred;
     heir->nice = t->nice;
     heir->start_ns = t->start_ns;
-    heir->vfork_parent = t->vfork_parent;
+    heir->vfork_parent = __atomic_exchange_n(&t->vfork_parent, NULL, __ATOMIC_ACQ_REL);
     heir->dumpable = t->dumpable;
     heir->no_new_privs = t->no_new_privs;
     heir->pdeath_signal = t->pdeath_signal;
     heir->timer_slack = t->timer_slack;
     memcpy(heir->affinity, t->affinity, sizeof(heir->affinity));
     memcpy(heir->comm, t->comm, sizeof(heir->comm));
-    t->vfork_parent = NULL;
     lock(&p->lock);
     lock(&p->sighand->lock);
     heir->sig.blocked = t->sig.blocked;

@@ -77,6 +77,7 @@ static long send_many(s32 pid, int sig, const struct siginfo_k *info)
     long rc, err = 0;
     s32 at = 0;
 
+    forks_hold();
     while ((p = process_next(at))) {
         at = p->pid;
         if (selected(p, pid)) {
@@ -87,6 +88,7 @@ static long send_many(s32 pid, int sig, const struct siginfo_k *info)
         }
         process_put(p);
     }
+    forks_release();
     if (!any)
         return -ESRCH;
     if (pid == -1)

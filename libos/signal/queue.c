@@ -133,6 +133,21 @@ int signal_take(sigset_k wanted, struct siginfo_k *info)
     return sig;
 }
 
+bool signal_fatal_pending(void)
+{
+    struct thread *t = current();
+    struct sighand *sh = t->proc->sighand;
+    sigset_k set;
+    bool fatal = false;
+
+    lock(&sh->lock);
+    set = pending_of(t) & ~t->sig.blocked & ~(IGNORED_BY_DEFAULT | STOP_SIGNALS);
+    for (int sig = 1; set && !fatal; sig++, set >>= 1)
+        fatal = (set & 1) && sh->action[sig - 1].handler == SIG_DFL_;
+    unlock(&sh->lock);
+    return fatal;
+}
+
 bool signal_pending(void)
 {
     struct thread *t = current();

@@ -12,6 +12,7 @@ bool group_signal(s32 group, int sig)
 
     if (group <= 0)
         return false;
+    forks_hold();
     while ((p = process_next(at))) {
         at = p->pid;
         if (p->pgid == group && !p->zombie) {
@@ -20,6 +21,7 @@ bool group_signal(s32 group, int sig)
         }
         process_put(p);
     }
+    forks_release();
     return any;
 }
 
