@@ -5,7 +5,8 @@
 # asked and nothing is fetched when everything is there.
 set -eu
 
-build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3 libjson-c-dev"
+build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3
+       libzstd-dev libsodium-dev libjson-c-dev"
 tests="busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl"
 checks="clang clang-format clang-tidy cppcheck"
