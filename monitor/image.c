@@ -121,7 +121,8 @@ static int own_a_page(void *at, size_t size, int prot)
 
     if (mprotect(at, size, PROT_READ | PROT_WRITE))
         return -errno;
-    *last = *last;
+    char same = *last;
+    *last = same;
     return mprotect(at, size, prot) ? -errno : 0;
 }
 
