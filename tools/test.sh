@@ -7,6 +7,7 @@
 #   unit        meson's tests: the library OS as an ordinary program, the monitor's parts
 #   sanitizers  the same with address and undefined-behaviour sanitizers
 #   design      rules of the design that a program can check
+#   hostile     programs that try to break out, and a host that must not notice
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
@@ -65,6 +66,8 @@ sanitizers() {
 
 guest() { BUILD=$1 "$2/tests/run"; }
 
+hostile() { BUILD=$1 tests/hostile/run; }
+
 cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
 
 # An ordinary user can't read a clone below /root, so it gets a copy.
@@ -79,6 +82,7 @@ as_user() {
     local user=(setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs env HOME=/nonexistent TMPDIR="$copy/tmp")
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/run)
     local code=$?
+    (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/hostile/run) || code=1
     (cd "$copy" && BAILEY=$copy/build/bailey "${user[@]}" bats --tap tests/cli/*.bats) || code=1
     rm -rf "$copy"
     return $code
@@ -88,6 +92,7 @@ suite unit meson_tap "$build"
 suite sanitizers sanitizers
 suite design tools/design.sh "$build"
 suite guest guest "$build" .
+suite hostile hostile "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
 
