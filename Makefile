@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test bench check docs install clean
+.PHONY: all deps demo test stress bench check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -26,6 +26,15 @@ test:
 	@tools/deps.sh build tests
 	@$(MAKE) --no-print-directory all
 	@tools/test.sh $(BUILD)
+
+# What a test of seconds can't show: every stress test for a minute, then all of them beside
+# each other for MIX seconds (an hour).
+MIX ?= 3600
+stress:
+	@tools/deps.sh build tests
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/stress/run --long
+	@BUILD=$(BUILD) tests/stress/run --mix $(MIX)
 
 bench:
 	@tools/deps.sh build bench

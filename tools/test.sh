@@ -8,6 +8,7 @@
 #   sanitizers  the same with address and undefined-behaviour sanitizers
 #   design      rules of the design that a program can check
 #   hostile     programs that try to break out, and a host that must not notice
+#   stress      the stress tests in their short form; `make stress` has the long one
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
@@ -67,6 +68,7 @@ sanitizers() {
 guest() { BUILD=$1 "$2/tests/run"; }
 
 hostile() { BUILD=$1 tests/hostile/run; }
+stress() { BUILD=$1 tests/stress/run; }
 
 cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
 
@@ -83,6 +85,7 @@ as_user() {
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/run)
     local code=$?
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/hostile/run) || code=1
+    (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/stress/run) || code=1
     (cd "$copy" && BAILEY=$copy/build/bailey "${user[@]}" bats --tap tests/cli/*.bats) || code=1
     rm -rf "$copy"
     return $code
@@ -91,6 +94,7 @@ as_user() {
 suite unit meson_tap "$build"
 suite sanitizers sanitizers
 suite design tools/design.sh "$build"
+suite stress stress "$build"
 suite guest guest "$build" .
 suite hostile hostile "$build"
 suite cli cli "$build" .
