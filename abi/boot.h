@@ -51,6 +51,13 @@ struct boot_vdso {
     uint64_t getcpu;
 };
 
+/* A published port: "publish:N" where N is its place in the list. */
+struct boot_port {
+    uint16_t port;    /* inside */
+    uint8_t datagram; /* UDP */
+    uint8_t family6;  /* of IPv6 alone */
+};
+
 struct boot_info {
     uint64_t magic;
     uint32_t version;
@@ -102,7 +109,15 @@ struct boot_info {
 
     int32_t diff_handle; /* meaningful with BOOT_DIFF */
     uint32_t reserved2;
+
+    uint32_t net_flags; /* BOOT_NET_* */
+    uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
+    uint32_t nports;
+    struct boot_port ports[64];
 };
+#define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
+#define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
+#define BOOT_NET_NAMED    4u /* this sandbox is on a named network */
 #define BOOT_TTY_STDIN  1u /* descriptor 0 is a terminal */
 #define BOOT_READ_ONLY  2u /* --read-only: root refuses writes */
 #define BOOT_TRACE      4u

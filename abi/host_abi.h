@@ -147,7 +147,43 @@ enum host_control_op {
     HOST_STATFS,     /* buf: struct statfs of a stream's file system; handle -1: of export a */
     HOST_PIPE_BYTES, /* FIONREAD */
     HOST_SEEK,       /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
+    HOST_SOCKET,     /* a = enum host_socket_op, on the socket lent last (docs/networking.md) */
 };
+
+/* The monitor keeps nothing of connections.  Who wants one of these lends it the socket: a
+ * message with its handle (SCM_RIGHTS) on the stream "sockets:", then HOST_CONTROL. */
+enum host_socket_op {
+    HOST_SOCKET_SHUTDOWN, /* b = how */
+    HOST_SOCKET_SET,      /* b = level << 32 | option, c = value */
+    HOST_SOCKET_INFO,     /* buf: struct tcp_info; the result is its length */
+    HOST_SOCKET_NAME,     /* buf: struct host_address of this end */
+};
+
+/* IPv4 addresses are mapped: ::ffff:a.b.c.d.  The port is in host order. */
+struct host_address {
+    uint8_t ip[16];
+    uint16_t port, reserved;
+};
+/* What every message of a "udp:" or published UDP stream begins with: who sent it, or
+ * whom it is for.  error != 0, no data: an earlier one to that address was answered so. */
+struct host_datagram {
+    struct host_address address;
+    int32_t error;
+};
+/* "named:PORT" streams: a message, with the connection as SCM_RIGHTS, for each one. */
+struct host_visitor {
+    struct host_address address;
+};
+
+/* The machine the sandbox runs on, as the sandbox sees it (its own 127.0.0.1 and ::1 are
+ * others): 192.0.0.8, the dummy address of RFC 7600, and 100::8, of the discard prefix. */
+#define HOST_LOOPBACK_4  0xc0000008u
+#define HOST_LOOPBACK_6  0x0100000000000000ull, 8 /* high and low half */
+/* The resolver: datagrams to it are looked at by the monitor. */
+#define HOST_RESOLVER    0x7f000035u /* 127.0.0.53 */
+/* Members of a named network have addresses in 198.18.0.0/15. */
+#define HOST_NAMED       0xc6120000u
+#define HOST_NAMED_MASK  0xfffe0000u
 struct host_tty {
     uint32_t iflag, oflag, cflag, lflag;
     uint8_t line, cc[19];

@@ -14,7 +14,15 @@
  *
  * Strings follow the fixed part, NUL-terminated; URIs are "dir:N/path" or one of
  *     host:cpuinfo host:meminfo host:loadavg host:stat host:uptime host:version
- * which can only be opened, read-only: they give a private in-memory copy.
+ * which can only be opened, read-only: they give a private in-memory copy; or of the network,
+ *     tcp:ADDR:PORT  a connection on its way: writable or in error when it is decided; the
+ *                    reply's attr.ino, .dev and .rdev are the two halves (as they lie in
+ *                    memory) and the port of the local address
+ *     udp:4 udp:6    datagrams, each behind a struct host_datagram
+ *     publish:N      published port N of boot_info: a listening socket, or datagrams
+ *     named:PORT     connections from the named network, as SCM_RIGHTS
+ *     sockets:       where sockets are lent for HOST_SOCKET
+ * where N and PORT are decimal, ADDR as inet_ntop writes it, and flags are O_RDONLY.
  * The length of a message counts its strings with their NUL.
  */
 #ifndef BAILEY_ABI_MESSAGE_H

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
+#include "net.h"
 #include "place.h"
 #include "policy.h"
 
@@ -245,14 +246,18 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     s.config = config;
     s.err = err;
     s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
+<<<<<<< HEAD
     s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = -1;
+=======
+    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.net_fd = -1;
+>>>>>>> 170c555 (Monitor: the network's policy, sockets, datagrams, resolver and named networks)
     fill_stdio_gaps(&s);
     sigaction(SIGPIPE, NULL, &pipe_before);
     sigaction(SIGXFSZ, NULL, &size_before);
     take_signals(&s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (make_exports(&s) < 0 || sandbox_spawn(&s) < 0) {
+    if (make_exports(&s) < 0 || net_start(&s) < 0 || sandbox_spawn(&s) < 0) {
         s.failed = true;
         s.exit_code = err->exit_code;
         sandbox_kill(&s);
@@ -265,6 +270,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
                 (unsigned long long)s.count.calls, (unsigned long long)s.count.opens,
                 (unsigned long long)s.count.refused);
     }
+    net_end(&s);
     close_all(&s);
     place_identity(false); /* the caller goes on as who it was */
     umask(umask_before);

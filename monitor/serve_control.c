@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../abi/gate.h"
+#include "net.h"
 #include "serve.h"
 #include "tty.h"
 
@@ -80,6 +81,8 @@ long serve_control(struct sandbox *s, struct request *r)
         return MALFORMED;
     if (m->op == HOST_STATFS)
         return control_statfs(s, r, fd);
+    if (m->op == HOST_SOCKET)
+        return net_control(r);
     if (m->op == HOST_CLOSE) {
         handle_forget(m->handle);
         return 0;

@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "net.h"
 #include "place.h"
 #include "serve.h"
 
@@ -151,6 +152,8 @@ long serve_open(struct sandbox *s, struct request *r)
     if (!uri)
         return MALFORMED;
     s->count.opens++;
+    if (net_uri(uri))
+        return net_open(s, r, uri);
     if (strncmp(uri, "host:", 5) == 0) {
         r->send_fd = flags & O_ACCMODE ? -EACCES : hostinfo_open(uri + 5);
     } else {
