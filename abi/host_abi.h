@@ -147,11 +147,11 @@ enum host_control_op {
     HOST_STATFS,     /* buf: struct statfs of a stream's file system; handle -1: of export a */
     HOST_PIPE_BYTES, /* FIONREAD */
     HOST_SEEK,       /* a = offset, b = SEEK_SET, _CUR, _END, _DATA, _HOLE; the new position */
-    HOST_SOCKET,     /* a = enum host_socket_op, on the socket lent last (docs/networking.md) */
+    HOST_LENT,       /* a = enum host_socket_op, on the socket lent last (docs/networking.md) */
 };
 
 /* The monitor keeps nothing of connections.  Who wants one of these lends it the socket: a
- * message with its handle (SCM_RIGHTS) on the stream "sockets:", then HOST_CONTROL. */
+ * message with its handle (SCM_RIGHTS) on the stream "sockets:", then HOST_LENT. */
 enum host_socket_op {
     HOST_SOCKET_SHUTDOWN, /* b = how */
     HOST_SOCKET_SET,      /* b = level << 32 | option, c = value */

@@ -21,7 +21,7 @@
  *     udp:4 udp:6    datagrams, each behind a struct host_datagram
  *     publish:N      published port N of boot_info: a listening socket, or datagrams
  *     named:PORT     connections from the named network, as SCM_RIGHTS
- *     sockets:       where sockets are lent for HOST_SOCKET
+ *     sockets:       where sockets are lent for HOST_LENT
  * where N and PORT are decimal, ADDR as inet_ntop writes it, and flags are O_RDONLY.
  * The length of a message counts its strings with their NUL.
  */

@@ -8,6 +8,7 @@
 #include "env.h"
 #include "complain.h"
 #include "monitor/monitor.h"
+#include "network.h"
 #include "number.h"
 #include "options.h"
 #include "registration.h"
@@ -30,6 +31,7 @@ struct settings {
     struct sandbox_config config;
     struct strings env;
     struct volumes volumes;
+    struct network network;
     struct user user;
     const char *user_text;
     char *root, *workdir;
@@ -134,13 +136,17 @@ static int take_timeout(void *context, const char *shown, const char *value)
 
 static int take_net(void *context, const char *shown, const char *value)
 {
-    (void)context;
-    if (strcmp(value, "none") == 0)
-        return 0;
-    if (strcmp(value, "host") == 0 || strncmp(value, "allow=", 6) == 0)
-        return complain(shown, "only --net none works in this version", "%s is not there yet",
-                        value);
-    return complain(shown, "use none", "'%s' is no kind of network", value);
+    return network_take(&((struct settings *)context)->network, shown, value);
+}
+
+static int take_publish(void *context, const char *shown, const char *value)
+{
+    return network_take_port(&((struct settings *)context)->network, shown, value);
+}
+
+static int take_dns(void *context, const char *shown, const char *value)
+{
+    return network_take_server(&((struct settings *)context)->network, shown, value);
 }
 
 static int take_root(void *context, const char *shown, const char *value)
@@ -247,7 +253,11 @@ const struct option_def run_options[] = {
           take_root),
     VALUE(0, "image", "FILE", "the image FILE is the root file system", take_image),
     FLAG(0, "read-only", "refuse changes outside volumes and /tmp", take_read_only),
-    VALUE(0, "net", "KIND", "none (the only kind in this version)", take_net),
+    VALUE(0, "net", "KIND",
+          "what it may connect to: none (default), host,\nallow=HOST:PORT,..., name=NETWORK", take_net),
+    VALUE('p', "publish", "[ADDR:]HOSTPORT:PORT[/udp]", "a port of the host leads to one inside",
+          take_publish),
+    VALUE(0, "dns", "ADDR", "ask this server for names, not the host's", take_dns),
     HEADING("Limits"),
     VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
     VALUE(0, "pids", "N", "at most N threads", take_pids),
@@ -319,6 +329,8 @@ static int settle(struct settings *s)
         error = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!error)
         error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
+    if (!error)
+        error = network_settle(&s->network, &s->config);
     if (!error)
         error = open_trace(s);
     if (!error)
@@ -396,6 +408,7 @@ int command_run(int argc, char **argv)
         close(s.config.trace_fd);
     strings_free(&s.env);
     volumes_free(&s.volumes);
+    network_free(&s.network);
     free(s.user.home);
     free(s.root);
     free(s.workdir);

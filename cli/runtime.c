@@ -333,3 +333,23 @@ void entries_free(struct entry *list, int count)
         entry_close(&list[i]);
     free(list);
 }
+
+/* ---- named networks ------------------------------------------------------------------------ */
+
+int runtime_network(const char *name, char **path)
+{
+    char top[4096], text[4200];
+    struct runtime r;
+    int code = runtime_open(&r, false);
+
+    if (code)
+        return code;
+    runtime_path(top, sizeof(top));
+    snprintf(text, sizeof(text), ".net-%s", name);
+    if (mkdirat(r.dir, text, 0700) < 0 && errno != EEXIST)
+        code = complain_errno("--net", errno, NULL);
+    runtime_close(&r);
+    snprintf(text, sizeof(text), "%s/.net-%s", top, name);
+    *path = need(strdup(text));
+    return code;
+}

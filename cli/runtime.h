@@ -4,6 +4,7 @@
  *     NAME/state.json  what `bailey ps` shows (state.h)
  *     NAME/log         output of a detached run
  *     .lock            held for moments while directories come and go
+ *     .net-NETWORK     a named network (monitor/net_named.c)
  *
  * A sandbox lives as long as its monitor holds an flock on its directory, so nothing that
  * was left by a crash is ever taken for alive; whoever comes across it cleans up.
@@ -45,5 +46,9 @@ void entry_close(struct entry *e);
  * message; *list is freed with entries_free. */
 int entries_list(struct entry **list);
 void entries_free(struct entry *list, int count);
+
+/* The directory of a named network, made if need be; *path is to be freed.  0 or an exit
+ * code. */
+int runtime_network(const char *name, char **path);
 
 #endif

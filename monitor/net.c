@@ -16,6 +16,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "place.h"
+
 #define EVENTS_AT_ONCE 32 /* then control calls have their turn */
 #define BACKLOG_MAX    4096
 
@@ -243,8 +245,9 @@ void net_boot(const struct sandbox *s, struct boot_info *b)
 
     b->nports = (uint32_t)n->port_count;
     for (size_t i = 0; i < n->port_count; i++)
-        b->ports[i] = (struct boot_port){n->ports[i].port, n->ports[i].udp,
-                                         address_v4(n->ports[i].ip) == 0 && n->ports[i].ip[10] == 0};
+        b->ports[i] =
+            (struct boot_port){n->ports[i].port, n->ports[i].udp,
+                               address_v4(n->ports[i].ip) == 0 && n->ports[i].ip[10] == 0};
     if (n->rule_count)
         b->net_flags |= BOOT_NET_OUT;
     if (n->named) {

@@ -145,8 +145,8 @@ static struct query *find_place(uint64_t relay, const struct dns_question *q, bo
         struct query *p = &queries[i];
         if (!queries_ready)
             p->fd = -1;
-        if (p->relay == relay && p->question.id == q->id &&
-            !strcmp(p->question.name, q->name) && p->question.type == q->type && p->fd >= 0) {
+        if (p->relay == relay && p->question.id == q->id && !strcmp(p->question.name, q->name) &&
+            p->question.type == q->type && p->fd >= 0) {
             *again = true;
             return p;
         }
@@ -167,8 +167,7 @@ void dns_query(struct sandbox *s, struct relay *from, const uint8_t *message, si
     if (code < 0)
         return;
     if (code == 0 && named_member(s, question.name)) {
-        answer_code(relay, &question, 0,
-                    question.type == DNS_A ? named_address(question.name) : 0);
+        answer_code(relay, &question, 0, question.type == DNS_A ? named_address(question.name) : 0);
         return;
     }
     if (code == 0 && !net_name_allowed(s, question.name))

@@ -13,11 +13,11 @@ enum { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_OPT = 41 };
 
 struct dns_question {
     uint16_t id, type;
-    uint16_t room;     /* for an answer, by EDNS; 0: without EDNS */
+    uint16_t room; /* for an answer, by EDNS; 0: without EDNS */
     bool recursion;
-    uint16_t length;   /* of bytes */
+    uint16_t length;                 /* of bytes */
     uint8_t bytes[DNS_QUESTION_MAX]; /* as the client wrote it */
-    char name[256];    /* lower case, no dot at the end */
+    char name[256];                  /* lower case, no dot at the end */
 };
 
 /* 0; a DNS_* code to answer with (then only id and bytes are set); -1: not to be answered. */

@@ -57,7 +57,8 @@ static bool plain_name(const uint8_t *m, size_t from, size_t after)
         if (m[at] > 63)
             return false;
         for (uint8_t i = 1; i <= m[at]; i++)
-            if (!isascii(m[at + i]) || (!isalnum(m[at + i]) && (!m[at + i] || !strchr(more, m[at + i]))))
+            if (!isascii(m[at + i]) ||
+                (!isalnum(m[at + i]) && (!m[at + i] || !strchr(more, m[at + i]))))
                 return false;
     }
     return true;
@@ -164,8 +165,8 @@ static bool next_record(const uint8_t *m, size_t n, size_t *at, char *owner, uin
     return *at <= n;
 }
 
-bool dns_addresses(const uint8_t *m, size_t n,
-                   void (*tell)(void *context, const uint8_t ip[16]), void *context)
+bool dns_addresses(const uint8_t *m, size_t n, void (*tell)(void *context, const uint8_t ip[16]),
+                   void *context)
 {
     char name[256], owner[256], target[256];
     uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};

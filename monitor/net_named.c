@@ -170,8 +170,8 @@ void named_end(struct sandbox *s)
 
 bool named_member(const struct sandbox *s, const char *name)
 {
-    return s->config->net.named && *name && strlen(name) <= NAME_LIMIT &&
-           !strpbrk(name, "/:") && *name != '.' && is_held(name);
+    return s->config->net.named && *name && strlen(name) <= NAME_LIMIT && !strpbrk(name, "/:") &&
+           *name != '.' && is_held(name);
 }
 
 /* ---- connecting ----------------------------------------------------------------------- */
@@ -209,8 +209,8 @@ static int tcp_pair(int ends[2])
 
     ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ends[1] = -EMFILE;
-    if (listener >= 0 && ends[0] >= 0 &&
-        bind(listener, (struct sockaddr *)&name, size) == 0 && listen(listener, STRANGERS) == 0 &&
+    if (listener >= 0 && ends[0] >= 0 && bind(listener, (struct sockaddr *)&name, size) == 0 &&
+        listen(listener, STRANGERS) == 0 &&
         getsockname(listener, (struct sockaddr *)&name, &size) == 0 &&
         (connect(ends[0], (struct sockaddr *)&name, size) == 0 || errno == EINPROGRESS))
         ends[1] = accept_own(listener, ends[0]);
@@ -232,8 +232,8 @@ static int pass(int socket, const char *name, const void *data, size_t size, int
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    struct msghdr m = {name ? &path : NULL, name ? sizeof(path) : 0, &iov, 1,
-                       &control, sizeof(control), 0};
+    struct msghdr m = {
+        name ? &path : NULL, name ? sizeof(path) : 0, &iov, 1, &control, sizeof(control), 0};
 
     memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
     return sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;

@@ -27,10 +27,10 @@ static const struct network special[] = {
     V4(0, 0, 0, 0, 8),
     V4(127, 0, 0, 0, 8),
     V4(169, 254, 0, 0, 16),
-    V4(224, 0, 0, 0, 3), /* multicast, reserved, broadcast */
+    V4(224, 0, 0, 0, 3),   /* multicast, reserved, broadcast */
     V4(198, 18, 0, 0, 15), /* named networks */
     V4(192, 0, 0, 0, 24),
-    V4(100, 100, 100, 200, 32), /* a cloud's metadata */
+    V4(100, 100, 100, 200, 32),     /* a cloud's metadata */
     {{0xfd, 0x00, 0x0e, 0xc2}, 32}, /* another's */
     {{0xfe, 0x80}, 10},
     {{0xff}, 8},
@@ -64,8 +64,9 @@ static bool is_v4(const uint8_t *ip)
 
 uint32_t address_v4(const uint8_t ip[16])
 {
-    return is_v4(ip) ? (uint32_t)ip[12] << 24 | (uint32_t)ip[13] << 16 | (uint32_t)ip[14] << 8 | ip[15]
-                     : 0;
+    return is_v4(ip)
+               ? (uint32_t)ip[12] << 24 | (uint32_t)ip[13] << 16 | (uint32_t)ip[14] << 8 | ip[15]
+               : 0;
 }
 
 static void set_v4(uint8_t *ip, const void *v4)

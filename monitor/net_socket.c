@@ -70,8 +70,8 @@ static int set_option(int fd, uint64_t what, int value)
     static const struct {
         int level, name;
     } settable[] = {
-        {SOL_SOCKET, SO_KEEPALIVE},    {SOL_SOCKET, SO_SNDBUF},       {SOL_SOCKET, SO_RCVBUF},
-        {IPPROTO_TCP, TCP_KEEPIDLE},   {IPPROTO_TCP, TCP_KEEPINTVL},  {IPPROTO_TCP, TCP_KEEPCNT},
+        {SOL_SOCKET, SO_KEEPALIVE},      {SOL_SOCKET, SO_SNDBUF},      {SOL_SOCKET, SO_RCVBUF},
+        {IPPROTO_TCP, TCP_KEEPIDLE},     {IPPROTO_TCP, TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT},
         {IPPROTO_TCP, TCP_USER_TIMEOUT},
     };
     const struct linger reset = {value == 0, 0};

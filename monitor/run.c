@@ -246,11 +246,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     s.config = config;
     s.err = err;
     s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
-<<<<<<< HEAD
-    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = -1;
-=======
-    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.net_fd = -1;
->>>>>>> 170c555 (Monitor: the network's policy, sockets, datagrams, resolver and named networks)
+    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = s.net_fd = -1;
     fill_stdio_gaps(&s);
     sigaction(SIGPIPE, NULL, &pipe_before);
     sigaction(SIGXFSZ, NULL, &size_before);

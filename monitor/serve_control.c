@@ -81,7 +81,7 @@ long serve_control(struct sandbox *s, struct request *r)
         return MALFORMED;
     if (m->op == HOST_STATFS)
         return control_statfs(s, r, fd);
-    if (m->op == HOST_SOCKET)
+    if (m->op == HOST_LENT)
         return net_control(r);
     if (m->op == HOST_CLOSE) {
         handle_forget(m->handle);
