@@ -52,6 +52,7 @@ struct boot_vdso {
 };
 
 /* A published port: "publish:N" where N is its place in the list. */
+#define BOOT_PORTS_MAX 64
 struct boot_port {
     uint16_t port;    /* inside */
     uint8_t datagram; /* UDP */
@@ -113,7 +114,7 @@ struct boot_info {
     uint32_t net_flags; /* BOOT_NET_* */
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
     uint32_t nports;
-    struct boot_port ports[64];
+    struct boot_port ports[BOOT_PORTS_MAX];
 };
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */

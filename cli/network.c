@@ -9,11 +9,13 @@
 #define _GNU_SOURCE
 #include "network.h"
 
+#include "abi/boot.h"
 #include "complain.h"
 #include "number.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,11 +152,11 @@ static int take_rule(struct network *n, const char *shown, const char *what)
                         what);
     if (strcmp(port, "*") != 0 && !parse_port(port, 1, &rule.port))
         return complain(shown, FORM_WHAT, "'%s': the port is not a number from 1 to 65535", what);
-    if (n->rule_count == MONITOR_RULES_MAX)
-        return complain(shown, NULL, "more than %d rules", MONITOR_RULES_MAX);
+    if (n->config.rule_count == NET_RULES_MAX)
+        return complain(shown, NULL, "more than %d rules", NET_RULES_MAX);
     int code = take_host(shown, what, host, &rule);
     if (!code)
-        n->rules[n->rule_count++] = rule;
+        n->config.rules[n->config.rule_count++] = rule;
     return code;
 }
 
@@ -234,9 +236,9 @@ int network_take_port(struct network *n, const char *shown, const char *value)
     }
     if (!parse_ports(text, &port))
         return complain(shown, FORM_PORT, "'%s' does not say which port to publish", value);
-    if (n->port_count == MONITOR_PORTS_MAX)
-        return complain(shown, NULL, "more than %d published ports", MONITOR_PORTS_MAX);
-    n->ports[n->port_count++] = port;
+    if (n->config.port_count == NET_PORTS_MAX)
+        return complain(shown, NULL, "more than %d published ports", NET_PORTS_MAX);
+    n->config.ports[n->config.port_count++] = port;
     return 0;
 }
 
@@ -259,12 +261,12 @@ static bool parse_server(const char *value, struct net_server *server)
 
 int network_take_server(struct network *n, const char *shown, const char *value)
 {
-    if (n->server_count == MONITOR_SERVERS_MAX)
-        return complain(shown, NULL, "more than %d servers", MONITOR_SERVERS_MAX);
-    if (!parse_server(value, &n->servers[n->server_count]))
+    if (n->config.server_count == NET_SERVERS_MAX)
+        return complain(shown, NULL, "more than %d servers", NET_SERVERS_MAX);
+    if (!parse_server(value, &n->config.servers[n->config.server_count]))
         return complain(shown, "give it as ADDRESS or ADDRESS:PORT",
                         "'%s' is not the address of a server", value);
-    n->server_count++;
+    n->config.server_count++;
     return 0;
 }
 
@@ -274,10 +276,10 @@ static void read_servers(struct network *n)
     FILE *file = fopen("/etc/resolv.conf", "re");
     char line[512], address[256];
 
-    while (file && n->server_count < MONITOR_SERVERS_MAX && fgets(line, sizeof(line), file)) {
+    while (file && n->config.server_count < NET_SERVERS_MAX && fgets(line, sizeof(line), file)) {
         if (sscanf(line, " nameserver %255s", address) == 1 &&
-            parse_server(address, &n->servers[n->server_count]))
-            n->server_count++;
+            parse_server(address, &n->config.servers[n->config.server_count]))
+            n->config.server_count++;
     }
     if (file)
         fclose(file);
@@ -296,31 +298,96 @@ static int settle_name(struct network *n, const char *name)
     return runtime_network(n->named, &n->directory);
 }
 
-int network_settle(struct network *n, struct sandbox_config *config)
+int network_settle(struct network *n, const char *name)
 {
+    n->service.socket = -1;
     if (n->named) {
-        int code = settle_name(n, config->name);
+        int code = settle_name(n, name);
         if (code)
             return code;
+        n->config.named = n->own_name;
+        n->config.named_dir = n->directory;
     }
-    if (n->rule_count && !n->server_count)
+    if (n->config.rule_count && !n->config.server_count)
         read_servers(n);
-    config->net = (struct net_config){
-        .rules = n->rules,
-        .rule_count = n->rule_count,
-        .ports = n->ports,
-        .port_count = n->port_count,
-        .server_count = n->server_count,
-        .named = n->named ? n->own_name : NULL,
-        .named_dir = n->directory,
-    };
-    memcpy(config->net.servers, n->servers, sizeof(n->servers));
     return 0;
 }
 
+static void port_text(const struct net_port *p, char *text, size_t size)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    char ip[INET6_ADDRSTRLEN] = "";
+    bool v4 = memcmp(p->ip, mapped, 12) == 0;
+
+    inet_ntop(v4 ? AF_INET : AF_INET6, p->ip + (v4 ? 12 : 0), ip, sizeof(ip));
+    snprintf(text, size, v4 ? "%s:%u%s" : "[%s]:%u%s", ip, p->host_port, p->udp ? "/udp" : "");
+}
+
+static int complain_start(const struct network *n, int error)
+{
+    char text[80], what[100];
+
+    if (n->service.bad_port < 0) {
+        if (error == EADDRINUSE)
+            return complain("--net", "give this one another --name",
+                            "another sandbox on %s is called %s", n->named, n->own_name);
+        if (error == EEXIST)
+            return complain("--net", "give this one another --name",
+                            "another sandbox on %s has the address of %s", n->named, n->own_name);
+        return complain_errno("the network", error, NULL);
+    }
+    port_text(&n->config.ports[n->service.bad_port], text, sizeof(text));
+    snprintf(what, sizeof(what), "-p: %s", text);
+    return complain_errno(what, error,
+                          error == EACCES       ? "low ports need root: take one from 1024 on"
+                          : error == EADDRINUSE ? "take another port of the host, or 0 for any"
+                                                : "ADDR is one of this host's addresses");
+}
+
+static void describe_ports(struct network *n, const bool *picked, struct sandbox_config *config)
+{
+    char text[80];
+
+    n->ports = need(calloc(n->config.port_count + 1, sizeof(*n->ports)));
+    for (size_t i = 0; i < n->config.port_count; i++) {
+        const struct net_port *p = &n->config.ports[i];
+        n->ports[i] = (struct boot_port){p->port, p->udp, p->ip[10] == 0};
+        port_text(p, text, sizeof(text));
+        if (picked[i] && !config->quiet)
+            fprintf(stderr, "bailey: port %u is published at %s\n", p->port, text);
+    }
+    config->net_ports = n->ports;
+    config->net_port_count = (uint32_t)n->config.port_count;
+}
+
+int network_start(struct network *n, struct sandbox_config *config)
+{
+    bool picked[NET_PORTS_MAX];
+
+    for (size_t i = 0; i < n->config.port_count; i++)
+        picked[i] = n->config.ports[i].host_port == 0;
+    int rc = net_service_start(&n->config, &n->service);
+    if (rc < 0)
+        return complain_start(n, -rc);
+    describe_ports(n, picked, config);
+    config->net_service = n->service.socket;
+    if (n->config.rule_count)
+        config->net_flags |= BOOT_NET_OUT;
+    if (n->named) {
+        config->net_flags |= BOOT_NET_NAMED;
+        config->net_address = named_address(n->own_name);
+    }
+    if (n->config.rule_count || n->named)
+        config->net_flags |= BOOT_NET_RESOLVER;
+    return 0;
+}
+
+void network_end(struct network *n) { net_service_end(&n->service); }
+
 void network_free(struct network *n)
 {
-    for (size_t i = 0; i < n->rule_count; i++)
-        free((char *)n->rules[i].name);
+    for (size_t i = 0; i < n->config.rule_count; i++)
+        free((char *)n->config.rules[i].name);
     free(n->directory);
+    free(n->ports);
 }

@@ -3,17 +3,16 @@
 #define BAILEY_CLI_NETWORK_H
 
 #include "monitor/monitor.h"
+#include "net/service.h"
 #include "runtime.h"
 
+struct boot_port;
 struct network {
-    struct net_rule rules[MONITOR_RULES_MAX];
-    size_t rule_count;
-    struct net_port ports[MONITOR_PORTS_MAX];
-    size_t port_count;
-    struct net_server servers[MONITOR_SERVERS_MAX];
-    size_t server_count;
+    struct net_config config;
     const char *named; /* --net name=... */
     char own_name[NAME_LENGTH_MAX + 1], *directory;
+    struct boot_port *ports;
+    struct net_service service;
 };
 
 /* Each takes one value of its option: 0, or an exit code after a message. */
@@ -21,8 +20,11 @@ int network_take(struct network *n, const char *shown, const char *value); /* --
 int network_take_port(struct network *n, const char *shown, const char *value);
 int network_take_server(struct network *n, const char *shown, const char *value);
 
-/* Fills in the configuration, whose name is set; needs *n to stay. */
-int network_settle(struct network *n, struct sandbox_config *config);
+/* What the options say together; name is the sandbox's or NULL. */
+int network_settle(struct network *n, const char *name);
+/* Starts the network service and fills in the configuration: as late as possible. */
+int network_start(struct network *n, struct sandbox_config *config);
+void network_end(struct network *n);
 void network_free(struct network *n);
 
 #endif

@@ -330,7 +330,7 @@ static int settle(struct settings *s)
     if (!error)
         error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
     if (!error)
-        error = network_settle(&s->network, &s->config);
+        error = network_settle(&s->network, s->config.name);
     if (!error)
         error = open_trace(s);
     if (!error)
@@ -377,8 +377,14 @@ static int run(struct settings *s)
         code = registration_claim(&registration, config.name, config.argv[0]);
     if (code)
         return code;
+    code = network_start(&s->network, &config);
+    if (code) {
+        registration_end(&registration, code);
+        return code;
+    }
     registration_attach(&registration, &config);
     code = monitor_run(&config, &err);
+    network_end(&s->network);
     registration_end(&registration, code);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));

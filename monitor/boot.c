@@ -2,7 +2,7 @@
  * the sandbox exists.  Everything here is on the path of every start: only what the
  * inside cannot ask for later, and nothing that reads large files of /proc.
  */
-#include "net.h"
+#include "sandbox.h"
 
 #include <cpuid.h>
 #include <elf.h>
@@ -250,7 +250,10 @@ int boot_fill(struct sandbox *s)
     b->pids_max = c->pids_max;
     fill_mounts(s, b, &w);
     fill_stdio(s, b);
-    net_boot(s, b);
+    b->net_flags = c->net_flags;
+    b->net_address = c->net_address;
+    for (; b->nports < c->net_port_count && b->nports < BOOT_PORTS_MAX; b->nports++)
+        b->ports[b->nports] = c->net_ports[b->nports];
     b->trace_handle = c->trace_fd >= 0 ? GATE_FD_TRACE : -1;
     b->diff_handle = c->diff_fd >= 0 ? GATE_FD_DIFF : -1;
     b->poll_handle = GATE_FD_POLL;

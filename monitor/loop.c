@@ -3,7 +3,7 @@
  * Everything it waits for outside the sandbox is bounded, and killing asks nobody
  * inside: SIGKILL to the process group, then reaping until no child is left.
  */
-#include "net.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -287,12 +287,10 @@ static void on_time(struct loop *l)
 static void loop_once(struct loop *l)
 {
     struct sandbox *s = l->s;
-    struct pollfd fds[4] = {{s->listener, POLLIN, 0},
-                            {l->signals, POLLIN, 0},
-                            {s->manage_fd, POLLIN, 0},
-                            {s->net_fd, POLLIN, 0}};
+    struct pollfd fds[3] = {
+        {s->listener, POLLIN, 0}, {l->signals, POLLIN, 0}, {s->manage_fd, POLLIN, 0}};
 
-    if (poll(fds, 4, poll_timeout(l)) < 0 && errno != EINTR) {
+    if (poll(fds, 3, poll_timeout(l)) < 0 && errno != EINTR) {
         sandbox_fail(s, "poll: %s", strerror(errno));
         return;
     }
@@ -305,8 +303,6 @@ static void loop_once(struct loop *l)
         sandbox_fail(s, "the sandbox ended without saying how");
     if (!s->ended && fds[2].revents)
         manage_serve(s);
-    if (!s->ended && fds[3].revents)
-        net_ready(s);
     if (!s->ended && (l->deadline != INT64_MAX || l->announce != INT64_MAX))
         on_time(l);
 }

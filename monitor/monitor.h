@@ -35,45 +35,7 @@ enum sandbox_root {
     SANDBOX_ROOT_IMAGE, /* what is in the image file root_image */
 };
 
-/* What the sandbox may connect to; without a rule: nothing. */
-enum net_rule_kind {
-    NET_RULE_ADDRESS,  /* a network; of length 0: everything, and every name */
-    NET_RULE_NAME,     /* the addresses the resolver gives for it */
-    NET_RULE_LOOPBACK, /* the host's own 127.0.0.1 and ::1 */
-};
-struct net_rule {
-    enum net_rule_kind kind;
-    uint8_t ip[16];   /* IPv4: mapped */
-    unsigned length;  /* of the network's prefix, 0..128 */
-    const char *name; /* lower case, no dot at the end */
-    uint16_t port;    /* 0: every */
-};
-#define MONITOR_RULES_MAX 256
-
-/* A port of the host that leads to one of the sandbox. */
-struct net_port {
-    uint8_t ip[16]; /* IPv4: mapped */
-    uint16_t host_port, port; /* host_port 0: any free one */
-    bool udp;
-};
-#define MONITOR_PORTS_MAX 64
-
-struct net_server { /* of the DNS */
-    uint8_t ip[16];
-    uint16_t port;
-};
-#define MONITOR_SERVERS_MAX 3
-
-struct net_config {
-    const struct net_rule *rules;
-    size_t rule_count;
-    const struct net_port *ports;
-    size_t port_count;
-    struct net_server servers[MONITOR_SERVERS_MAX];
-    size_t server_count;
-    const char *named;     /* this sandbox's name on a named network, or NULL */
-    const char *named_dir; /* the network's directory, of this user alone */
-};
+struct boot_port;
 
 struct sandbox_config {
     const char *const *argv; /* program and arguments, NULL-terminated, argv[0] is searched
@@ -95,7 +57,12 @@ struct sandbox_config {
     uint32_t pids_max;        /* 0: default */
     unsigned timeout_seconds; /* 0: none; then SIGTERM, after 2 s SIGKILL, exit code 124 */
     unsigned grace_seconds;   /* between the two, 0: 2 s */
-    struct net_config net;
+
+    int net_service;      /* where it listens for requests (net_protocol.h), -1: no network */
+    uint32_t net_flags;   /* BOOT_NET_* */
+    uint32_t net_address; /* on the named network */
+    const struct boot_port *net_ports;
+    uint32_t net_port_count;
 
     int trace_fd;    /* --trace lines go here, -1: off */
     bool debug;      /* library-OS log lines to standard error; picoprocess dumpable */

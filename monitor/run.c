@@ -12,13 +12,12 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
-#include "net.h"
 #include "place.h"
 #include "policy.h"
 
 void sandbox_config_init(struct sandbox_config *config)
 {
-    *config = (struct sandbox_config){.umask = 022, .trace_fd = -1, .diff_fd = -1};
+    *config = (struct sandbox_config){.umask = 022, .trace_fd = -1, .diff_fd = -1, .net_service = -1};
 }
 
 /* "/a/b" as the policy has it: "a/b".  Also drops a trailing slash. */
@@ -246,14 +245,14 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     s.config = config;
     s.err = err;
     s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
-    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = s.net_fd = -1;
+    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = -1;
     fill_stdio_gaps(&s);
     sigaction(SIGPIPE, NULL, &pipe_before);
     sigaction(SIGXFSZ, NULL, &size_before);
     take_signals(&s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (make_exports(&s) < 0 || net_start(&s) < 0 || sandbox_spawn(&s) < 0) {
+    if (make_exports(&s) < 0 || sandbox_spawn(&s) < 0) {
         s.failed = true;
         s.exit_code = err->exit_code;
         sandbox_kill(&s);
@@ -266,7 +265,6 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
                 (unsigned long long)s.count.calls, (unsigned long long)s.count.opens,
                 (unsigned long long)s.count.refused);
     }
-    net_end(&s);
     close_all(&s);
     place_identity(false); /* the caller goes on as who it was */
     umask(umask_before);

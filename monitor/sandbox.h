@@ -63,10 +63,6 @@ struct sandbox {
     int exit_code;
     bool failed; /* err says why */
 
-    int net_fd;               /* epoll of what the network waits for, -1: none */
-    struct host_address ports[MONITOR_PORTS_MAX]; /* published: where on the host */
-    int port_fds[MONITOR_PORTS_MAX];
-
     struct counters count;
     struct termios tty_saved;
     int tty_saved_fd; /* -1: the sandbox has not changed a terminal */

@@ -47,6 +47,11 @@ bool handle_room(void);
 /* host: streams (hostinfo.c): a descriptor with a copy of the text, or -errno. */
 int hostinfo_open(const char *name);
 
+/* The network (net.c): streams and operations on lent sockets. */
+bool net_uri(const char *uri);
+long net_open(struct sandbox *s, struct request *r, const char *uri);
+long net_control(struct sandbox *s, struct request *r);
+
 void attr_from_statx(struct host_attr *attr, const void *statx);
 
 #endif

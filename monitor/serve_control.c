@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "../abi/gate.h"
-#include "net.h"
 #include "serve.h"
 #include "tty.h"
 
@@ -82,7 +81,7 @@ long serve_control(struct sandbox *s, struct request *r)
     if (m->op == HOST_STATFS)
         return control_statfs(s, r, fd);
     if (m->op == HOST_LENT)
-        return net_control(r);
+        return net_control(s, r);
     if (m->op == HOST_CLOSE) {
         handle_forget(m->handle);
         return 0;

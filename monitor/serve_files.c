@@ -14,7 +14,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "net.h"
 #include "place.h"
 #include "serve.h"
 

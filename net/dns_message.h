@@ -1,7 +1,7 @@
 /* Messages of the DNS, as far as a resolver that only passes on needs them.  Both sides'
  * are hostile: queries come from the sandbox, answers from the network. */
-#ifndef BAILEY_MONITOR_NET_DNS_H
-#define BAILEY_MONITOR_NET_DNS_H
+#ifndef BAILEY_NET_DNS_MESSAGE_H
+#define BAILEY_NET_DNS_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,18 +14,16 @@
 /* Never read, because only the last ever lent counts as of now. */
 static int lent = -1;
 
-long net_lend(struct sandbox *s, struct request *r, const char *rest)
+long net_lend(struct answer *a)
 {
     int ends[2];
 
-    if (*rest)
-        return -EINVAL;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
     if (lent >= 0)
         close(lent);
     lent = ends[0];
-    r->send_fd = ends[1];
+    a->fd = ends[1];
     return 0;
 }
 
@@ -86,56 +84,54 @@ static int set_option(int fd, uint64_t what, int value)
     return -1;
 }
 
-static long tell_info(struct request *r, int fd)
+static long tell_info(struct net_reply *reply, int fd)
 {
     struct tcp_info info;
     socklen_t size = sizeof(info);
 
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return -errno;
-    size = size < r->control.size ? size : r->control.size;
-    memcpy(r->control.data, &info, size);
-    r->reply = sizeof(r->control) + size;
-    return size;
+    reply->size = size < sizeof(reply->data) ? size : sizeof(reply->data);
+    memcpy(reply->data, &info, reply->size);
+    return reply->size;
 }
 
-static long tell_name(struct request *r, int fd)
+static long tell_name(struct answer *answer, int fd)
 {
     struct sockaddr_storage name;
     socklen_t size = sizeof(name);
     struct host_address a;
 
-    if (r->control.size < sizeof(a) || getsockname(fd, (struct sockaddr *)&name, &size) < 0 ||
-        !address_from_host(&name, &a))
+    if (getsockname(fd, (struct sockaddr *)&name, &size) < 0 || !address_from_host(&name, &a))
         return -EINVAL;
-    memcpy(r->control.data, &a, sizeof(a));
-    r->reply = sizeof(r->control) + sizeof(a);
+    answer_address(answer, &a);
     return 0;
 }
 
-long net_control(struct request *r)
-{
-    int fd = take_lent(), rc = 0;
+static long result(int rc) { return rc < 0 ? -errno : 0; }
 
-    if (fd < 0)
-        return fd;
-    switch (r->control.a) {
+static long operate(const struct net_request *q, struct answer *a, int fd)
+{
+    switch (q->a) {
     case HOST_SOCKET_SHUTDOWN:
-        rc = r->control.b > SHUT_RDWR ? (errno = EINVAL, -1) : shutdown(fd, (int)r->control.b);
-        break;
+        return q->b > SHUT_RDWR ? -EINVAL : result(shutdown(fd, (int)q->b));
     case HOST_SOCKET_SET:
-        rc = set_option(fd, r->control.b, (int)r->control.c);
-        break;
+        return result(set_option(fd, q->b, (int)q->c));
+    case HOST_SOCKET_INFO:
+        return tell_info(a->reply, fd);
+    case HOST_SOCKET_NAME:
+        return tell_name(a, fd);
     default:
-        break;
+        return -EINVAL;
     }
-    long result = rc < 0 ? -errno : 0;
-    if (r->control.a == HOST_SOCKET_INFO)
-        result = tell_info(r, fd);
-    else if (r->control.a == HOST_SOCKET_NAME)
-        result = tell_name(r, fd);
-    else if (r->control.a > HOST_SOCKET_NAME)
-        result = -EINVAL;
-    close(fd);
-    return result;
+}
+
+long net_lent(const struct net_request *q, struct answer *a)
+{
+    int fd = take_lent();
+    long rc = fd < 0 ? fd : operate(q, a, fd);
+
+    if (fd >= 0)
+        close(fd);
+    return rc;
 }

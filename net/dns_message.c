@@ -2,7 +2,7 @@
  *
  * A name in a question may not be compressed and holds letters, digits, '-' and '_' only:
  * then its text has one meaning, and a rule cannot be met by a label with a dot in it. */
-#include "net_dns.h"
+#include "dns_message.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -15,6 +15,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define RELAYS_MAX   1024
+#define DATAGRAM_MAX 65536
 #define PEERS_MAX 256 /* remembered for a published port */
 #define AT_ONCE   16  /* datagrams in one turn */
 #define STALE_MAX 4096
@@ -37,7 +39,7 @@ static uint64_t last_number;
 /* One datagram on its way; there is one thread. */
 static struct {
     struct host_datagram head;
-    uint8_t data[NET_DATAGRAM_MAX];
+    uint8_t data[DATAGRAM_MAX];
 } packet;
 _Static_assert(sizeof(struct host_datagram) == 24, "packed head");
 
@@ -52,7 +54,7 @@ struct relay *relay_find(uint64_t number)
 
 uint64_t relay_number(const struct relay *relay) { return relay->number; }
 
-static void relay_close(struct sandbox *s, struct relay *relay)
+static void relay_close(struct service *s, struct relay *relay)
 {
     struct relay **at = &relays;
 
@@ -62,17 +64,11 @@ static void relay_close(struct sandbox *s, struct relay *relay)
     relay_count--;
     close(relay->pair);
     if (relay->udp >= 0) { /* a published one goes on to exist: it has to be taken out */
-        epoll_ctl(s->net_fd, EPOLL_CTL_DEL, relay->udp, NULL);
+        epoll_ctl(s->epoll, EPOLL_CTL_DEL, relay->udp, NULL);
         close(relay->udp);
     }
     free(relay->peers);
     free(relay);
-}
-
-void relay_end(struct sandbox *s)
-{
-    while (relays)
-        relay_close(s, relays);
 }
 
 static bool send_in(struct relay *relay, size_t n)
@@ -120,7 +116,7 @@ static void take_error(struct relay *relay)
     }
 }
 
-static void from_host(struct sandbox *s, struct net_watch *w, uint32_t events)
+static void from_host(struct service *s, struct net_watch *w, uint32_t events)
 {
     struct relay *relay = (struct relay *)((char *)w - offsetof(struct relay, udp_watch));
     struct sockaddr_storage name;
@@ -143,7 +139,7 @@ static void from_host(struct sandbox *s, struct net_watch *w, uint32_t events)
     }
 }
 
-static int watch_udp(struct sandbox *s, struct relay *relay)
+static int watch_udp(struct service *s, struct relay *relay)
 {
     int on = 1;
 
@@ -153,7 +149,7 @@ static int watch_udp(struct sandbox *s, struct relay *relay)
     return net_watch(s, relay->udp, EPOLLIN, &relay->udp_watch);
 }
 
-static int open_socket(struct sandbox *s, struct relay *relay)
+static int open_socket(struct service *s, struct relay *relay)
 {
     if (relay->udp >= 0)
         return 0;
@@ -163,7 +159,7 @@ static int open_socket(struct sandbox *s, struct relay *relay)
 
 /* ---- from the sandbox ------------------------------------------------------------------ */
 
-static int send_out(struct sandbox *s, struct relay *relay, size_t n)
+static int send_out(struct service *s, struct relay *relay, size_t n)
 {
     const struct host_address *to = &packet.head.address;
     struct sockaddr_storage name;
@@ -187,7 +183,7 @@ static int send_out(struct sandbox *s, struct relay *relay, size_t n)
     return rc == -EAGAIN ? 0 : rc;
 }
 
-static void out(struct sandbox *s, struct relay *relay, size_t n)
+static void out(struct service *s, struct relay *relay, size_t n)
 {
     if (address_v4(packet.head.address.ip) == HOST_RESOLVER) {
         if (packet.head.address.port == 53)
@@ -199,7 +195,7 @@ static void out(struct sandbox *s, struct relay *relay, size_t n)
         send_in(relay, 0);
 }
 
-static void from_sandbox(struct sandbox *s, struct net_watch *w, uint32_t events)
+static void from_sandbox(struct service *s, struct net_watch *w, uint32_t events)
 {
     struct relay *relay = (struct relay *)((char *)w - offsetof(struct relay, pair_watch));
 
@@ -219,7 +215,7 @@ static void from_sandbox(struct sandbox *s, struct net_watch *w, uint32_t events
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-static int set_up(struct sandbox *s, struct relay *relay, int published)
+static int set_up(struct service *s, struct relay *relay, int published)
 {
     if (published >= 0) {
         relay->peers = calloc(PEERS_MAX, sizeof(*relay->peers));
@@ -238,11 +234,11 @@ static int set_up(struct sandbox *s, struct relay *relay, int published)
     return net_watch(s, relay->pair, EPOLLIN, &relay->pair_watch);
 }
 
-long relay_open(struct sandbox *s, struct request *r, int family, int published)
+long relay_open(struct service *s, struct answer *a, int family, int published)
 {
     int ends[2];
 
-    if (relay_count >= NET_RELAYS_MAX)
+    if (relay_count >= RELAYS_MAX)
         return -ENFILE;
     struct relay *relay = calloc(1, sizeof(*relay));
     if (!relay)
@@ -265,6 +261,6 @@ long relay_open(struct sandbox *s, struct request *r, int family, int published)
         relay_close(s, relay);
         return rc;
     }
-    r->send_fd = ends[1];
+    a->fd = ends[1];
     return 0;
 }

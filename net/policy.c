@@ -189,9 +189,9 @@ static bool never(const uint8_t *ip)
            (is_v4(ip) && (ip[12] == 127 || ip[12] == 0));
 }
 
-static bool ip_allowed(const struct sandbox *s, const uint8_t *ip, uint16_t port)
+static bool ip_allowed(const struct service *s, const uint8_t *ip, uint16_t port)
 {
-    const struct net_config *n = &s->config->net;
+    const struct net_config *n = s->config;
 
     if (never(ip))
         return false;
@@ -201,7 +201,7 @@ static bool ip_allowed(const struct sandbox *s, const uint8_t *ip, uint16_t port
     return false;
 }
 
-bool net_allowed(const struct sandbox *s, const struct host_address *a)
+bool net_allowed(const struct service *s, const struct host_address *a)
 {
     static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b}, six_to_four[2] = {0x20, 0x02};
     uint8_t v4[16];
@@ -219,9 +219,9 @@ bool net_allowed(const struct sandbox *s, const struct host_address *a)
 
 /* ---- names ----------------------------------------------------------------------------- */
 
-bool net_name_allowed(const struct sandbox *s, const char *name)
+bool net_name_allowed(const struct service *s, const char *name)
 {
-    const struct net_config *n = &s->config->net;
+    const struct net_config *n = s->config;
 
     for (size_t i = 0; i < n->rule_count; i++) {
         const struct net_rule *rule = &n->rules[i];
@@ -233,9 +233,9 @@ bool net_name_allowed(const struct sandbox *s, const char *name)
 }
 
 /* What was pinned longest ago goes first when there are too many. */
-void net_pin(const struct sandbox *s, const char *name, const uint8_t ip[16])
+void net_pin(const struct service *s, const char *name, const uint8_t ip[16])
 {
-    const struct net_config *n = &s->config->net;
+    const struct net_config *n = s->config;
     size_t i = 0;
 
     while (i < n->rule_count &&

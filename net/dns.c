@@ -18,7 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "net_dns.h"
+#include "dns_message.h"
 
 #define QUERIES_MAX 64
 #define ANSWER_MAX  4096
@@ -64,11 +64,11 @@ static void query_end(struct query *q)
 
 /* ---- towards the servers --------------------------------------------------------------- */
 
-static void from_server(struct sandbox *s, struct net_watch *w, uint32_t events);
+static void from_server(struct service *s, struct net_watch *w, uint32_t events);
 
-static int ask(struct sandbox *s, struct query *q)
+static int ask(struct service *s, struct query *q)
 {
-    const struct net_server *server = &s->config->net.servers[q->server];
+    const struct net_server *server = &s->config->servers[q->server];
     struct host_address a = {.port = server->port};
     struct sockaddr_storage name;
     uint8_t message[DNS_QUESTION_MAX + 32];
@@ -89,16 +89,16 @@ static int ask(struct sandbox *s, struct query *q)
 }
 
 /* The next server, if there is one that was not asked. */
-static void ask_next(struct sandbox *s, struct query *q)
+static void ask_next(struct service *s, struct query *q)
 {
-    for (query_end(q); ++q->server < s->config->net.server_count; query_end(q))
+    for (query_end(q); ++q->server < s->config->server_count; query_end(q))
         if (ask(s, q) == 0)
             return;
     answer_code(q->relay, &q->question, DNS_SERVFAIL, 0);
 }
 
 struct pinning {
-    struct sandbox *s;
+    struct service *s;
     const char *name;
 };
 
@@ -109,7 +109,7 @@ static void pin(void *context, const uint8_t ip[16])
     net_pin(p->s, p->name, ip);
 }
 
-static void from_server(struct sandbox *s, struct net_watch *w, uint32_t events)
+static void from_server(struct service *s, struct net_watch *w, uint32_t events)
 {
     struct query *q = (struct query *)w;
     struct pinning pinning = {s, q->question.name};
@@ -157,7 +157,7 @@ static struct query *find_place(uint64_t relay, const struct dns_question *q, bo
     return best;
 }
 
-void dns_query(struct sandbox *s, struct relay *from, const uint8_t *message, size_t n)
+void dns_query(struct service *s, struct relay *from, const uint8_t *message, size_t n)
 {
     uint64_t relay = relay_number(from);
     struct dns_question question;
@@ -172,14 +172,14 @@ void dns_query(struct sandbox *s, struct relay *from, const uint8_t *message, si
     }
     if (code == 0 && !net_name_allowed(s, question.name))
         code = DNS_REFUSED;
-    else if (code == 0 && s->config->net.server_count == 0)
+    else if (code == 0 && s->config->server_count == 0)
         code = DNS_SERVFAIL;
     if (code) {
         answer_code(relay, &question, code, 0);
         return;
     }
     struct query *q = find_place(relay, &question, &again);
-    unsigned server = again ? (q->server + 1) % (unsigned)s->config->net.server_count : 0;
+    unsigned server = again ? (q->server + 1) % (unsigned)s->config->server_count : 0;
     query_end(q);
     q->relay = relay;
     q->age = ++clock_of_ages;

@@ -118,26 +118,18 @@ static bool clashes(const char *name, void *context)
            named_address(name) == named_address(context) && is_held(name);
 }
 
-int named_start(struct sandbox *s)
+int named_start(const struct net_config *c)
 {
-    const struct net_config *n = &s->config->net;
-
-    directory = open(n->named_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    directory = open(c->named_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
-        return error_set(s->err, errno, "named network: %s", n->named_dir);
-    each_name(sweep, (void *)n->named);
-    presence = bind_name(n->named);
-    if (presence == -EADDRINUSE) {
-        error_set(s->err, 0, "named network: another sandbox there is called %s", n->named);
-        return error_hint(s->err, "give this one another --name");
+        return -errno;
+    each_name(sweep, (void *)c->named);
+    presence = bind_name(c->named);
+    if (presence >= 0 && each_name(clashes, (void *)c->named)) {
+        named_end(c);
+        return -EEXIST;
     }
-    if (presence < 0)
-        return error_set(s->err, -presence, "named network: %s", n->named_dir);
-    if (each_name(clashes, (void *)n->named)) {
-        error_set(s->err, 0, "named network: %s gets the address of another member", n->named);
-        return error_hint(s->err, "give this one another --name");
-    }
-    return 0;
+    return presence < 0 ? presence : 0;
 }
 
 static void close_door(struct door *door)
@@ -154,7 +146,16 @@ static void close_door(struct door *door)
     free(door);
 }
 
-void named_end(struct sandbox *s)
+void named_leave(void)
+{
+    if (presence >= 0)
+        close(presence);
+    if (directory >= 0)
+        close(directory);
+    directory = presence = -1;
+}
+
+void named_end(const struct net_config *c)
 {
     if (directory < 0)
         return;
@@ -162,15 +163,15 @@ void named_end(struct sandbox *s)
         close_door(doors);
     if (presence >= 0) {
         close(presence);
-        each_name(sweep, (void *)s->config->net.named);
+        presence = -1;
+        each_name(sweep, (void *)c->named);
     }
-    close(directory);
-    directory = presence = -1;
+    named_leave();
 }
 
-bool named_member(const struct sandbox *s, const char *name)
+bool named_member(const struct service *s, const char *name)
 {
-    return s->config->net.named && *name && strlen(name) <= NAME_LIMIT && !strpbrk(name, "/:") &&
+    return s->config->named && *name && strlen(name) <= NAME_LIMIT && !strpbrk(name, "/:") &&
            *name != '.' && is_held(name);
 }
 
@@ -254,7 +255,7 @@ static bool has_address(const char *name, void *context)
     return is_held(name);
 }
 
-long named_connect(struct sandbox *s, struct request *r, const struct host_address *a)
+long named_connect(struct service *s, struct answer *answer, const struct host_address *a)
 {
     struct search search = {.address = address_v4(a->ip)};
     struct sockaddr_storage name;
@@ -270,7 +271,7 @@ long named_connect(struct sandbox *s, struct request *r, const struct host_addre
         return rc;
     getsockname(ends[0], (struct sockaddr *)&name, &size);
     address_from_host(&name, &visit.from);
-    uint32_t own = htonl(named_address(s->config->net.named));
+    uint32_t own = htonl(named_address(s->config->named));
     memcpy(visit.from.ip + 12, &own, 4);
     snprintf(door, sizeof(door), "%s:%u", search.name, a->port);
     rc = pass(presence, door, &visit, sizeof(visit), ends[1]);
@@ -279,24 +280,21 @@ long named_connect(struct sandbox *s, struct request *r, const struct host_addre
         close(ends[0]);
         return rc == -EAGAIN ? -ETIMEDOUT : -ECONNREFUSED;
     }
-    memcpy(&r->open.attr.ino, visit.from.ip, 8);
-    memcpy(&r->open.attr.dev, visit.from.ip + 8, 8);
-    r->open.attr.rdev = visit.from.port;
-    r->reply = sizeof(r->open);
-    r->send_fd = ends[0];
+    answer_address(answer, &visit.from);
+    answer->fd = ends[0];
     return 0;
 }
 
 /* ---- being visited ---------------------------------------------------------------------- */
 
-static void on_closing(struct sandbox *s, struct net_watch *w, uint32_t events)
+static void on_closing(struct service *s, struct net_watch *w, uint32_t events)
 {
     (void)s;
     (void)events;
     close_door((struct door *)((char *)w - offsetof(struct door, closing)));
 }
 
-static void on_visit(struct sandbox *s, struct net_watch *w, uint32_t events)
+static void on_visit(struct service *s, struct net_watch *w, uint32_t events)
 {
     struct door *door = (struct door *)((char *)w - offsetof(struct door, visit));
     struct visit visit;
@@ -320,16 +318,16 @@ static void on_visit(struct sandbox *s, struct net_watch *w, uint32_t events)
     close(fd); /* not taken by a full queue: reset */
 }
 
-long named_listen(struct sandbox *s, struct request *r, uint16_t port)
+long named_listen(struct service *s, struct answer *answer, uint16_t port)
 {
     int ends[2];
 
-    if (!s->config->net.named || door_count >= DOORS_MAX)
+    if (!s->config->named || door_count >= DOORS_MAX)
         return -ENFILE;
     struct door *door = calloc(1, sizeof(*door));
     if (!door)
         return -ENOMEM;
-    snprintf(door->name, sizeof(door->name), "%s:%u", s->config->net.named, port);
+    snprintf(door->name, sizeof(door->name), "%s:%u", s->config->named, port);
     door->socket = bind_name(door->name);
     if (door->socket < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -352,6 +350,6 @@ long named_listen(struct sandbox *s, struct request *r, uint16_t port)
         close_door(door);
         return -ENOMEM;
     }
-    r->send_fd = ends[1];
+    answer->fd = ends[1];
     return 0;
 }
