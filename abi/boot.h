@@ -111,7 +111,7 @@ struct boot_info {
     int32_t diff_handle; /* meaningful with BOOT_DIFF */
     uint32_t reserved2;
 
-    uint32_t net_flags; /* BOOT_NET_* */
+    uint32_t net_flags;   /* BOOT_NET_* */
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
     uint32_t nports;
     struct boot_port ports[BOOT_PORTS_MAX];
@@ -119,12 +119,12 @@ struct boot_info {
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
 #define BOOT_NET_NAMED    4u /* this sandbox is on a named network */
-#define BOOT_TTY_STDIN  1u /* descriptor 0 is a terminal */
-#define BOOT_READ_ONLY  2u /* --read-only: root refuses writes */
-#define BOOT_TRACE      4u
-#define BOOT_DIFF       8u  /* write what changed in memory to diff_handle at the end */
-#define BOOT_NO_REWRITE 16u /* every system call takes the trap (tests, measuring) */
-#define BOOT_STATS      32u
-#define BOOT_DIFF_LIST  64u /* with BOOT_DIFF: lines, not a tar archive */
+#define BOOT_TTY_STDIN    1u /* descriptor 0 is a terminal */
+#define BOOT_READ_ONLY    2u /* --read-only: root refuses writes */
+#define BOOT_TRACE        4u
+#define BOOT_DIFF         8u  /* write what changed in memory to diff_handle at the end */
+#define BOOT_NO_REWRITE   16u /* every system call takes the trap (tests, measuring) */
+#define BOOT_STATS        32u
+#define BOOT_DIFF_LIST    64u /* with BOOT_DIFF: lines, not a tar archive */
 
 #endif

@@ -177,13 +177,13 @@ struct host_visitor {
 
 /* The machine the sandbox runs on, as the sandbox sees it (its own 127.0.0.1 and ::1 are
  * others): 192.0.0.8, the dummy address of RFC 7600, and 100::8, of the discard prefix. */
-#define HOST_LOOPBACK_4  0xc0000008u
-#define HOST_LOOPBACK_6  0x0100000000000000ull, 8 /* high and low half */
+#define HOST_LOOPBACK_4 0xc0000008u
+#define HOST_LOOPBACK_6 0x0100000000000000ull, 8 /* high and low half */
 /* The resolver: datagrams to it are looked at by the monitor. */
-#define HOST_RESOLVER    0x7f000035u /* 127.0.0.53 */
+#define HOST_RESOLVER 0x7f000035u /* 127.0.0.53 */
 /* Members of a named network have addresses in 198.18.0.0/15. */
-#define HOST_NAMED       0xc6120000u
-#define HOST_NAMED_MASK  0xfffe0000u
+#define HOST_NAMED      0xc6120000u
+#define HOST_NAMED_MASK 0xfffe0000u
 struct host_tty {
     uint32_t iflag, oflag, cflag, lflag;
     uint8_t line, cc[19];

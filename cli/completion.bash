@@ -14,7 +14,7 @@ _bailey()
         case $prev in
         --root | -v | --volume) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         --env-file | --diff) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-        --net) mapfile -t COMPREPLY < <(compgen -W "none" -- "$cur"); return ;;
+        --net) mapfile -t COMPREPLY < <(compgen -W "none host allow= name=" -- "$cur"); return ;;
         -e | --env) mapfile -t COMPREPLY < <(compgen -v -- "$cur"); return ;;
         -u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
         esac

@@ -90,7 +90,10 @@ static bool parse_network(char *text, struct net_rule *rule)
 
     if (slash)
         *slash = 0;
-    if (!parse_address(text, rule->ip, &v4))
+    bool address = parse_address(text, rule->ip, &v4);
+    if (slash)
+        *slash = '/';
+    if (!address)
         return false;
     if (slash && !parse_number(slash + 1, 0, v4 ? 32 : 128, &length))
         return false;

@@ -72,7 +72,7 @@ static int bind_port(const struct host_address *a, bool udp)
  * one that came later only listen(2) tells. */
 static int hold_port(struct service *s, struct net_port *p, size_t i)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof(name);
     struct host_address *a = &s->ports[i];
 
@@ -135,8 +135,7 @@ static void answer_own_name(struct answer *answer, int fd)
         answer_address(answer, &a);
 }
 
-static long open_tcp(struct service *s, struct answer *answer, const char *text,
-                     unsigned unused)
+static long open_tcp(struct service *s, struct answer *answer, const char *text, unsigned unused)
 {
     struct host_address a;
     struct sockaddr_storage name;

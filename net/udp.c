@@ -17,9 +17,9 @@
 
 #define RELAYS_MAX   1024
 #define DATAGRAM_MAX 65536
-#define PEERS_MAX 256 /* remembered for a published port */
-#define AT_ONCE   16  /* datagrams in one turn */
-#define STALE_MAX 4096
+#define PEERS_MAX    256 /* remembered for a published port */
+#define AT_ONCE      16  /* datagrams in one turn */
+#define STALE_MAX    4096
 
 struct relay {
     struct net_watch pair_watch, udp_watch;

@@ -29,5 +29,5 @@ complete_words() { # the command line so far, word by word
 
 @test "kinds of network" {
     complete_words run --net n
-    [ "${COMPREPLY[*]}" = none ]
+    [ "${COMPREPLY[*]}" = "none name=" ]
 }

@@ -80,15 +80,6 @@ load helper
     refused 125 --trace
 }
 
-@test "networks that are not there are refused clearly" {
-    bailey run --net host true
-    refused 125 "not there yet" none
-    bailey run --net allow=example.org:80 true
-    refused 125 "not there yet"
-    bailey run --net moon true
-    refused 125 moon
-}
-
 @test "-t without a terminal" {
     bailey run -t true
     refused 125 -t terminal
