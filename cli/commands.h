@@ -28,8 +28,11 @@ int command_wait(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_help(int argc, char **argv);
+int command_snapshot(int argc, char **argv);
 int command_version(int argc, char **argv);
 
+extern const struct option_def snapshot_options[];
+extern const char snapshot_notes[];
 extern const char run_notes[]; /* exit codes */
 
 /* The help page of a command. */

@@ -18,6 +18,8 @@ const struct command commands[] = {
     {"rm", "rm [-f] NAME...", "Remove sandboxes that have ended", command_rm, rm_options, NULL},
     {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,
      NULL, NULL},
+    {"snapshot", "snapshot info|ls|verify|diff|keygen FILE...", "Look at snapshot files, make keys",
+     command_snapshot, snapshot_options, snapshot_notes},
     {"check", "check", "Say whether this host can run sandboxes", command_check, NULL, NULL},
     {"version", "version", "Print the version", command_version, NULL, NULL},
     {"help", "help [COMMAND]", "Explain a command", command_help, NULL, NULL},
