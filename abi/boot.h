@@ -109,12 +109,22 @@ struct boot_info {
     uint32_t host_uid, host_gid;
 
     int32_t diff_handle; /* meaningful with BOOT_DIFF */
-    uint32_t reserved2;
+    int32_t pages_handle; /* BOOT_RESUME: private memory, see struct boot_space */
 
     uint32_t net_flags;   /* BOOT_NET_* */
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
     uint32_t nports;
     struct boot_port ports[BOOT_PORTS_MAX];
+};
+
+/* Private memory of a resumed sandbox, as a stream: one struct boot_space for each address
+ * space, by number, and from its `runs` on struct boot_run in order of address; their pages
+ * stand one after another from `data` on. */
+struct boot_space {
+    uint64_t runs, count, data; /* offsets; number of runs */
+};
+struct boot_run {
+    uint64_t addr, len; /* bytes, whole pages */
 };
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
@@ -126,5 +136,6 @@ struct boot_info {
 #define BOOT_NO_REWRITE   16u /* every system call takes the trap (tests, measuring) */
 #define BOOT_STATS        32u
 #define BOOT_DIFF_LIST    64u /* with BOOT_DIFF: lines, not a tar archive */
+#define BOOT_RESUME       128u /* the segment is that of a saved sandbox */
 
 #endif

@@ -43,6 +43,7 @@ struct image_header {
 #define GATE_FD_STDERR   8
 #define GATE_FD_TRACE    9
 #define GATE_FD_DIFF     10
+#define GATE_FD_PAGES    11 /* boot_info.pages_handle */
 #define GATE_KICK_COOKIE (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,

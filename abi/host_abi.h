@@ -273,7 +273,10 @@ enum host_report_kind {
                            * b = 1: the most there were at a time */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
-long host_freeze_ready(void);
+/* Everything has come to rest: spaces is an array (in the segment) of the host pids of the
+ * `count` address spaces to save.  error != 0: it hasn't, for this reason.  Returns in the
+ * original only, when it may go on: 0, or why nothing was saved. */
+long host_freeze_ready(const int32_t *spaces, uint32_t count, int error);
 
 /* ---- upcalls (implemented by the library OS) ----------------------------- */
 

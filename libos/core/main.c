@@ -1,5 +1,6 @@
 /* The upcalls: how the host enters the library OS, and what happens before a thread
  * goes back to its program. */
+#include "freeze.h"
 #include "ipc.h"
 #include "lib.h"
 #include "mm.h"
@@ -16,6 +17,7 @@ void mailbox_poll(void)
     u64 signals = __atomic_exchange_n(&b->mailbox_signals, 0, __ATOMIC_ACQ_REL);
 
     kthreads_start_waiting();
+    freeze_poll();
     if (__atomic_exchange_n(&b->winsize_changed, 0, __ATOMIC_ACQ_REL))
         signals |= SIGBIT(SIGWINCH);
     for (int sig = 1; signals; sig++, signals >>= 1) {
@@ -46,6 +48,8 @@ void exit_work(struct regs *regs)
         __atomic_fetch_and(&t->attention, ~ATTN_MAILBOX, __ATOMIC_ACQ_REL);
         mailbox_poll();
     }
+    if (unlikely(attn & ATTN_RENDEZVOUS))
+        freeze_park(t);
     if (attn & (ATTN_SIGNAL | ATTN_FULL_EXIT | ATTN_TRACE)) {
         __atomic_fetch_and(&t->attention, ~(ATTN_SIGNAL | ATTN_FULL_EXIT | ATTN_TRACE),
                            __ATOMIC_ACQ_REL);
@@ -83,6 +87,8 @@ _Noreturn void upcall_thread_start(struct thread *t)
         t->kfunc(t->karg);
         host_thread_exit();
     }
+    if (t->resumed)
+        resume_thread(t);
     thread_first_run(t);
     exit_to_program(t);
 }
@@ -93,6 +99,8 @@ _Noreturn void upcall_start(struct boot_info *b)
 
     if (b->magic != BOOT_MAGIC || b->version != BOOT_VERSION)
         panic("the monitor speaks another version: %u", b->version);
+    if (b->flags & BOOT_RESUME)
+        resume_start(b);
     process_init_first(t);
     fs_init();
     exec_first(b);
@@ -116,6 +124,8 @@ void syscall_dispatch(struct regs *regs)
         trace_leave(nr, args, rc);
     if (unlikely(regs->orig_rax == NOT_A_SYSCALL)) /* exec, sigreturn: registers are new */
         return;
+    if (unlikely(rc == -4 /* EINTR */ || (rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK)))
+        rc = freeze_restart(t, rc);
     regs->rax = (u64)rc;
     if (unlikely(rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK))
         __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_RELAXED);

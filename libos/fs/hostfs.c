@@ -21,6 +21,7 @@
 
 #include "hostfs.h"
 #include "lib.h"
+#include "proc.h"
 #include "thread.h"
 
 #define FRESH_DIR_NS          (20 * 1000000ULL) /* a directory seen this recently is still there */
@@ -560,6 +561,60 @@ static const struct inode_ops hostfs_dir_inode_ops = {
     .evict = hostfs_evict,
 };
 
+/* ---- a resume ---------------------------------------------------------------------- */
+
+static struct hostfs *newest;
+
+/* The table by host inode numbers, which may be new. */
+static void rehash(struct hostfs *fs)
+{
+    struct inode *all = NULL, *i, *next;
+
+    for (u32 b = 0; b < fs->size; b++) {
+        for (i = fs->table[b]; i; i = next) {
+            next = hostfs_node(i)->next;
+            hostfs_node(i)->next = all;
+            all = i;
+        }
+        fs->table[b] = NULL;
+    }
+    for (i = all; i; i = next) {
+        struct hostfs_node *n = hostfs_node(i);
+        struct inode **to = &fs->table[hash_u64(n->host_ino) & (fs->size - 1)];
+        next = n->next;
+        n->next = *to;
+        *to = i;
+    }
+}
+
+/* A changed file of the base ends the resume: programs have parts of it in memory.  In a
+ * volume it is as with a network file system: the open file is stale. */
+static void reopen_all(struct hostfs *fs)
+{
+    for (u32 b = 0; b < fs->size; b++) {
+        struct inode *next;
+        for (struct inode *i = fs->table[b]; i; i = next) {
+            struct hostfs_node *n = hostfs_node(i);
+            char buf[URI_MAX], *path;
+
+            next = n->next;
+            n->checked_ns = fs->cache ? ~0ULL : 0;
+            if (n->handle < 0 && n->write_handle < 0)
+                continue;
+            path = n->name ? dentry_path(n->name, buf, sizeof(buf)) : buf;
+            if (hostfs_reopen(fs, i) && fs->cache)
+                start_fail(ESTALE, "resume: changed since the save:", IS_ERR(path) ? "" : path);
+        }
+    }
+    rehash(fs);
+}
+
+void hostfs_resume(void)
+{
+    for (struct hostfs *fs = newest; fs; fs = fs->older)
+        reopen_all(fs);
+}
+
 /* ---- the file system ------------------------------------------------------------ */
 
 static long hostfs_statfs(struct super *s, void *buf)
@@ -593,5 +648,7 @@ struct super *hostfs_new(u32 index, bool cache)
         kfree(fs);
         return NULL;
     }
+    fs->older = newest; /* made at start only, one after another */
+    newest = fs;
     return &fs->super;
 }

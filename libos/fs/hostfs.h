@@ -21,6 +21,7 @@ struct listing {
 /* One export of the monitor. */
 struct hostfs {
     struct super super;
+    struct hostfs *older; /* made before: all of them, for a resume */
     u32 index;
     bool cache;           /* nobody changes it: what was learnt stays true */
     struct lock lock;     /* handles, users and LRU of its nodes; the inode table */
@@ -39,6 +40,7 @@ struct hostfs_node {
     u64 host_ino, host_dev;
     int handle;       /* open for reading, maybe for writing too; -1: none */
     int write_handle; /* open for writing, -1: none; may be the same */
+    struct dentry *name; /* with a reference while there is a handle: to open it again by */
     u32 users;        /* open files */
     bool dead;        /* has no name any more */
     struct list lru;
@@ -75,6 +77,9 @@ int hostfs_handle(const struct inode *i, bool write);
 /* A handle (read and write) opened with the file's creation. */
 void hostfs_adopt(struct inode *i, int handle);
 void hostfs_close_handles(struct inode *i);
+/* Opens the handles of i again in a resumed copy.  -ESTALE: what has the name is not the
+ * same file. */
+long hostfs_reopen(struct hostfs *fs, struct inode *i);
 /* SEEK_DATA and SEEK_HOLE: the monitor answers for handles open for writing; elsewhere a
  * file is data to its end. */
 s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size);

@@ -21,12 +21,16 @@
 
 struct handles {
     int read, write;
+    struct dentry *name;
 };
+#define NO_HANDLES                                                                                 \
+    (struct handles) { -1, -1, NULL }
 
 static struct handles take_handles(struct hostfs_node *n)
 {
-    struct handles h = {n->handle, n->write_handle};
+    struct handles h = {n->handle, n->write_handle, n->name};
     n->handle = n->write_handle = -1;
+    n->name = NULL;
     return h;
 }
 
@@ -36,6 +40,8 @@ static void close_taken(struct handles h)
         host_close(h.read);
     if (h.write >= 0 && h.write != h.read)
         host_close(h.write);
+    if (h.name)
+        dentry_put(h.name);
 }
 
 void hostfs_close_handles(struct inode *i) { close_taken(take_handles(hostfs_node(i))); }
@@ -51,12 +57,12 @@ static struct handles idle(struct hostfs *fs, struct inode *i)
 {
     struct hostfs_node *n = hostfs_node(i);
     if (n->handle < 0 && n->write_handle < 0)
-        return (struct handles){-1, -1};
+        return take_handles(n);
     if (!fs->cache && (n->write_handle >= 0 || i->nlink == 0))
         return take_handles(n);
     list_add_tail(&fs->lru, &n->lru);
     if (++fs->idle <= IDLE_MAX)
-        return (struct handles){-1, -1};
+        return NO_HANDLES;
     struct hostfs_node *oldest = list_first(&fs->lru, struct hostfs_node, lru);
     list_del(&oldest->lru);
     fs->idle--;
@@ -66,7 +72,7 @@ static struct handles idle(struct hostfs *fs, struct inode *i)
 void hostfs_release(struct inode *i)
 {
     struct hostfs *fs = hostfs_of(i->super);
-    struct handles gone = {-1, -1};
+    struct handles gone = NO_HANDLES;
     lock(&fs->lock);
     if (--hostfs_node(i)->users == 0)
         gone = idle(fs, i);
@@ -98,7 +104,7 @@ static bool drop_idle(struct hostfs *fs)
 {
     bool any = false;
     for (;;) {
-        struct handles h = {-1, -1};
+        struct handles h = NO_HANDLES;
         lock(&fs->lock);
         struct hostfs_node *n = list_first(&fs->lru, struct hostfs_node, lru);
         if (n) {
@@ -160,6 +166,8 @@ long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
         fs->idle--;
     }
     bool have = (write ? n->write_handle : n->handle) >= 0;
+    if (!n->name)
+        n->name = dentry_get(d);
     unlock(&fs->lock);
     if (have)
         return 0;
@@ -180,6 +188,61 @@ long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
     if (!used)
         host_close(h);
     return 0;
+}
+
+/* Size and time of change say whether it is the file it was; where its number is another
+ * one it moved to another machine. */
+static bool same_file(const struct inode *i, const struct host_attr *a)
+{
+    return !((i->mode ^ a->mode) & S_IFMT) && i->size == a->size && i->mtime == a->mtime;
+}
+
+static long reopen_one(const char *uri, int flags, struct inode *i, bool strict)
+{
+    struct host_attr a;
+    long h = host_open(uri, flags, 0, &a);
+
+    if (h < 0)
+        return h;
+    if (strict ? !same_file(i, &a) : (bool)((i->mode ^ a.mode) & S_IFMT)) {
+        host_close((int)h);
+        return -ESTALE;
+    }
+    hostfs_node(i)->host_ino = a.ino;
+    hostfs_node(i)->host_dev = a.dev;
+    i->btime = a.btime;
+    return h;
+}
+
+long hostfs_reopen(struct hostfs *fs, struct inode *i)
+{
+    struct hostfs_node *n = hostfs_node(i);
+    bool write = n->write_handle >= 0, both = write && n->handle == n->write_handle;
+    bool read = n->handle >= 0;
+    char buf[URI_MAX], *uri = n->name ? hostfs_uri(n->name, buf) : ERR_PTR(-ESTALE);
+    long rc = IS_ERR(uri) ? PTR_ERR(uri) : 0;
+
+    n->handle = n->write_handle = -1;
+    if (n->users == 0) { /* only kept for the next user */
+        struct handles h = take_handles(n);
+        if (!list_empty(&n->lru)) {
+            list_del(&n->lru);
+            fs->idle--;
+        }
+        if (h.name)
+            dentry_put(h.name);
+        return 0;
+    }
+    if (!rc && write) {
+        rc = reopen_one(uri, both ? O_RDWR : O_WRONLY, i, fs->cache);
+        n->write_handle = rc < 0 ? -1 : (int)rc;
+        n->handle = both ? n->write_handle : -1;
+    }
+    if (rc >= 0 && read && !both) {
+        rc = reopen_one(uri, O_RDONLY, i, fs->cache);
+        n->handle = rc < 0 ? -1 : (int)rc;
+    }
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- data ---------------------------------------------------------------------- */

@@ -11,6 +11,10 @@ struct boot_stream;
  * reference, or ERR_PTR.  hostio.c */
 struct file *hostio_file_new(const struct boot_stream *s);
 
+/* After a resume, in this order: watched host streams; the standard streams. */
+void hostpoll_resume(void);
+void hostio_resume(void);
+
 bool hostio_is_tty(struct file *f); /* one of those, and a terminal */
 
 /* A signal that comes from the terminal (^C, a new size): to its foreground group.  terminal.c */

@@ -72,6 +72,8 @@ struct mm {
     u64 def_flags;
     bool fork_advice; /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
     s32 host_threads; /* host threads running in this address space */
+    u32 space;        /* its number + 1 in the last snapshot */
+    bool started;     /* a resume: a host process is being made of it */
 };
 
 /* Answer of file_ops->mmap. */
@@ -94,6 +96,9 @@ struct mm *mm_new(void);
  * the host has copied, so that tree and pages agree. */
 struct mm *mm_copy(struct mm *old);
 void mm_put(struct mm *mm);
+/* In a host process that has nothing mapped, after a resume: maps all of it and fills in
+ * private memory from boot_info.pages_handle.  0 or -errno. */
+long mm_resume(struct mm *mm);
 /* Unmaps everything of the program (exec). */
 void mm_clear(struct mm *mm);
 /* The last user has left: forgets what was mapped, before others hear of the exit.  The host

@@ -135,11 +135,15 @@ static long stream_move(struct file *f, struct uio *u, bool write)
     return rc == -EINTR ? -ERESTARTSYS : rc;
 }
 
+static long positioned_move(struct file *f, struct uio *u, u64 *pos, bool write);
+
 static long stream_read(struct file *f, struct uio *u, u64 *pos)
 {
     struct hostio *h = f->private;
     long rc = h->type == HOST_TTY ? terminal_background(SIGTTIN) : 0;
 
+    if (h->positioned)
+        return positioned_move(f, u, pos, false);
     if (rc)
         return rc;
     return buffers_ok(u) ? stream_move(f, u, false) : -EFAULT;
@@ -147,6 +151,10 @@ static long stream_read(struct file *f, struct uio *u, u64 *pos)
 
 static long stream_write(struct file *f, struct uio *u, u64 *pos)
 {
+    struct hostio *h = f->private;
+
+    if (h->positioned)
+        return positioned_move(f, u, pos, true);
     return buffers_ok(u) ? stream_move(f, u, true) : -EFAULT;
 }
 
@@ -164,6 +172,9 @@ static u32 stream_poll(struct file *f, struct poll_table *pt)
 }
 
 /* ---- regular files -------------------------------------------------------- */
+
+/* After a resume a stream may be of another kind than when it was opened. */
+static bool positioned(const struct file *f) { return ((struct hostio *)f->private)->positioned; }
 
 static long positioned_move(struct file *f, struct uio *u, u64 *pos, bool write)
 {
@@ -193,12 +204,12 @@ static long positioned_move(struct file *f, struct uio *u, u64 *pos, bool write)
 
 static long positioned_read(struct file *f, struct uio *u, u64 *pos)
 {
-    return positioned_move(f, u, pos, false);
+    return positioned(f) ? positioned_move(f, u, pos, false) : stream_read(f, u, pos);
 }
 
 static long positioned_write(struct file *f, struct uio *u, u64 *pos)
 {
-    return positioned_move(f, u, pos, true);
+    return positioned(f) ? positioned_move(f, u, pos, true) : stream_write(f, u, pos);
 }
 
 static s64 positioned_llseek(struct file *f, s64 off, int whence)
@@ -243,6 +254,9 @@ static int positioned_host_handle(struct file *f)
 
 static const struct file_ops hostio_file_ops;
 
+/* Standard streams in use, for a resume. */
+static struct hostio *standard[3];
+
 /* ---- life time and attributes ---------------------------------------------- */
 
 /* The stream belongs to the inode, so that /dev/stdin can be opened again. */
@@ -261,6 +275,9 @@ static void hostio_evict(struct inode *i)
     i->private = NULL;
     if (!h)
         return;
+    for (int n = 0; n < 3; n++)
+        if (standard[n] == h)
+            standard[n] = NULL;
     hostpoll_destroy(&h->poll);
     /* The handle stays: its number means this stream to the monitor, which keeps the stream
      * open as well, so nobody outside would notice. */
@@ -396,6 +413,13 @@ static const char *name_of(const struct boot_stream *s, char *buf, size_t size)
     }
 }
 
+static void remember(struct hostio *h)
+{
+    for (int n = 0; n < 3; n++)
+        if (boot()->stdio[n].handle == h->poll.handle)
+            standard[n] = h;
+}
+
 struct file *hostio_file_new(const struct boot_stream *s)
 {
     bool positioned = s->type == HOST_FILE || s->type == HOST_BLOCK || s->type == HOST_DIR;
@@ -417,6 +441,7 @@ struct file *hostio_file_new(const struct boot_stream *s)
     }
     h->boot = *s;
     h->type = s->type;
+    h->positioned = positioned;
     h->waited = s->type == HOST_TTY || s->type == HOST_CHAR;
     f = file_anon(name_of(s, name, sizeof(name)), ops, h, s->flags);
     if (IS_ERR(f)) {
@@ -432,5 +457,26 @@ struct file *hostio_file_new(const struct boot_stream *s)
     f->inode->ops = &hostio_inode_ops;
     f->inode->fops = ops;
     f->inode->private = h;
+    remember(h);
     return f;
+}
+
+/* The new run's streams take the place of the old ones. */
+void hostio_resume(void)
+{
+    for (int n = 0; n < 3; n++) {
+        struct hostio *h = standard[n];
+        const struct boot_stream *s = &boot()->stdio[n];
+
+        if (!h)
+            continue;
+        h->boot = *s;
+        h->type = s->type;
+        h->waited = s->type == HOST_TTY || s->type == HOST_CHAR;
+        h->positioned = s->type == HOST_FILE || s->type == HOST_BLOCK || s->type == HOST_DIR;
+        if (s->type == HOST_CHAR) {
+            hostpoll_probe(&h->poll, POLLIN);
+            h->positioned = h->poll.always;
+        }
+    }
 }

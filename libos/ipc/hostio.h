@@ -11,6 +11,7 @@ struct hostio {
     struct hostpoll poll; /* with the handle */
     u32 type;             /* enum host_type */
     bool waited;          /* no HOST_NOWAIT: wait until ready, then move a piece */
+    bool positioned;      /* a file: the host keeps a position */
     struct boot_stream boot;
 };
 

@@ -21,6 +21,7 @@
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
 
+#include "freeze.h"
 #include "hostpoll.h"
 #include "ipc.h"
 #include "kalloc.h"
@@ -123,6 +124,8 @@ static void poller(void *arg)
     struct host_event ev[16];
 
     for (;;) {
+        if (freeze_wanted())
+            freeze_park(current());
         long n = host_wait_ready(boot()->poll_handle, ev, ARRAY_SIZE(ev), HOST_FOREVER);
         for (long i = 0; i < n; i++) {
             u32 handle = (u32)ev[i].cookie;
@@ -215,4 +218,20 @@ u32 hostpoll_probe(struct hostpoll *hp, u32 events)
         return hostpoll_probe(hp, events);
     }
     return ready;
+}
+
+/* Alone: no lock is held anywhere. */
+void hostpoll_resume(void)
+{
+    for (u32 n = 0; n < watched.size; n++) {
+        struct hostpoll *hp = watched.by_handle[n];
+        if (!hp)
+            continue;
+        hp->armed = 0;
+        hp->always = false;
+        if (list_empty(&hp->wait.waiters))
+            continue;
+        hostpoll_arm(hp, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI);
+        waitq_wake_all(&hp->wait, 0);
+    }
 }

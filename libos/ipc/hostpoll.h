@@ -20,6 +20,9 @@ long hostpoll_init(struct hostpoll *hp, int handle); /* 0 or -ENOMEM */
 /* Forgets the handle; afterwards no event reaches hp.  Before the handle is closed. */
 void hostpoll_destroy(struct hostpoll *hp);
 
+/* After a resume: nothing is watched in the new host's epolls; who waits looks again. */
+void hostpoll_resume(void);
+
 /* Which of `events` (POLL* bits; POLLERR and POLLHUP are implied) hold right now. */
 u32 hostpoll_probe(struct hostpoll *hp, u32 events);
 /* From now on hp->wait is woken whenever one of `events` comes up; at once if one holds

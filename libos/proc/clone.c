@@ -5,6 +5,7 @@
  * VMA tree is copied and the host cloned under one hold of mm->lock, so that tree and
  * pages agree.  With CLONE_VM (vfork, posix_spawn) the child is one more host thread in
  * the same address space until it execs. */
+#include "freeze.h"
 #include "ktime.h"
 #include "kalloc.h"
 #include "lib.h"
@@ -196,25 +197,39 @@ static bool link_child(struct process *child, struct process *parent)
     return ok;
 }
 
-/* The child borrows our memory and stack: nothing but its exec or end lets us go on, or
- * our own end, which takes nothing from it. */
-static void wait_for_vfork(struct thread *t)
+/* If the child has let go of us already it is about to say so. */
+static bool let_go(struct thread *me)
 {
-    struct thread *me = current(), *self;
+    struct thread *self = me;
 
+    return __atomic_compare_exchange_n(&me->vfork_child->vfork_parent, &self, NULL, false,
+                                       __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* The child borrows our memory and stack: nothing but its exec or end lets us go on, or
+ * our own end, which takes nothing from it.  The call is over for a thread that is saved
+ * here: a resumed one only goes on waiting. */
+void vfork_wait(struct thread *me)
+{
+    u64 nr = me->regs->orig_rax;
+
+    me->regs->orig_rax = NOT_A_SYSCALL;
     while (!__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE)) {
         u32 seq = thread_sleep_begin();
         if (__atomic_load_n(&me->vfork_done, __ATOMIC_ACQUIRE))
             break;
+        if (READ_ONCE(me->attention) & ATTN_RENDEZVOUS) {
+            freeze_park(me);
+            continue;
+        }
         if (thread_sleep_killable(seq, HOST_FOREVER) == 0)
             continue;
-        /* If the child has let go of us already it is about to say so. */
-        self = me;
-        if (__atomic_compare_exchange_n(&t->vfork_parent, &self, NULL, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED))
+        if (let_go(me))
             break;
         thread_sleep_uninterruptible(seq, deadline_in(1000000));
     }
+    me->regs->orig_rax = nr;
+    me->vfork_child = NULL;
 }
 
 static long start_process(struct thread *t, const struct clone_request *r)
@@ -254,8 +269,11 @@ static long start_process(struct thread *t, const struct clone_request *r)
         process_release(child);
         return rc == -ENOMEM || rc == -EFAULT || rc == -24 /* EMFILE */ ? rc : -EAGAIN;
     }
-    if (r->flags & CLONE_VFORK)
-        wait_for_vfork(t);
+    if (r->flags & CLONE_VFORK) {
+        me->vfork_child = t;
+        me->regs->rax = (u64)pid; /* should it be saved meanwhile */
+        vfork_wait(me);
+    }
     return pid;
 }
 

@@ -7,6 +7,7 @@
  */
 #include <asm/errno.h>
 
+#include "freeze.h"
 #include "lib.h"
 #include "proc_internal.h"
 
@@ -27,6 +28,13 @@ static void serve(void *arg)
     for (;;) {
         u32 seq = thread_sleep_begin();
         struct thread *t = __atomic_exchange_n(&space.request, NULL, __ATOMIC_ACQ_REL);
+        if (!t && freeze_wanted() && try_lock(&space.lock)) {
+            space.blank = NULL; /* a snapshot has no use for it; the next one who needs one
+                                 * makes it */
+            unlock(&space.lock);
+            thread_free(current());
+            host_space_exit();
+        }
         if (t) {
             space.result = host_space_fork(t);
             __atomic_store_n(&space.answered, 1, __ATOMIC_RELEASE);
@@ -75,6 +83,11 @@ long space_start(struct thread *t)
     long rc;
 
     lock(&space.lock);
+    rc = space.blank ? 0 : make_blank();
+    if (rc) {
+        unlock(&space.lock);
+        return rc;
+    }
     space.asker = current();
     space.answered = 0;
     __atomic_store_n(&space.request, t, __ATOMIC_RELEASE);

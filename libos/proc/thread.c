@@ -16,16 +16,18 @@ static u32 slots_used = 1;       /* slot 0 is the first thread's */
 static u32 free_slots[FREE_MAX]; /* stack of slot numbers */
 static u32 free_count;
 
-static struct thread *slot(u32 n)
+struct thread *thread_slot(u32 n)
 {
     return (struct thread *)(SEG_BASE + SEG_SLOTS + n * SLOT_SIZE);
 }
+
+u32 thread_slots(void) { return READ_ONCE(slots_used); }
 
 /* The most recently freed slot whose host thread has ended: its pages are warm. */
 static struct thread *take_free(void)
 {
     for (u32 i = free_count; i-- > 0;) {
-        struct thread *t = slot(free_slots[i]);
+        struct thread *t = thread_slot(free_slots[i]);
         if (__atomic_load_n(&t->host_tid, __ATOMIC_ACQUIRE) == 0) {
             free_slots[i] = free_slots[--free_count];
             return t;
@@ -41,7 +43,7 @@ struct thread *thread_alloc(void)
     lock(&slot_lock);
     t = take_free();
     if (!t && slots_used < SLOT_MAX)
-        t = slot(slots_used++);
+        t = thread_slot(slots_used++);
     unlock(&slot_lock);
     if (!t)
         return NULL;
@@ -52,9 +54,12 @@ struct thread *thread_alloc(void)
     return t;
 }
 
-/* Gives the slot back; its host thread may still be running its last instructions. */
+/* Gives the slot back; its host thread may still be running its last instructions.  Slot 0
+ * is not used again: a resume begins on it. */
 void thread_free(struct thread *t)
 {
+    if (t == thread_slot(0))
+        return;
     lock(&slot_lock);
     if (free_count < FREE_MAX)
         free_slots[free_count++] = (u32)(((u64)t - SEG_BASE - SEG_SLOTS) / SLOT_SIZE);

@@ -1,5 +1,6 @@
 /* Stopping and continuing a process. */
 #include "../../abi/host_abi.h"
+#include "freeze.h"
 #include "internal.h"
 #include "lib.h"
 
@@ -79,8 +80,10 @@ void stop_wait(void)
 
         if (!READ_ONCE(p->stopped) || (pending_of(t) & SIGBIT(SIGKILL)))
             return;
-        if (READ_ONCE(t->attention) & (ATTN_EXIT | ATTN_RENDEZVOUS))
+        if (READ_ONCE(t->attention) & ATTN_EXIT)
             return;
+        if (READ_ONCE(t->attention) & ATTN_RENDEZVOUS)
+            freeze_park(t); /* a resumed thread comes here again by way of its signals */
         thread_sleep_uninterruptible(seq, HOST_FOREVER);
     }
 }

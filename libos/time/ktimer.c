@@ -4,6 +4,7 @@
  * and `running`; it may be taken under any object's lock (docs/locking.md).  The timer
  * thread lives in the address space of program 1 and is started at the first use.
  */
+#include "freeze.h"
 #include "ktime.h"
 #include "lib.h"
 #include "lock.h"
@@ -120,7 +121,10 @@ static void timer_loop(void *arg)
         u32 seq = thread_sleep_begin();
         while (run_one())
             ;
-        thread_sleep_uninterruptible(seq, READ_ONCE(next_look));
+        if (freeze_wanted())
+            freeze_park(current());
+        else
+            thread_sleep_uninterruptible(seq, READ_ONCE(next_look));
     }
 }
 

@@ -247,4 +247,4 @@ long host_report(int kind, uint64_t a, uint64_t b, const char *text)
     return 0;
 }
 
-long host_freeze_ready(void) { return -ENOSYS; }
+long host_freeze_ready(const int32_t *spaces, uint32_t count, int error) { return -ENOSYS; }

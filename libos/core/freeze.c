@@ -1,0 +1,269 @@
+/* Freezing: brings every thread of the sandbox to a place from which it can go on with
+ * nothing but what the segment holds.
+ *
+ * The monitor sets boot_info.freeze; the saver, a library-OS thread, then asks all threads
+ * to park, looks until all have, and tells the monitor.  A thread of a program parks at the
+ * system-call boundary (exit_work), with its registers in t->regs and t->xstate; a call it
+ * slept in has ended and will be executed again.  The saver's own call to the monitor
+ * returns in the original only.
+ *
+ * A pass over the slots that finds all threads parked is not enough: one may have been
+ * started behind the pass by a thread that parked before it was looked at.  Parked threads
+ * start none, so a second pass finds it.
+ *
+ * Locking: none; a parked thread holds nothing.  `active` is published before threads are
+ * kicked; a thread publishes `parked` before it looks at `active` again.
+ */
+#include "freeze.h"
+
+#include <asm/errno.h>
+
+#include "kalloc.h"
+#include "ktime.h"
+#include "lib.h"
+#include "mm.h"
+#include "proc.h"
+
+#define PATIENCE_NS 5000000000ULL /* then the save is given up */
+#define PASS_NS     1000000ULL
+
+static struct {
+    u32 active;
+    u32 progress; /* changes when a thread parks: what the saver sleeps on */
+    u32 starting;
+    struct thread *saver;
+} freeze;
+
+struct freeze_record freeze_record;
+
+/* ---- threads ----------------------------------------------------------------- */
+
+bool freeze_wanted(void) { return __atomic_load_n(&freeze.active, __ATOMIC_SEQ_CST); }
+
+static u64 state_mask(void) { return boot()->xcr0; }
+
+static bool save_xstate(struct thread *t)
+{
+    u64 mask = state_mask();
+
+    if (!t->xstate)
+        t->xstate = kpages_alloc(boot()->xsave_size);
+    if (!t->xstate)
+        return false;
+    memset(t->xstate, 0, 1024); /* the header must be */
+    __asm__ volatile("xsave64 (%0)" ::"r"(t->xstate), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
+    __asm__("rdfsbase %0" : "=r"(t->fs_base));
+    return true;
+}
+
+static void drop_xstate(struct thread *t)
+{
+    if (t->xstate)
+        kpages_free(t->xstate, boot()->xsave_size);
+    t->xstate = NULL;
+}
+
+void freeze_load_xstate(struct thread *t)
+{
+    u64 mask = state_mask();
+
+    if (!t->xstate)
+        return;
+    /* kpages_free does not touch them: the image has no vector instructions. */
+    __asm__ volatile("xrstor64 (%0)" ::"r"(t->xstate), "a"((u32)mask), "d"((u32)(mask >> 32))
+                     : "memory");
+    drop_xstate(t);
+}
+
+/* The host's vDSO is another one where it is resumed: a thread leaves it first.  So does
+ * one in our own, which may be about to call it. */
+static bool in_vdso(struct thread *t)
+{
+    u64 ip = t->regs->rip, own = t->proc->mm->vdso_base;
+
+    if (t->regs->orig_rax != NOT_A_SYSCALL)
+        return false;
+    return (ip >= HOSTVDSO_BASE && ip < SEG_BASE) || (own && ip - own < 2 * PAGE_SIZE);
+}
+
+void freeze_park(struct thread *t)
+{
+    __atomic_fetch_and(&t->attention, ~ATTN_RENDEZVOUS, __ATOMIC_SEQ_CST);
+    if (!t->kthread && (in_vdso(t) || !save_xstate(t)))
+        return; /* the saver will ask again */
+    for (;;) {
+        u32 seq = __atomic_load_n(&t->wake_seq, __ATOMIC_SEQ_CST);
+
+        __atomic_store_n(&t->parked, true, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&freeze.progress, 1, __ATOMIC_SEQ_CST);
+        host_wake(&freeze.progress, 1);
+        if (!freeze_wanted() || (__atomic_load_n(&t->attention, __ATOMIC_SEQ_CST) & ATTN_EXIT))
+            break;
+        host_wait(&t->wake_seq, seq, HOST_FOREVER);
+    }
+    __atomic_store_n(&t->parked, false, __ATOMIC_SEQ_CST);
+    drop_xstate(t);
+}
+
+/* A signal with a handler still ends the call with EINTR. */
+long freeze_restart(struct thread *t, long rc)
+{
+    if (!(READ_ONCE(t->attention) & ATTN_RENDEZVOUS))
+        return rc;
+    if (t->deadline_call == t->syscalls)
+        t->kept_call = t->syscalls + 1;
+    return rc == -EINTR && !signal_pending() ? -ERESTARTNOHAND : rc;
+}
+
+/* ---- the saver ----------------------------------------------------------------- */
+
+static void kick(struct thread *t)
+{
+    if (!t->kthread) {
+        thread_kick(t, ATTN_RENDEZVOUS);
+        return;
+    }
+    thread_wake(t);
+    host_thread_interrupt(t); /* it may sleep in the host for readiness */
+}
+
+/* A slot whose host thread exists and is not at rest, or NULL.  Kicks all of them. */
+static struct thread *restless(void)
+{
+    struct thread *found = NULL;
+
+    for (u32 n = 0; n < thread_slots(); n++) {
+        struct thread *t = thread_slot(n);
+        if (!__atomic_load_n(&t->host_tid, __ATOMIC_SEQ_CST) || t == freeze.saver)
+            continue;
+        if (__atomic_load_n(&t->parked, __ATOMIC_SEQ_CST) &&
+            !(__atomic_load_n(&t->attention, __ATOMIC_SEQ_CST) & ATTN_EXIT))
+            continue;
+        found = t;
+        if (READ_ONCE(t->proc) && READ_ONCE(t->state) != THREAD_DEAD)
+            kick(t);
+    }
+    return found;
+}
+
+static bool come_to_rest(void)
+{
+    u64 end = host_time(HOST_CLOCK_MONOTONIC) + PATIENCE_NS;
+    struct thread *t;
+
+    for (int quiet = 0; quiet < 2;) {
+        u32 seen = __atomic_load_n(&freeze.progress, __ATOMIC_SEQ_CST);
+        u64 now = host_time(HOST_CLOCK_MONOTONIC);
+
+        t = restless();
+        quiet = t ? 0 : quiet + 1;
+        if (!t)
+            continue;
+        if (now > end) {
+            klog("save: thread %d (%s) does not come to rest, state %u, attention %x, call %ld\n",
+                 t->tid, t->comm, t->state, t->attention, (long)t->regs->orig_rax);
+            return false;
+        }
+        host_wait(&freeze.progress, seen, now + PASS_NS);
+    }
+    return true;
+}
+
+static void release_all(void)
+{
+    __atomic_store_n(&freeze.active, 0, __ATOMIC_SEQ_CST);
+    for (u32 n = 0; n < thread_slots(); n++) {
+        struct thread *t = thread_slot(n);
+        if (!__atomic_load_n(&t->host_tid, __ATOMIC_SEQ_CST) || !READ_ONCE(t->parked))
+            continue;
+        __atomic_fetch_add(&t->wake_seq, 1, __ATOMIC_SEQ_CST);
+        host_wake(&t->wake_seq, 1);
+    }
+}
+
+/* Gives every address space in use a number; their host processes, by number. */
+static s32 *number_spaces(u32 *count, size_t *size)
+{
+    u32 slots = thread_slots();
+    s32 *pids = kpages_alloc(slots * sizeof(*pids));
+
+    *count = 0;
+    *size = slots * sizeof(*pids);
+    if (!pids)
+        return NULL;
+    for (u32 n = 0; n < slots; n++) {
+        struct thread *t = thread_slot(n);
+        if (t->parked && !t->kthread)
+            t->proc->mm->space = 0;
+    }
+    for (u32 n = 0; n < slots; n++) {
+        struct thread *t = thread_slot(n);
+        if (!t->parked || t->kthread || t->proc->mm->space)
+            continue;
+        pids[(*count)++] = t->host_pid;
+        t->proc->mm->space = *count;
+    }
+    return pids;
+}
+
+static void record_clocks(void)
+{
+    freeze_record.mono = now_mono();
+    freeze_record.boot = now_boot();
+    freeze_record.real = now_real();
+}
+
+static void save(void)
+{
+    s32 *pids = NULL;
+    u32 count = 0;
+    size_t size = 0;
+
+    __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
+    if (come_to_rest())
+        pids = number_spaces(&count, &size);
+    record_clocks();
+    if (pids)
+        host_freeze_ready(pids, count, 0);
+    else
+        host_freeze_ready((s32 *)SEG_BASE, 0, EBUSY);
+    __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
+    release_all();
+    if (pids)
+        kpages_free(pids, size);
+}
+
+static void saver(void *arg)
+{
+    __atomic_store_n(&freeze.saver, current(), __ATOMIC_SEQ_CST);
+    for (;;) {
+        u32 seq = thread_sleep_begin();
+        if (__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST))
+            save();
+        else
+            thread_sleep_uninterruptible(seq, HOST_FOREVER);
+    }
+}
+
+void freeze_poll(void)
+{
+    struct thread *t;
+
+    if (likely(!__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST)))
+        return;
+    t = __atomic_load_n(&freeze.saver, __ATOMIC_SEQ_CST);
+    if (t)
+        thread_wake(t);
+    else if (!__atomic_exchange_n(&freeze.starting, 1, __ATOMIC_SEQ_CST) &&
+             !kthread_start(saver, NULL, "saver"))
+        __atomic_store_n(&freeze.starting, 0, __ATOMIC_SEQ_CST); /* no memory: never answers */
+}
+
+/* The saver's slot starts anew with the other library-OS threads. */
+void freeze_forget(void)
+{
+    freeze.active = 0;
+    if (freeze.saver)
+        freeze.saver->parked = true;
+}

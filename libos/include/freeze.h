@@ -1,0 +1,42 @@
+/* Coming to rest for a save, and going on from one.  core/freeze.c, core/resume.c
+ *
+ * Every object lives in the segment and so survives by itself.  What takes part with code
+ * of its own is only what the host knows something about:
+ *   - who sleeps in the host: thread_sleep ends with -EINTR, and the call is executed again
+ *     (freeze_restart); a loop that may not end so parks by itself (freeze_park);
+ *   - threads of the library OS park at a place where they hold nothing;
+ *   - who holds a host handle opens it again in resume_start, by name.
+ */
+#ifndef LIBOS_FREEZE_H
+#define LIBOS_FREEZE_H
+
+#include "types.h"
+
+struct boot_info;
+struct thread;
+
+/* Looks whether the monitor wants a save. */
+void freeze_poll(void);
+/* Are threads to park? */
+bool freeze_wanted(void);
+/* At the system-call boundary: rests while a save lasts.  A thread that was resumed does
+ * not return from here but starts anew: from its registers, or its kfunc. */
+void freeze_park(struct thread *t);
+/* What a call returns that was interrupted with rc: so that a save isn't noticed, it is
+ * executed again with the deadline it had. */
+long freeze_restart(struct thread *t, long rc);
+
+struct freeze_record { /* what was true when everything rested */
+    u64 mono, boot, real;
+    u32 generation; /* how often this sandbox was resumed */
+};
+extern struct freeze_record freeze_record;
+
+_Noreturn void resume_start(struct boot_info *b);
+_Noreturn void resume_thread(struct thread *t);
+/* Ends freezing in a resumed copy. */
+void freeze_forget(void);
+/* Vector registers of t to the CPU. */
+void freeze_load_xstate(struct thread *t);
+
+#endif
