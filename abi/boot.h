@@ -108,7 +108,7 @@ struct boot_info {
     /* Whose host user runs the monitor: files of theirs appear inside as uid and gid above. */
     uint32_t host_uid, host_gid;
 
-    int32_t diff_handle; /* meaningful with BOOT_DIFF */
+    int32_t diff_handle;  /* meaningful with BOOT_DIFF */
     int32_t pages_handle; /* BOOT_RESUME: private memory, see struct boot_space */
 
     uint32_t net_flags;   /* BOOT_NET_* */

@@ -17,7 +17,7 @@ struct command {
 /* Ends with an entry without a name. */
 extern const struct command commands[];
 extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
-    rm_options[], wait_options[];
+    rm_options[], wait_options[], save_options[], resume_options[];
 
 int command_run(int argc, char **argv);
 int command_ps(int argc, char **argv);
@@ -25,6 +25,8 @@ int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
 int command_rm(int argc, char **argv);
 int command_wait(int argc, char **argv);
+int command_save(int argc, char **argv);
+int command_resume(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -1,10 +1,12 @@
 /* Numbers as people write them; see number.h. */
+#define _GNU_SOURCE
 #include "number.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <strings.h>
 
 /* strtoull takes signs and blanks, which no option of ours means. */
@@ -64,4 +66,20 @@ bool parse_seconds(const char *text, unsigned *seconds)
             return !__builtin_mul_overflow((unsigned)value, units[i].seconds, seconds);
     }
     return false;
+}
+
+int parse_signal(const char *text)
+{
+    uint64_t n;
+
+    if (parse_number(text, 1, 64, &n))
+        return (int)n;
+    if (strncasecmp(text, "SIG", 3) == 0)
+        text += 3;
+    for (int sig = 1; sig < 32; sig++) {
+        const char *name = sigabbrev_np(sig);
+        if (name && strcasecmp(name, text) == 0)
+            return sig;
+    }
+    return 0;
 }

@@ -12,4 +12,7 @@ bool parse_seconds(const char *text, unsigned *seconds);
 /* Plain decimal between min and max. */
 bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
+/* "TERM", "SIGTERM", "15": the number, or 0. */
+int parse_signal(const char *text);
+
 #endif

@@ -137,6 +137,23 @@ static void print_option(const struct option_def *o)
     putchar('\n');
 }
 
+int options_parse_word(const struct option_def *table, const char *command, int argc, char **argv,
+                       void *context, const char **word)
+{
+    int rest, code = options_parse(table, command, argc, argv, context, &rest);
+
+    *word = NULL;
+    if (code || rest == argc)
+        return code;
+    *word = argv[rest];
+    argc -= rest; /* the word stands where the command's name would */
+    argv += rest;
+    code = options_parse(table, command, argc, argv, context, &rest);
+    if (!code && rest < argc)
+        return complain(argv[rest], NULL, "one word too many");
+    return code;
+}
+
 void options_print(const struct option_def *table)
 {
     for (const struct option_def *o = table; !is_end(o); o++) {

@@ -33,6 +33,10 @@ struct option_def {
 int options_parse(const struct option_def *table, const char *command, int argc, char **argv,
                   void *context, int *rest);
 
+/* The same for a command with exactly one word, before or between its options: *word. */
+int options_parse_word(const struct option_def *table, const char *command, int argc, char **argv,
+                       void *context, const char **word);
+
 /* Prints the table as the option part of a help page, on standard output. */
 void options_print(const struct option_def *table);
 

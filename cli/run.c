@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "env.h"
 #include "complain.h"
+#include "description.h"
 #include "monitor/monitor.h"
 #include "network.h"
 #include "number.h"
@@ -19,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +189,33 @@ static int take_trace(void *context, const char *shown, const char *value)
     return 0;
 }
 
+static int take_save_on(void *context, const char *shown, const char *value)
+{
+    static const int usable[] = {SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT, SIGQUIT};
+    struct settings *s = context;
+    int sig = parse_signal(value);
+
+    for (size_t i = 0; i < sizeof(usable) / sizeof(usable[0]); i++)
+        if (sig == usable[i]) {
+            s->config.save_signal = sig;
+            return 0;
+        }
+    return complain(shown, "give one of USR1, USR2, HUP, TERM, INT, QUIT",
+                    "'%s' is no signal to "
+                    "save on",
+                    value);
+}
+
+static int take_save_to(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!*value)
+        return complain(shown, NULL, "the file name is empty");
+    s->config.save_path = value;
+    return 0;
+}
+
 static int take_diff(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
@@ -263,6 +292,9 @@ const struct option_def run_options[] = {
     VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
     VALUE(0, "pids", "N", "at most N threads", take_pids),
     VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", take_timeout),
+    HEADING("Saving"),
+    VALUE(0, "save-on", "SIGNAL", "save it when bailey gets this signal, and end", take_save_on),
+    VALUE(0, "save-to", "FILE", "the snapshot (default: NAME.bailey)", take_save_to),
     HEADING("What it tells"),
     {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
     VALUE(0, "diff", "FILE.tar", "what it changed in memory; - for a list at the end", take_diff),
@@ -358,11 +390,23 @@ static const char *start_hint(int code, const char *text)
     return NULL;
 }
 
+/* What a snapshot says of this run, and where one goes that nobody names. */
+static int describe(struct snapshot_pairs *description, struct sandbox_config *config, char *path,
+                    size_t size)
+{
+    snprintf(path, size, "%s.bailey", config->name ? config->name : "sandbox");
+    if (!config->save_path)
+        config->save_path = path;
+    return description_make(description, config);
+}
+
 static int run(struct settings *s)
 {
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
     struct sandbox_config config = s->config;
     struct registration registration = {.listener = -1};
+    struct snapshot_pairs description = {0};
+    char save_path[128];
     struct error err = {0};
     int code = 0;
 
@@ -383,8 +427,12 @@ static int run(struct settings *s)
         registration_end(&registration, code);
         return code;
     }
+    code = describe(&description, &config, save_path, sizeof(save_path));
+    if (code)
+        return code;
     registration_attach(&registration, &config);
     code = monitor_run(&config, &err);
+    snapshot_pairs_free(&description);
     network_end(&s->network);
     registration_end(&registration, code);
     if (err.text[0])

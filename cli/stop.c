@@ -49,26 +49,9 @@ static int take_time(void *context, const char *shown, const char *value)
     return 0;
 }
 
-/* "TERM", "SIGTERM", "15". */
-static int signal_number(const char *text)
-{
-    uint64_t n;
-
-    if (parse_number(text, 1, 64, &n))
-        return (int)n;
-    if (strncasecmp(text, "SIG", 3) == 0)
-        text += 3;
-    for (int sig = 1; sig < 32; sig++) {
-        const char *name = sigabbrev_np(sig);
-        if (name && strcasecmp(name, text) == 0)
-            return sig;
-    }
-    return 0;
-}
-
 static int take_signal(void *context, const char *shown, const char *value)
 {
-    int sig = signal_number(value);
+    int sig = parse_signal(value);
 
     if (!sig)
         return complain(shown, "give it as TERM, SIGTERM or 15", "'%s' is no signal", value);

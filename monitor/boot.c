@@ -225,10 +225,9 @@ static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct wri
     b->nmounts = s->export_count;
 }
 
-int boot_fill(struct sandbox *s)
+int boot_fill(struct sandbox *s, struct boot_info *b)
 {
     const struct sandbox_config *c = s->config;
-    struct boot_info *b = s->boot;
     struct writer w = {b, (sizeof(*b) + 15) & ~15UL, false};
 
     b->magic = BOOT_MAGIC;
@@ -261,7 +260,10 @@ int boot_fill(struct sandbox *s)
     b->kick_handle = GATE_FD_KICK;
     b->seg_handle = GATE_FD_SEGMENT;
     b->pool_handle = GATE_FD_POOL;
+    b->pages_handle = s->pages_fd >= 0 ? GATE_FD_PAGES : -1;
     fill_cpu(b, &w);
+    s->xsave_size = b->xsave_size;
+    s->xcr0 = b->xcr0;
     fill_host(b, &w);
     fill_vdso(&b->vdso);
     if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||

@@ -21,6 +21,7 @@
 #include "../abi/gate.h"
 #include "manage.h"
 #include "place.h"
+#include "save.h"
 #include "tty.h"
 
 #define DEFAULT_GRACE_MS 2000
@@ -101,6 +102,8 @@ static void mail(struct sandbox *s, int sig)
         syscall(SYS_tgkill, s->child, s->child, GATE_INTERRUPT_SIGNAL);
 }
 
+void sandbox_mail(struct sandbox *s) { mail(s, 0); }
+
 static bool mail_taken(const struct sandbox *s, int sig)
 {
     return !(__atomic_load_n(&s->boot->mailbox_signals, __ATOMIC_SEQ_CST) & (1ULL << (sig - 1)));
@@ -145,6 +148,10 @@ static void on_signal(struct loop *l, int sig)
 {
     struct sandbox *s = l->s;
 
+    if (sig == s->config->save_signal) {
+        save_start(s, -1, false, 0);
+        return;
+    }
     switch (sig) {
     case SIGCHLD:
         break;
@@ -262,6 +269,8 @@ static int poll_timeout(const struct loop *l)
 {
     int64_t next = l->deadline < l->announce ? l->deadline : l->announce;
 
+    if (l->s->save_deadline < next)
+        next = l->s->save_deadline;
     if (next == INT64_MAX)
         return -1;
     int64_t left = next - now_ms();
@@ -278,6 +287,8 @@ static void on_time(struct loop *l)
         place_identity(false);
         manage_start(l->s, config->announce(config->context));
     }
+    if (now >= l->s->save_deadline)
+        save_give_up(l->s);
     if (now >= l->deadline)
         on_deadline(l);
 }
@@ -303,7 +314,7 @@ static void loop_once(struct loop *l)
         sandbox_fail(s, "the sandbox ended without saying how");
     if (!s->ended && fds[2].revents)
         manage_serve(s);
-    if (!s->ended && (l->deadline != INT64_MAX || l->announce != INT64_MAX))
+    if (!s->ended && poll_timeout(l) >= 0)
         on_time(l);
 }
 

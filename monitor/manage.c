@@ -5,6 +5,7 @@
  * waits for them, and one that does not take its answers is dropped.
  */
 #include "manage.h"
+#include "save.h"
 
 #include <errno.h>
 #include <string.h>
@@ -67,9 +68,23 @@ static int64_t serve_signal(struct sandbox *s, struct client *c, const struct ma
     return 0;
 }
 
+/* Answered by save.c. */
+static int64_t serve_save(struct sandbox *s, struct client *c, const struct manage_request *r,
+                          int *fds, int count)
+{
+    if (count != 1 || r->a > 1)
+        return -EINVAL;
+    int rc = save_start(s, fds[0], r->a == 1, manage_client_id(c));
+    if (rc < 0)
+        return rc;
+    fds[0] = -1;
+    return MANAGE_LATER;
+}
+
 static manage_handler *const handlers[MANAGE_OPS] = {
     [MANAGE_WAIT] = serve_wait,
     [MANAGE_SIGNAL] = serve_signal,
+    [MANAGE_SAVE] = serve_save,
 };
 
 /* ---- connections ---------------------------------------------------------------------- */

@@ -24,6 +24,8 @@ enum manage_op {
     MANAGE_JOB,        /* another program: descriptors job, stdin, stdout, stderr (job.h) */
     MANAGE_JOB_SIGNAL, /* a = signal for the program this connection has started */
     MANAGE_JOB_WINDOW, /* a = rows << 16 | columns of its terminal */
+    MANAGE_SAVE,       /* writes a snapshot to the one descriptor; a = 1: then goes on.  Answered
+                        * when it stands */
     MANAGE_OPS = 32,
 };
 

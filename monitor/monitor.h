@@ -21,6 +21,8 @@
 
 #define MONITOR_VOLUMES_MAX    62
 
+struct snapshot_reader;
+
 /* A volume: host directory or single file shown at an absolute guest path. */
 struct sandbox_volume {
     const char *host;  /* host path, resolved (symbolic links followed) at start */
@@ -78,8 +80,14 @@ struct sandbox_config {
     /* Called once when program 1 runs; it costs the start a control call. */
     void (*started)(void *context);
     void *context;
-    bool stdin_open; /* -i: standard input is passed on (otherwise as given, too) */
-    bool tty;        /* -t: refuse to start without a terminal on standard input */
+    /* Saving (docs/saving.md). */
+    const char *save_path;   /* of a save that nobody asked for by the socket, or NULL */
+    int save_signal;         /* of ours: saves, then ends; 0: none */
+    const void *description; /* "config" of a snapshot (snapshot.h), or NULL */
+    size_t description_size;
+    struct snapshot_reader *resume; /* go on from this one; or NULL */
+    bool stdin_open;                /* -i: standard input is passed on (otherwise as given, too) */
+    bool tty;                       /* -t: refuse to start without a terminal on standard input */
 };
 
 /* Fills in what a plain run has: root_mode host, uid/gid 0, umask 022, trace off. */

@@ -49,10 +49,13 @@ struct sandbox {
     int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
 
     int segment_fd, pool_fd, poll_fd, probe_fd, kick_fd;
+    int pages_fd;  /* a resume: private memory (abi/boot.h); -1: none */
     int manage_fd; /* what manage.c serves, as one epoll; -1: nothing */
-    int lifeline; /* write end: closing it kills every picoprocess */
+    int lifeline;  /* write end: closing it kills every picoprocess */
     uint8_t *segment;
     struct boot_info *boot;
+    uint64_t xsave_size, xcr0; /* what this CPU has */
+    int64_t save_deadline;     /* ms; INT64_MAX: no save is under way */
 
     pid_t child, group; /* first host process; its process group holds all of them */
     int listener;
@@ -72,12 +75,14 @@ struct sandbox {
  * when it returns 0. */
 int sandbox_spawn(struct sandbox *s);
 
-/* boot.c: fills boot_info in the segment. */
-int boot_fill(struct sandbox *s);
+/* boot.c: fills b, BOOT_SIZE bytes. */
+int boot_fill(struct sandbox *s, struct boot_info *b);
 
 /* loop.c: serves until the sandbox has ended, then leaves nothing behind. */
 void sandbox_loop(struct sandbox *s);
 void sandbox_kill(struct sandbox *s);
+/* Makes the inside look at what was left in boot_info. */
+void sandbox_mail(struct sandbox *s);
 /* Ends the sandbox with a failure of Bailey's own (exit code 125). */
 void sandbox_fail(struct sandbox *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Something malformed came out of the sandbox. */

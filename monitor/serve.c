@@ -34,6 +34,7 @@ static const struct entry entries[HOST_CALL_COUNT + 1] = {
     [HOST_CALL_RANDOM] = {serve_random, 0},
     [HOST_CALL_REPORT] = {serve_report, 0},
     [HOST_CALL_THREAD_INTERRUPT] = {serve_thread_interrupt, 0},
+    [HOST_CALL_FREEZE_READY] = {serve_freeze_ready, 0},
 };
 
 const char *request_string(const struct request *r, size_t offset, size_t *next)
@@ -77,8 +78,7 @@ long serve_words(struct sandbox *s, struct request *r, const uint64_t *words)
         return MALFORMED;
     const struct entry *entry = &entries[call];
     if (!entry->serve)
-        return call == HOST_CALL_SPACE_BLANK || call == HOST_CALL_FREEZE_READY ? -ENOSYS
-                                                                               : MALFORMED;
+        return call == HOST_CALL_SPACE_BLANK ? -ENOSYS : MALFORMED;
     if (length < entry->fixed || r->room == 0)
         return MALFORMED;
     memcpy(r->data, s->segment + offset, length);
@@ -133,6 +133,8 @@ void sandbox_serve(struct sandbox *s)
         sandbox_violation(s, "a malformed message");
         return;
     }
+    if (result == NO_ANSWER)
+        return;
     if (request.send_fd >= 0) {
         result = give_descriptor(s, &request, notif.id);
         if (result >= 0)

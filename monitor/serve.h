@@ -7,6 +7,7 @@
 #include "sandbox.h"
 
 #define MALFORMED (-4095L) /* a handler's result: end the sandbox */
+#define NO_ANSWER (-4094L) /* the sandbox was saved and ends: who asks hears nothing more */
 
 /* One request, copied out of the segment.  Handlers read and write `data` only. */
 struct request {
@@ -32,7 +33,11 @@ struct request {
 
 typedef long handler(struct sandbox *s, struct request *r);
 handler serve_open, serve_control, serve_attributes_get, serve_attributes_set, serve_list,
-    serve_make, serve_rename, serve_remove, serve_random, serve_report, serve_thread_interrupt;
+    serve_make, serve_rename, serve_remove, serve_random, serve_report, serve_thread_interrupt,
+    serve_freeze_ready;
+
+/* An unreaped child of ours in the sandbox's process group. */
+bool process_is_ours(const struct sandbox *s, int pid);
 
 /* The string at `offset` of the message, whose NUL lies within it; NULL if malformed.
  * *next, if given, is the offset after it. */

@@ -125,7 +125,7 @@ long serve_random(struct sandbox *s, struct request *r)
 
 /* A process of this sandbox: an unreaped child of ours in its process group, so its
  * number cannot have been given to anybody else. */
-static bool is_ours(const struct sandbox *s, pid_t pid)
+bool process_is_ours(const struct sandbox *s, int pid)
 {
     siginfo_t info;
 
@@ -137,7 +137,7 @@ long serve_thread_interrupt(struct sandbox *s, struct request *r)
 {
     pid_t pid = (pid_t)r->a4, tid = (pid_t)r->a5;
 
-    if (tid <= 0 || !is_ours(s, pid))
+    if (tid <= 0 || !process_is_ours(s, pid))
         return -ESRCH;
     return result((int)syscall(SYS_tgkill, pid, tid, GATE_INTERRUPT_SIGNAL));
 }
@@ -211,7 +211,7 @@ static int64_t memory_of(const struct sandbox *s, pid_t pid, bool peak)
     char path[64], line[128];
     unsigned long long kb, most = 0, private = 0, file = 0, shared = 0;
 
-    if (!is_ours(s, pid))
+    if (!process_is_ours(s, pid))
         return -ESRCH;
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     FILE *status = fopen(path, "re");

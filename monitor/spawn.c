@@ -36,6 +36,7 @@
 #include "filter.h"
 #include "image.h"
 #include "landlock.h"
+#include "save.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -46,7 +47,7 @@
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define NOTIF_SYNC_WAKE 1UL
 
-#define FD_REPORT       (GATE_FD_DIFF + 1) /* the child's end of the socket */
+#define FD_REPORT       (GATE_FD_PAGES + 1) /* the child's end of the socket */
 #define FD_LAST         FD_REPORT
 #define FD_SPARE        (FD_LAST + 1) /* descriptors are lifted there before they get their numbers */
 
@@ -164,6 +165,7 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_STDERR] = 2,
         [GATE_FD_TRACE] = trace,
         [GATE_FD_DIFF] = s->config->diff_fd,
+        [GATE_FD_PAGES] = s->pages_fd,
         [FD_REPORT] = p->report,
     };
 
@@ -269,12 +271,14 @@ static void drop_rights(const struct sandbox *s)
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
     const struct rlimit no_core = {0, 0};
+    const bool root = geteuid() == 0;
 
     become_nobody();
     limit_processes(s);
     if (!s->config->debug)
         setrlimit(RLIMIT_CORE, &no_core);
-    prctl(PR_SET_DUMPABLE, s->config->debug ? 1 : 0, 0, 0, 0);
+    /* An ordinary user's monitor reads its memory for a save; root may in any case. */
+    prctl(PR_SET_DUMPABLE, s->config->debug || !root ? 1 : 0, 0, 0, 0);
     landlock_deny_all();
     syscall(SYS_capset, &header, none);
 }
@@ -405,6 +409,24 @@ static void raise_file_limit(void)
     }
 }
 
+static int prepare_segment(struct sandbox *s, const struct image *image)
+{
+    if (!s->config->resume) {
+        image_copy_data(image, s->segment);
+        return boot_fill(s, s->boot);
+    }
+    struct boot_info *fresh = calloc(1, BOOT_SIZE);
+    int rc = fresh ? boot_fill(s, fresh) : error_set(s->err, ENOMEM, "resume");
+    if (rc == 0)
+        rc = resume_memory(s, image);
+    if (rc == 0) {
+        fresh->pages_handle = GATE_FD_PAGES;
+        resume_boot(s->boot, fresh);
+    }
+    free(fresh);
+    return rc;
+}
+
 int sandbox_spawn(struct sandbox *s)
 {
     static struct plan plan;
@@ -419,8 +441,7 @@ int sandbox_spawn(struct sandbox *s)
         return error_hint(s->err, "/proc must be mounted");
     }
     filter_build(&plan.filter);
-    image_copy_data(&plan.image, s->segment);
-    if (boot_fill(s) < 0)
+    if (prepare_segment(s, &plan.image) < 0)
         return -1;
     raise_file_limit();
     int rc = start_child(&plan);

@@ -38,11 +38,11 @@ struct hostfs_node {
     struct lower_node lower;
     struct inode *next; /* hash chain */
     u64 host_ino, host_dev;
-    int handle;       /* open for reading, maybe for writing too; -1: none */
-    int write_handle; /* open for writing, -1: none; may be the same */
+    int handle;          /* open for reading, maybe for writing too; -1: none */
+    int write_handle;    /* open for writing, -1: none; may be the same */
     struct dentry *name; /* with a reference while there is a handle: to open it again by */
-    u32 users;        /* open files */
-    bool dead;        /* has no name any more */
+    u32 users;           /* open files */
+    bool dead;           /* has no name any more */
     struct list lru;
     u64 checked_ns;          /* when the host last confirmed the attributes */
     struct listing *listing; /* cached directories */

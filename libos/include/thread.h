@@ -118,11 +118,11 @@ struct thread {
     int trace_args;
 
     /* A save (core/freeze.c). */
-    void *xstate;     /* parked: vector registers, pages of the segment */
-    bool parked;      /* at rest: what it needs to go on is in regs, fs_base and xstate */
-    bool resumed;     /* its host thread is new: goes on from there */
+    void *xstate;               /* parked: vector registers, pages of the segment */
+    bool parked;                /* at rest: what it needs to go on is in regs, fs_base and xstate */
+    bool resumed;               /* its host thread is new: goes on from there */
     struct thread *vfork_child; /* sleeps until this one has memory of its own */
-    u64 deadline;     /* the last deadline_in, and in which call (t->syscalls) that was */
+    u64 deadline;               /* the last deadline_in, and in which call (t->syscalls) that was */
     u64 deadline_call;
     u64 kept_call; /* the call that goes on with `deadline`: interrupted by a save */
 };

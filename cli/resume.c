@@ -1,0 +1,113 @@
+/* bailey resume FILE: a saved sandbox goes on. */
+#define _GNU_SOURCE
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "complain.h"
+#include "description.h"
+#include "registration.h"
+#include "runtime.h"
+
+struct settings {
+    struct snapshot_read_options read;
+    const char *name;
+    bool quiet, stats, debug;
+};
+
+static int take_name(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    if (!name_valid(value))
+        return complain(shown, "use letters, digits, _ . -, at most 64", "'%s' is no name", value);
+    s->name = value;
+    return 0;
+}
+
+static int take_key(void *context, const char *shown, const char *value)
+{
+    ((struct settings *)context)->read.key_file = value;
+    return 0;
+}
+
+static int take_signer(void *context, const char *shown, const char *value)
+{
+    ((struct settings *)context)->read.signer_key_file = value;
+    return 0;
+}
+
+static int take_base(void *context, const char *shown, const char *value)
+{
+    ((struct settings *)context)->read.base = value;
+    return 0;
+}
+
+#define TAKE_SWITCH(member)                                                                        \
+    static int take_##member(void *context, const char *shown, const char *value)                  \
+    {                                                                                              \
+        ((struct settings *)context)->member = true;                                               \
+        return 0;                                                                                  \
+    }
+TAKE_SWITCH(quiet)
+TAKE_SWITCH(stats)
+TAKE_SWITCH(debug)
+
+const struct option_def resume_options[] = {
+    {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},
+    {OPTION_VALUE, 0, "key", "FILE", "key of an encrypted snapshot", take_key},
+    {OPTION_VALUE, 0, "signer", "FILE", "public key that must have signed it", take_signer},
+    {OPTION_VALUE, 0, "base", "FILE", "where its base is", take_base},
+    {OPTION_FLAG, 0, "stats", NULL, "counters at the end", take_stats},
+    {OPTION_FLAG, 'q', "quiet", NULL, "nothing but failures", take_quiet},
+    {OPTION_FLAG, 0, "debug", NULL, "what the library OS logs, on standard error", take_debug},
+    {.kind = OPTION_HEADING},
+};
+
+static int run(struct snapshot_reader *reader, const struct settings *s, const char *path)
+{
+    struct registration registration = {.listener = -1};
+    struct error err = {0};
+    struct description d;
+    size_t size;
+    const void *bytes = snapshot_meta(reader, "config", &size);
+    int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
+
+    d.config.resume = reader;
+    d.config.name = s->name;
+    d.config.quiet = s->quiet;
+    d.config.stats = s->stats;
+    d.config.debug = s->debug;
+    d.config.description = bytes;
+    d.config.description_size = size;
+    if (!code && s->name)
+        code = registration_claim(&registration, s->name, d.config.argv[0]);
+    if (!code) {
+        registration_attach(&registration, &d.config);
+        code = monitor_run(&d.config, &err);
+        registration_end(&registration, code);
+        if (err.text[0])
+            complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    }
+    free(d.argv);
+    return code;
+}
+
+int command_resume(int argc, char **argv)
+{
+    struct settings s = {0};
+    struct snapshot_error err = {0};
+    const char *path;
+    int code = options_parse_word(resume_options, "resume", argc, argv, &s, &path);
+
+    if (code)
+        return code;
+    if (!path)
+        return complain("no file", "bailey resume FILE", "say which snapshot is meant");
+    struct snapshot_reader *reader = snapshot_reader_open(path, &s.read, &err);
+    if (!reader)
+        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    code = run(reader, &s, path);
+    snapshot_reader_close(reader);
+    return code;
+}

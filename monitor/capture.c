@@ -1,0 +1,199 @@
+/* Reads all memory of a sandbox at rest and gives it to a snapshot writer.
+ *
+ * Segment and pool are memory objects of ours; private memory belongs to the host
+ * processes, which are our children.  What they are says the kernel (maps, pagemap), not
+ * the inside: a page counts as private when it is no page of a file or shared object any
+ * more.  Contents are only copied, never looked at but for being zero.
+ */
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../abi/layout.h"
+
+#define CHUNK         0x100000UL
+#define CHUNK_PAGES   (CHUNK / PAGE_SIZE)
+#define PAGE_PRESENT  (1ULL << 63)
+#define PAGE_SWAPPED  (1ULL << 62)
+#define PAGE_OF_FILE  (1ULL << 61)
+
+struct capture {
+    struct snapshot_writer *writer;
+    struct snapshot_error *err;
+    uint8_t *buffer; /* CHUNK bytes */
+    uint32_t object;
+    int pid, pagemap;
+};
+
+static int failed(struct snapshot_error *err, const char *what)
+{
+    *err = (struct snapshot_error){.kind = SNAPSHOT_SYSTEM, .number = errno};
+    snprintf(err->text, sizeof(err->text), "%s: %s", what, strerror(errno));
+    return -1;
+}
+
+/* ---- memory objects --------------------------------------------------------------- */
+
+/* Of a thread slot: what describes the thread, and where its registers lie. */
+static bool slot_page_matters(uint64_t offset)
+{
+    uint64_t in_slot = (offset - SEG_SLOTS) % SLOT_SIZE;
+
+    return offset < SEG_SLOTS || in_slot < SLOT_ALTSTACK || in_slot >= SLOT_SIZE - PAGE_SIZE;
+}
+
+static int put_data(struct capture *c, int fd, uint64_t offset, size_t len)
+{
+    ssize_t n = pread(fd, c->buffer, len, (off_t)offset);
+
+    if (n != (ssize_t)len)
+        return failed(c->err, "reading the sandbox's memory");
+    if (c->object != SNAPSHOT_SEGMENT || offset + len <= SEG_SLOTS)
+        return snapshot_put_pages(c->writer, c->object, offset, c->buffer, len, c->err);
+    for (size_t at = 0; at < len; at += PAGE_SIZE)
+        if (slot_page_matters(offset + at) &&
+            snapshot_put_pages(c->writer, c->object, offset + at, c->buffer + at, PAGE_SIZE,
+                               c->err))
+            return -1;
+    return 0;
+}
+
+static int put_object(struct capture *c, uint32_t object, int fd)
+{
+    off_t at = 0, end;
+
+    c->object = object;
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        end = lseek(fd, at, SEEK_HOLE);
+        for (; at < end; at += (off_t)CHUNK) {
+            uint64_t len = (uint64_t)(end - at) < CHUNK ? (uint64_t)(end - at) : CHUNK;
+            if (put_data(c, fd, (uint64_t)at, len))
+                return -1;
+        }
+        at = end;
+    }
+    return errno == ENXIO ? 0 : failed(c->err, "looking for the sandbox's memory");
+}
+
+/* ---- private memory ------------------------------------------------------------------ */
+
+struct mapping {
+    uint64_t start, end;
+    bool file;
+};
+
+/* Anonymous memory is zero where nothing is put; above a file zeros count. */
+static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, size_t len)
+{
+    struct iovec to = {c->buffer, len}, from = {(void *)addr, len};
+
+    if (process_vm_readv(c->pid, &to, 1, &from, 1, 0) != (ssize_t)len)
+        return failed(c->err, "reading private memory");
+    if (m->file)
+        return snapshot_put_pages(c->writer, c->object, addr, c->buffer, len, c->err);
+    for (size_t at = 0, first; at < len;) {
+        static const uint8_t zero[PAGE_SIZE];
+        while (at < len && memcmp(c->buffer + at, zero, PAGE_SIZE) == 0)
+            at += PAGE_SIZE;
+        first = at;
+        while (at < len && memcmp(c->buffer + at, zero, PAGE_SIZE) != 0)
+            at += PAGE_SIZE;
+        if (at > first && snapshot_put_pages(c->writer, c->object, addr + first,
+                                             c->buffer + first, at - first, c->err))
+            return -1;
+    }
+    return 0;
+}
+
+static bool is_private(uint64_t entry)
+{
+    return (entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_OF_FILE);
+}
+
+static int put_mapping(struct capture *c, const struct mapping *m)
+{
+    static uint64_t entries[0x10000];
+    uint64_t at = m->start;
+
+    while (at < m->end) {
+        uint64_t pages = (m->end - at) / PAGE_SIZE, n = 0;
+        if (pages > sizeof(entries) / sizeof(entries[0]))
+            pages = sizeof(entries) / sizeof(entries[0]);
+        ssize_t got = pread(c->pagemap, entries, pages * 8, (off_t)(at / PAGE_SIZE * 8));
+        if (got <= 0)
+            return failed(c->err, "reading which memory is private");
+        pages = (uint64_t)got / 8;
+        while (n < pages) {
+            uint64_t first;
+            while (n < pages && !is_private(entries[n]))
+                n++;
+            for (first = n; n < pages && n - first < CHUNK_PAGES && is_private(entries[n]);)
+                n++;
+            if (n > first &&
+                put_run(c, m, at + first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
+                return -1;
+        }
+        at += pages * PAGE_SIZE;
+    }
+    return 0;
+}
+
+/* A line of maps that is private memory of the program. */
+static bool parse(const char *line, struct mapping *m)
+{
+    unsigned long start, end, inode;
+    char rights[8];
+
+    if (sscanf(line, "%lx-%lx %7s %*s %*s %lu", &start, &end, rights, &inode) != 4)
+        return false;
+    *m = (struct mapping){start, end, inode != 0};
+    return rights[3] == 'p' && end <= USER_MAX && (end <= INSIDE_BASE || start >= INSIDE_END);
+}
+
+static int put_space(struct capture *c, uint32_t number, int pid)
+{
+    char path[64], *line = NULL;
+    size_t size = 0;
+    struct mapping m;
+    int rc = 0;
+
+    c->object = SNAPSHOT_SPACE(number);
+    c->pid = pid;
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+    FILE *maps = fopen(path, "re");
+    snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+    c->pagemap = open(path, O_RDONLY | O_CLOEXEC);
+    if (!maps || c->pagemap < 0)
+        rc = failed(c->err, "looking at a process of the sandbox");
+    while (!rc && getline(&line, &size, maps) > 0)
+        if (parse(line, &m))
+            rc = put_mapping(c, &m);
+    free(line);
+    if (maps)
+        fclose(maps);
+    if (c->pagemap >= 0)
+        close(c->pagemap);
+    return rc;
+}
+
+int capture_memory(struct sandbox *s, const int32_t *pids, uint32_t count,
+                   struct snapshot_writer *writer, struct snapshot_error *err)
+{
+    struct capture c = {.writer = writer, .err = err, .buffer = malloc(CHUNK)};
+    int rc = c.buffer ? 0 : failed(err, "memory for reading the sandbox");
+
+    if (!rc)
+        rc = put_object(&c, SNAPSHOT_SEGMENT, s->segment_fd);
+    if (!rc)
+        rc = put_object(&c, SNAPSHOT_POOL, s->pool_fd);
+    for (uint32_t n = 0; !rc && n < count; n++)
+        rc = put_space(&c, n, pids[n]);
+    free(c.buffer);
+    return rc;
+}

@@ -1,0 +1,172 @@
+/* A save, from the wish to the file.
+ *
+ * The wish is left in boot_info; the inside answers with one call when all its threads
+ * rest (HOST_CALL_FREEZE_READY), and while that call is not answered nothing moves.  So
+ * everything is read and written within its handler.  Then the sandbox ends, or, with
+ * `keep` or after a failure, the answer lets it go on.
+ */
+#include "save.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../abi/layout.h"
+#include "capture.h"
+#include "manage.h"
+#include "place.h"
+#include "serve.h"
+
+#define PATIENCE_MS 10000
+#define SPACES_MAX  65536
+
+static struct {
+    bool wanted, keep;
+    int fd;
+    uint64_t client;
+} request = {.fd = -1};
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int save_start(struct sandbox *s, int fd, bool keep, uint64_t client)
+{
+    if (request.wanted)
+        return -EBUSY;
+    request.wanted = true;
+    request.keep = keep;
+    request.fd = fd;
+    request.client = client;
+    s->save_deadline = now_us() / 1000 + PATIENCE_MS;
+    __atomic_store_n(&s->boot->freeze, 1, __ATOMIC_SEQ_CST);
+    sandbox_mail(s);
+    return 0;
+}
+
+/* Tells who asked; the wish is over. */
+static void answer(struct sandbox *s, int64_t result, const char *text)
+{
+    struct client *c = request.client ? manage_client(request.client) : NULL;
+
+    if (result < 0 && text && !c)
+        say("%s", text);
+    if (c)
+        manage_answer(c, MANAGE_DONE, result);
+    if (request.fd >= 0)
+        close(request.fd);
+    request.fd = -1;
+    request.wanted = false;
+    s->save_deadline = INT64_MAX;
+}
+
+void save_give_up(struct sandbox *s)
+{
+    __atomic_store_n(&s->boot->freeze, 0, __ATOMIC_SEQ_CST);
+    answer(s, -ETIMEDOUT, "save: the sandbox does not come to rest: it goes on");
+}
+
+/* ---- the file ----------------------------------------------------------------------- */
+
+static struct snapshot_writer *open_writer(struct sandbox *s, struct snapshot_error *err)
+{
+    struct snapshot_write_options options = {.abi_version = BOOT_VERSION};
+    struct error ignored = {0};
+    struct image image;
+
+    if (image_find(&image, &ignored) == 0)
+        snapshot_digest(options.image, image.bytes, image.size);
+    if (request.fd >= 0)
+        return snapshot_writer_open_fd(request.fd, "snapshot", &options, err);
+    return snapshot_writer_open(s->config->save_path, &options, err);
+}
+
+static int put_metadata(struct sandbox *s, struct snapshot_writer *w, uint32_t spaces,
+                        struct snapshot_error *err)
+{
+    const struct saved_state state = {.spaces = spaces,
+                                      .boot_version = BOOT_VERSION,
+                                      .xsave_size = s->xsave_size,
+                                      .xcr0 = s->xcr0};
+    const struct sandbox_config *c = s->config;
+
+    if (snapshot_put_meta(w, "state", &state, sizeof(state), err))
+        return -1;
+    return c->description
+               ? snapshot_put_meta(w, "config", c->description, c->description_size, err)
+               : 0;
+}
+
+static int write_snapshot(struct sandbox *s, const int32_t *pids, uint32_t count,
+                          struct snapshot_error *err)
+{
+    struct snapshot_writer *w = open_writer(s, err);
+
+    if (!w)
+        return -1;
+    if (put_metadata(s, w, count, err) || capture_memory(s, pids, count, w, err)) {
+        snapshot_abandon(w);
+        return -1;
+    }
+    return snapshot_finish(w, NULL, err);
+}
+
+/* ---- the call of the inside ------------------------------------------------------------ */
+
+/* The list is copied once; every process must be one of ours. */
+static int32_t *take_pids(struct sandbox *s, const struct request *r)
+{
+    uint64_t count = r->a5, size = count * sizeof(int32_t);
+
+    if (count == 0 || count > SPACES_MAX || r->a4 > SEG_SIZE - size)
+        return NULL;
+    int32_t *pids = malloc(size);
+    if (!pids)
+        return NULL;
+    memcpy(pids, s->segment + r->a4, size);
+    for (uint64_t i = 0; i < count; i++) {
+        if (!process_is_ours(s, pids[i])) {
+            free(pids);
+            return NULL;
+        }
+    }
+    return pids;
+}
+
+long serve_freeze_ready(struct sandbox *s, struct request *r)
+{
+    struct snapshot_error err = {0};
+
+    if (!request.wanted)
+        return -ECANCELED;
+    if (r->a6) {
+        answer(s, -EBUSY, "save: the sandbox does not come to rest: it goes on");
+        return 0;
+    }
+    int32_t *pids = take_pids(s, r);
+    if (!pids)
+        return MALFORMED;
+    place_identity(false);
+    int rc = write_snapshot(s, pids, (uint32_t)r->a5, &err);
+    free(pids);
+    if (rc) {
+        char text[600];
+        snprintf(text, sizeof(text), "save: %s: the sandbox goes on", err.text);
+        answer(s, err.number ? -err.number : -EIO, text);
+        return 0;
+    }
+    bool end = !request.keep;
+    answer(s, 0, NULL);
+    if (!end)
+        return 0;
+    s->ended = true;
+    return NO_ANSWER;
+}

@@ -1,0 +1,27 @@
+/* Saving a sandbox and making one from what was saved. */
+#ifndef BAILEY_MONITOR_SAVE_H
+#define BAILEY_MONITOR_SAVE_H
+
+#include "image.h"
+#include "sandbox.h"
+
+/* What the monitor itself keeps in a snapshot, under "state". */
+struct saved_state {
+    uint32_t spaces, boot_version;
+    uint64_t xsave_size, xcr0;
+};
+
+/* Asks the inside to come to rest; what follows is done when it has.  fd: where to write,
+ * taken over; -1: config->save_path.  client: who gets the answer (manage.h), 0: nobody.
+ * 0 or -EBUSY. */
+int save_start(struct sandbox *s, int fd, bool keep, uint64_t client);
+/* The inside did not answer in time. */
+void save_give_up(struct sandbox *s);
+
+/* Fills the memory objects of a new sandbox from config->resume, before its first process
+ * starts.  0 or -1 with s->err. */
+int resume_memory(struct sandbox *s, const struct image *image);
+/* Puts what is this host's and this run's into the saved boot_info. */
+void resume_boot(struct boot_info *saved, const struct boot_info *fresh);
+
+#endif
