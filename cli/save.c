@@ -38,8 +38,10 @@ static int take_keep(void *context, const char *shown, const char *value)
 }
 
 const struct option_def save_options[] = {
-    {OPTION_VALUE, 'o', "output", "FILE", "the snapshot; - is standard output\n"
-     "(default: NAME.bailey)", take_output},
+    {OPTION_VALUE, 'o', "output", "FILE",
+     "the snapshot; - is standard output\n"
+     "(default: NAME.bailey)",
+     take_output},
     {OPTION_FLAG, 0, "keep", NULL, "the sandbox goes on", take_keep},
     {.kind = OPTION_HEADING},
 };

@@ -234,6 +234,10 @@ void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
     saved->vdso = fresh->vdso;
     saved->host_uid = fresh->host_uid;
     saved->host_gid = fresh->host_gid;
+    saved->net_flags = fresh->net_flags;
+    saved->net_address = fresh->net_address;
+    saved->nports = fresh->nports;
+    memcpy(saved->ports, fresh->ports, sizeof(saved->ports));
     saved->mailbox_signals = 0;
     saved->freeze = saved->winsize_changed = 0;
 }

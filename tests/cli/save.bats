@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# Saving and resuming: what a program prints is the same as without.
+
+setup() {
+    dir=$(mktemp -d)
+    cd "$dir"
+    name=save$$x$BATS_TEST_NUMBER
+}
+
+teardown() {
+    "$BAILEY" rm -f "$name" >/dev/null 2>&1 || true
+    cd /
+    rm -rf "$dir"
+}
+
+# Runs a program, saves it when it has printed N lines, resumes it, and compares all
+# output with that of a run that was left alone.
+saved_after() { # LINES PROGRAM...
+    local lines=$1 run
+    shift
+    "$@" >expected
+    : >first
+    "$BAILEY" run -q --name "$name" -- "$@" >first 3>&- &
+    run=$!
+    until [ "$(wc -l <first)" -ge "$lines" ]; do sleep 0.01; done
+    "$BAILEY" save "$name" -o file.bailey >/dev/null
+    wait $run
+    timeout 60 "$BAILEY" resume file.bailey >second 3>&-
+    cat first second | diff expected -
+    [ -s second ]
+}
+
+@test "a shell with a pipeline goes on where it was" {
+    saved_after 3 bash -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done | while read x; do echo got $x; done; echo end'
+}
+
+@test "python with a thread that sleeps" {
+    saved_after 3 /usr/bin/python3 -c '
+import threading, time
+n = 0
+def tick():
+    global n
+    for i in range(12): time.sleep(0.05); n += 1
+t = threading.Thread(target=tick); t.start()
+for i in range(8): print(i, flush=True); time.sleep(0.05)
+t.join(); print(n)'
+}
+
+@test "--keep: the sandbox goes on, and so does the copy" {
+    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >first 3>&- &
+    run=$!
+    until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
+    "$BAILEY" save "$name" --keep -o file.bailey >/dev/null
+    wait $run
+    printf '%s\n' 1 2 3 4 5 6 | diff - first
+    "$BAILEY" resume file.bailey 3>&- | tail -1 | grep -x 6
+}
+
+@test "a file that is no snapshot is refused in one line" {
+    echo nothing >file.bailey
+    run "$BAILEY" resume file.bailey
+    [ "$status" -eq 125 ]
+    [ "${#lines[@]}" -eq 1 ]
+    run "$BAILEY" resume missing.bailey
+    [ "$status" -eq 125 ]
+    [ "${#lines[@]}" -eq 1 ]
+}
+
+@test "where the file can't be written the sandbox goes on" {
+    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >first 3>&- &
+    run=$!
+    until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
+    run "$BAILEY" save "$name" -o /nowhere/file.bailey
+    [ "$status" -eq 125 ]
+    if [ -w /dev/full ]; then
+        ! "$BAILEY" save "$name" -o - >/dev/full
+    fi
+    wait
+    printf '%s\n' 1 2 3 4 5 6 | diff - first
+}
