@@ -53,6 +53,7 @@ struct fault {
 struct restart {
     bool valid; /* the next execution of call `nr` takes its deadline from here */
     u32 nr;
+    u64 calls; /* t->syscalls then: the next execution is the next call */
     u64 deadline; /* absolute monotonic ns */
     uptr rem;     /* nanosleep's remainder argument */
 };

@@ -10,7 +10,7 @@ u64 poll_deadline(u64 ns) { return ns ? deadline_in(ns) : POLL_NOW; }
 u64 restart_deadline(u32 nr, u64 fresh)
 {
     struct restart *again = &current()->restart;
-    bool mine = again->valid && again->nr == nr;
+    bool mine = again->valid && again->nr == nr && again->calls + 1 == current()->syscalls;
 
     again->valid = false;
     return mine ? again->deadline : fresh;
@@ -18,7 +18,10 @@ u64 restart_deadline(u32 nr, u64 fresh)
 
 long restart_later(u32 nr, u64 deadline)
 {
-    current()->restart = (struct restart){.valid = true, .nr = nr, .deadline = deadline};
+    struct thread *t = current();
+
+    t->restart =
+        (struct restart){.valid = true, .nr = nr, .calls = t->syscalls, .deadline = deadline};
     return -ERESTART_RESTARTBLOCK;
 }
 

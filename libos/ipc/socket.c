@@ -8,6 +8,7 @@
 
 #include "ipc.h"
 #include "lib.h"
+#include "pollwait.h"
 #include "socket.h"
 #include "syscalls_gen.h"
 #include "usercopy.h"
@@ -38,14 +39,24 @@ struct sockcred current_sockcred(void)
     return (struct sockcred){t->proc->pid, t->cred.euid, t->cred.egid};
 }
 
-u64 socket_deadline(u64 timeout) { return timeout ? deadline_in(timeout) : HOST_FOREVER; }
-
-/* A call with a timeout can't be restarted with the rest of it: it ends. */
-long socket_sleep_error(long rc, u64 timeout)
+u64 socket_deadline(u64 timeout)
 {
-    if (rc == -EINTR)
-        return timeout ? -EINTR : -ERESTARTSYS;
-    return rc == -ETIMEDOUT ? -EAGAIN : rc;
+    if (likely(!timeout))
+        return HOST_FOREVER;
+    return restart_deadline((u32)current()->regs->orig_rax, deadline_in(timeout));
+}
+
+/* A signal ends a call that has a timeout; other business of the library OS (a save, a fork
+ * in another thread) must not show: the call goes on with what is left of its time. */
+long socket_sleep_error(long rc, u64 timeout, u64 deadline)
+{
+    if (rc == -ETIMEDOUT)
+        return -EAGAIN;
+    if (rc != -EINTR)
+        return rc;
+    if (!timeout)
+        return -ERESTARTSYS;
+    return signal_pending() ? -EINTR : restart_later((u32)current()->regs->orig_rax, deadline);
 }
 
 /* ---- the file ------------------------------------------------------------------ */

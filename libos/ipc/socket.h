@@ -32,6 +32,7 @@ enum {
 #define SCM_CREDENTIALS  2
 #define MSG_OOB          1u
 #define MSG_PEEK         2u
+#define MSG_DONTROUTE    4u
 #define MSG_CTRUNC       8u
 #define MSG_TRUNC        0x20u
 #define MSG_DONTWAIT     0x40u
@@ -78,12 +79,12 @@ struct proto_ops {
     long (*shutdown)(struct socket *s, u32 how);
     u32 (*poll)(struct socket *s, struct poll_table *pt);
     long (*ioctl)(struct socket *s, u32 cmd, uptr arg);
-    /* Options of levels other than SOL_SOCKET; *val is all they have here. */
-    long (*set_option)(struct socket *s, int level, int name, s32 val);
-    long (*get_option)(struct socket *s, int level, int name, s32 *val);
+    /* Options of levels other than SOL_SOCKET; val and len are program memory. */
+    long (*set_option)(struct socket *s, int level, int name, uptr val, u32 len);
+    long (*get_option)(struct socket *s, int level, int name, uptr val, uptr len);
 };
 
-enum sock_state { SS_FREE, SS_LISTENING, SS_CONNECTED, SS_CLOSED };
+enum sock_state { SS_FREE, SS_LISTENING, SS_CONNECTED, SS_CLOSED, SS_CONNECTING };
 
 struct sockopts {
     u32 sndbuf, rcvbuf;
@@ -122,9 +123,10 @@ static inline bool sockopt_on(const struct socket *s, int name) { return s->opt.
 /* Takes the pending error: 0 or -errno. */
 long socket_error(struct socket *s);
 struct sockcred current_sockcred(void);
-/* Deadline of a blocking call, and its error when a sleep ended with rc. */
+/* Deadline of a blocking call (once in a call: it may be the one of the call's first attempt),
+ * and its error when a sleep ended with rc. */
 u64 socket_deadline(u64 timeout);
-long socket_sleep_error(long rc, u64 timeout);
+long socket_sleep_error(long rc, u64 timeout, u64 deadline);
 
 /* A new descriptor for s (takes over the reference, also on failure). */
 long socket_install(struct socket *s, u32 flags);
@@ -132,11 +134,25 @@ long socket_install(struct socket *s, u32 flags);
 long socket_lookup(int fd, struct file **file, struct socket **s);
 struct socket *file_socket(struct file *f); /* or NULL */
 
+/* Control messages: cmsg.c */
+struct cmsg { /* = struct cmsghdr */
+    u64 len;
+    s32 level, type;
+};
+/* Appends one to what the program gets; MSG_CTRUNC when there is no room. */
+void cmsg_put(struct sockmsg *m, s32 level, s32 type, const void *data, size_t n);
+void cmsg_used(struct sockmsg *m, size_t n); /* n bytes of control are filled */
+/* The one at *at of what the program sends, its data in program memory at *data; moves *at
+ * on.  1, 0 at the end, or -errno. */
+long cmsg_next(const struct sockmsg *m, size_t *at, struct cmsg *c, uptr *data);
+
 /* socket(2) of the families: the object or ERR_PTR. */
 struct socket *unix_create(u16 type, int protocol);
 struct socket *inet_create(u16 family, u16 type, int protocol);
 
 long socket_option_set(struct socket *s, int name, uptr val, u32 len);
 long socket_option_get(struct socket *s, int name, uptr val, uptr len);
+/* An option's value for the program: as many bytes as it has room for, and how many. */
+long socket_option_give(const void *from, u32 n, uptr val, uptr len);
 
 #endif

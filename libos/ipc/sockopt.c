@@ -140,7 +140,7 @@ long socket_option_set(struct socket *s, int name, uptr val, u32 len)
 /* ---- getting -------------------------------------------------------------------------- */
 
 /* As many bytes as there is room for, and how many that were. */
-static long give(const void *from, u32 n, uptr val, uptr len)
+long socket_option_give(const void *from, u32 n, uptr val, uptr len)
 {
     s32 room;
 
@@ -158,7 +158,7 @@ static long give_timeout(u64 ns, uptr val, uptr len)
 {
     struct timeval_k tv = {(s64)(ns / NSEC), (s64)(ns % NSEC / 1000)};
 
-    return give(&tv, sizeof(tv), val, len);
+    return socket_option_give(&tv, sizeof(tv), val, len);
 }
 
 static long get_number(struct socket *s, int name, s32 *out)
@@ -215,7 +215,7 @@ long socket_option_get(struct socket *s, int name, uptr val, uptr len)
     switch (name) {
     case SO_LINGER: {
         s32 linger[2] = {s->opt.linger_on, s->opt.linger_seconds};
-        return give(linger, sizeof(linger), val, len);
+        return socket_option_give(linger, sizeof(linger), val, len);
     }
     case SO_RCVTIMEO_OLD:
     case SO_RCVTIMEO_NEW:
@@ -224,28 +224,17 @@ long socket_option_get(struct socket *s, int name, uptr val, uptr len)
     case SO_SNDTIMEO_NEW:
         return give_timeout(s->opt.send_timeout, val, len);
     case SO_PEERCRED:
-        return give(&s->peer_cred, sizeof(s->peer_cred), val, len);
+        return socket_option_give(&s->peer_cred, sizeof(s->peer_cred), val, len);
     case SO_COOKIE: {
         u64 cookie = hash_u64((u64)s);
-        return give(&cookie, sizeof(cookie), val, len);
+        return socket_option_give(&cookie, sizeof(cookie), val, len);
     }
     }
     rc = get_number(s, name, &number);
-    return rc ? rc : give(&number, sizeof(number), val, len);
+    return rc ? rc : socket_option_give(&number, sizeof(number), val, len);
 }
 
 /* ---- the calls ------------------------------------------------------------------------ */
-
-static long other_level_set(struct socket *s, int level, int name, uptr val, int len)
-{
-    s32 number = 0;
-
-    if (!s->ops->set_option)
-        return -EOPNOTSUPP;
-    if (len >= (int)sizeof(number) && copy_from_user(&number, val, sizeof(number)))
-        return -EFAULT;
-    return s->ops->set_option(s, level, name, number);
-}
 
 long sys_setsockopt(int fd, int level, int name, uptr val, int len)
 {
@@ -261,7 +250,7 @@ long sys_setsockopt(int fd, int level, int name, uptr val, int len)
     if (level == SOL_SOCKET)
         rc = socket_option_set(s, name, val, (u32)len);
     else
-        rc = other_level_set(s, level, name, val, len);
+        rc = s->ops->set_option ? s->ops->set_option(s, level, name, val, (u32)len) : -EOPNOTSUPP;
     file_put(f);
     return rc;
 }
@@ -270,18 +259,14 @@ long sys_getsockopt(int fd, int level, int name, uptr val, uptr len)
 {
     struct socket *s;
     struct file *f;
-    s32 number;
     long rc = socket_lookup(fd, &f, &s);
 
     if (rc)
         return rc;
-    if (level == SOL_SOCKET) {
+    if (level == SOL_SOCKET)
         rc = socket_option_get(s, name, val, len);
-    } else {
-        rc = s->ops->get_option ? s->ops->get_option(s, level, name, &number) : -EOPNOTSUPP;
-        if (!rc)
-            rc = give(&number, sizeof(number), val, len);
-    }
+    else
+        rc = s->ops->get_option ? s->ops->get_option(s, level, name, val, len) : -EOPNOTSUPP;
     file_put(f);
     return rc;
 }

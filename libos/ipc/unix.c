@@ -277,7 +277,7 @@ static long unix_stream_connect(struct socket *s, const u8 *name, u32 len, bool 
     }
     if (rc)
         unix_put(conn);
-    return socket_sleep_error(rc, s->opt.send_timeout);
+    return socket_sleep_error(rc, s->opt.send_timeout, deadline);
 }
 
 /* A datagram socket's peer is only where its messages go. */
@@ -359,7 +359,7 @@ static struct socket *unix_accept(struct socket *s, bool nonblock)
     waitq_remove(&w);
     if (conn)
         return &conn->s;
-    return ERR_PTR(rc ? socket_sleep_error(rc, timeout) : -EINVAL);
+    return ERR_PTR(rc ? socket_sleep_error(rc, timeout, deadline) : -EINVAL);
 }
 
 /* ---- the rest -------------------------------------------------------------------------- */

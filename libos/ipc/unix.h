@@ -73,7 +73,7 @@ void unix_enqueue(struct unix_sock *to, struct unix_msg *m);   /* to locked */
 void unix_dequeue(struct unix_sock *from, struct unix_msg *m); /* from locked */
 bool unix_writable(struct unix_sock *u);
 /* Sleeps until the sender may have more on its way: 0 or -errno. */
-long unix_wait_room(struct unix_sock *u, u32 flags);
+long unix_wait_room(struct unix_sock *u, u32 flags, u64 deadline);
 long unix_stream_send(struct socket *s, struct sockmsg *m);
 long unix_stream_receive(struct socket *s, struct sockmsg *m);
 long unix_dgram_send(struct socket *s, struct sockmsg *m);

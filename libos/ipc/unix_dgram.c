@@ -89,7 +89,7 @@ static long send_to(struct unix_sock *u, struct unix_sock *to, struct sockmsg *m
 
     if (len > u->s.opt.sndbuf - 32)
         return -EMSGSIZE;
-    rc = unix_wait_room(u, m->flags);
+    rc = unix_wait_room(u, m->flags, deadline);
     if (rc)
         return rc;
     msg = unix_msg_new(u, len, m->data);
@@ -112,7 +112,7 @@ static long send_to(struct unix_sock *u, struct unix_sock *to, struct sockmsg *m
         forget_peer(u, to);
     if (rc)
         unix_msg_free(msg);
-    return rc ? socket_sleep_error(rc, timeout) : (long)len;
+    return rc ? socket_sleep_error(rc, timeout, deadline) : (long)len;
 }
 
 long unix_dgram_send(struct socket *s, struct sockmsg *m)
@@ -189,7 +189,7 @@ static struct unix_msg *wait_message(struct unix_sock *u, u32 flags)
         rc = wait_event(&s->read_wait, readable(u), deadline);
         lock(&u->receive_lock);
         if (rc)
-            return ERR_PTR(socket_sleep_error(rc, timeout));
+            return ERR_PTR(socket_sleep_error(rc, timeout, deadline));
     }
 }
 

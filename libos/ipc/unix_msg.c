@@ -120,7 +120,7 @@ void unix_purge(struct unix_sock *u)
     }
 }
 
-long unix_wait_room(struct unix_sock *u, u32 flags)
+long unix_wait_room(struct unix_sock *u, u32 flags, u64 deadline)
 {
     struct socket *s = &u->s;
     u64 timeout = s->opt.send_timeout;
@@ -134,11 +134,10 @@ long unix_wait_room(struct unix_sock *u, u32 flags)
         return 0;
     if (flags & MSG_DONTWAIT)
         return -EAGAIN;
-    rc =
-        wait_event(&s->write_wait, READ_ONCE(u->sent) < s->opt.sndbuf || (s->shutdown & SHUT_WRITE),
-                   socket_deadline(timeout));
+    rc = wait_event(&s->write_wait,
+                    READ_ONCE(u->sent) < s->opt.sndbuf || (s->shutdown & SHUT_WRITE), deadline);
     if (rc)
-        return socket_sleep_error(rc, timeout);
+        return socket_sleep_error(rc, timeout, deadline);
     return s->shutdown & SHUT_WRITE ? -EPIPE : 0;
 }
 

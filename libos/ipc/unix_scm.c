@@ -10,11 +10,6 @@
 #define CAP_SYS_ADMIN_ 21
 #define SO_PASSCRED_   16
 
-struct cmsg { /* = struct cmsghdr */
-    u64 len;
-    s32 level, type;
-};
-
 void unix_extra_drop(struct unix_extra *x)
 {
     for (u32 i = 0; i < x->nfiles; i++)
@@ -96,22 +91,17 @@ static long one_cmsg(struct unix_extra *x, const struct cmsg *c, uptr data)
 
 long unix_scm_send(struct sockmsg *m, struct unix_extra *x)
 {
+    struct cmsg c;
     size_t at = 0;
-    long rc = 0;
+    uptr data;
+    long rc;
 
     memset(x, 0, sizeof(*x));
     x->cred = (struct sockcred){current()->proc->pid, current()->cred.uid, current()->cred.gid};
-    while (!rc && at + sizeof(struct cmsg) <= m->control_len) {
-        struct cmsg c;
-
-        if (copy_from_user(&c, m->control + at, sizeof(c)))
-            rc = -EFAULT;
-        else if (c.len < sizeof(c) || c.len > m->control_len - at)
-            rc = -EINVAL;
-        else
-            rc = one_cmsg(x, &c, m->control + at + sizeof(c));
-        if (!rc)
-            at += ALIGN_UP(c.len, 8);
+    while ((rc = cmsg_next(m, &at, &c, &data)) > 0) {
+        rc = one_cmsg(x, &c, data);
+        if (rc)
+            break;
     }
     if (rc)
         unix_extra_drop(x);
@@ -119,31 +109,6 @@ long unix_scm_send(struct sockmsg *m, struct unix_extra *x)
 }
 
 /* ---- receiving ------------------------------------------------------------------------- */
-
-static void used(struct sockmsg *m, size_t n)
-{
-    n = MIN(n, m->control_len);
-    m->control += n;
-    m->control_len -= n;
-}
-
-static void put_cmsg(struct sockmsg *m, s32 type, const void *data, size_t n)
-{
-    struct cmsg c = {sizeof(c) + n, SOL_SOCKET, type};
-
-    if (m->control_len < sizeof(c)) {
-        m->out_flags |= MSG_CTRUNC;
-        return;
-    }
-    if (m->control_len < c.len) {
-        m->out_flags |= MSG_CTRUNC;
-        c.len = m->control_len;
-    }
-    if (copy_to_user(m->control, &c, sizeof(c)) ||
-        copy_to_user(m->control + sizeof(c), data, c.len - sizeof(c)))
-        return;
-    used(m, ALIGN_UP(c.len, 8));
-}
 
 static void put_files(struct sockmsg *m, const struct unix_extra *x)
 {
@@ -168,7 +133,7 @@ static void put_files(struct sockmsg *m, const struct unix_extra *x)
         struct cmsg c = {sizeof(c) + n * sizeof(s32), SOL_SOCKET, SCM_RIGHTS};
 
         if (copy_to_user(m->control, &c, sizeof(c)) == 0)
-            used(m, ALIGN_UP(c.len, 8));
+            cmsg_used(m, ALIGN_UP(c.len, 8));
     }
     if (n < x->nfiles)
         m->out_flags |= MSG_CTRUNC;
@@ -177,7 +142,7 @@ static void put_files(struct sockmsg *m, const struct unix_extra *x)
 void unix_scm_receive(struct unix_sock *u, struct sockmsg *m, const struct unix_extra *x)
 {
     if (sockopt_on(&u->s, SO_PASSCRED_))
-        put_cmsg(m, SCM_CREDENTIALS, &x->cred, sizeof(x->cred));
+        cmsg_put(m, SOL_SOCKET, SCM_CREDENTIALS, &x->cred, sizeof(x->cred));
     if (x->nfiles)
         put_files(m, x);
 }

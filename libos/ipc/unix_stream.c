@@ -40,6 +40,7 @@ static long send_piece(struct unix_sock *u, struct unix_sock *peer, struct uio *
 static long send_all(struct unix_sock *u, struct unix_sock *peer, struct sockmsg *m,
                      struct unix_extra *x)
 {
+    u64 deadline = socket_deadline(u->s.opt.send_timeout);
     long done = 0, rc = 0;
 
     if (u->s.shutdown & SHUT_WRITE)
@@ -47,7 +48,7 @@ static long send_all(struct unix_sock *u, struct unix_sock *peer, struct sockmsg
     while (m->data->left) {
         size_t n = MIN(m->data->left, MIN(PIECE, (size_t)u->s.opt.sndbuf / 2 - 64));
 
-        rc = unix_wait_room(u, m->flags);
+        rc = unix_wait_room(u, m->flags, deadline);
         if (!rc)
             rc = send_piece(u, peer, m->data, n, x);
         if (rc < 0)
@@ -86,6 +87,7 @@ struct receiving {
     struct sockmsg *m;
     struct unix_extra got; /* of the first message, and files */
     bool first_seen, stop;
+    u64 deadline;
     long done;
 };
 
@@ -188,9 +190,9 @@ static long wait_data(struct receiving *r)
     if (r->m->flags & MSG_DONTWAIT)
         return -EAGAIN;
     unlock(&r->u->receive_lock);
-    rc = wait_event(&s->read_wait, readable(r->u), socket_deadline(timeout));
+    rc = wait_event(&s->read_wait, readable(r->u), r->deadline);
     lock(&r->u->receive_lock);
-    return rc ? socket_sleep_error(rc, timeout) : 0;
+    return rc ? socket_sleep_error(rc, timeout, r->deadline) : 0;
 }
 
 static long receive_all(struct receiving *r)
@@ -232,6 +234,7 @@ long unix_stream_receive(struct socket *s, struct sockmsg *m)
         return -EINVAL;
     if (s->state != SS_CONNECTED)
         return -EINVAL;
+    r.deadline = socket_deadline(s->opt.receive_timeout);
     lock(&r.u->receive_lock);
     rc = receive_all(&r);
     unlock(&r.u->receive_lock);

@@ -1,0 +1,354 @@
+/* Ports: who has which, and who takes what arrives for one.
+ *
+ * For each of TCP and UDP, a hash of the ports in use and a bitmap of them, to find a free
+ * one quickly.  A port lists the sockets bound to it (`owners`) and, apart, the accepted and
+ * host-backed connections that merely go by it (`shared`), so that finding a listener
+ * doesn't depend on the number of its connections.
+ *
+ * There is no TIME_WAIT: a port is free as soon as its last socket is closed.
+ *
+ * Locking: table->lock protects a table, the fields of inet_sock that say so, and
+ * becoming a listener.  The table holds no references: a socket leaves it before its last
+ * reference goes.  socket->lock may be taken inside.
+ */
+#include <linux/errno.h>
+
+#include "inet.h"
+#include "lib.h"
+#include "random.h"
+
+#define BUCKETS               1024
+#define EPHEMERAL_FIRST       32768u
+#define EPHEMERAL_LAST        60999u
+#define PRIVILEGED            1024
+#define CAP_NET_BIND_SERVICE_ 10
+#define REUSEADDR             2  /* SO_REUSEADDR */
+#define REUSEPORT             15 /* SO_REUSEPORT */
+
+struct port {
+    u16 number;
+    struct port *next;
+    struct list owners, shared; /* inet_sock.port_link */
+};
+
+static struct table {
+    struct lock lock;
+    struct port *hash[BUCKETS];
+    u64 used[65536 / 64];
+} tables[2];
+
+static struct table *table_of(u16 type) { return &tables[type == SOCK_DGRAM]; }
+
+static struct port **slot_of(struct table *t, u16 number)
+{
+    struct port **p = &t->hash[number % BUCKETS];
+
+    while (*p && (*p)->number != number)
+        p = &(*p)->next;
+    return p;
+}
+
+static bool is_used(const struct table *t, u32 n) { return t->used[n / 64] >> (n % 64) & 1; }
+
+static struct port *port_get(struct table *t, u16 number)
+{
+    struct port **slot = slot_of(t, number), *p = *slot;
+
+    if (p)
+        return p;
+    p = kzalloc(sizeof(*p));
+    if (!p)
+        return NULL;
+    p->number = number;
+    list_init(&p->owners);
+    list_init(&p->shared);
+    t->used[number / 64] |= 1ULL << (number % 64);
+    *slot = p;
+    return p;
+}
+
+static void port_drop_if_unused(struct table *t, struct port *p)
+{
+    if (!list_empty(&p->owners) || !list_empty(&p->shared))
+        return;
+    *slot_of(t, p->number) = p->next;
+    t->used[p->number / 64] &= ~(1ULL << (p->number % 64));
+    kfree(p);
+}
+
+/* A port nobody uses, or 0. */
+static u16 find_free(const struct table *t)
+{
+    u32 span = EPHEMERAL_LAST - EPHEMERAL_FIRST + 1, start;
+
+    random_bytes(&start, sizeof(start));
+    for (u32 i = 0; i < span; i++) {
+        u32 n = EPHEMERAL_FIRST + (start + i) % span;
+
+        if (!is_used(t, n))
+            return (u16)n;
+    }
+    return 0;
+}
+
+/* ---- conflicts ------------------------------------------------------------------ */
+
+/* Does a socket with this local address take what is sent to ip? */
+static bool covers(const u8 *local, bool v6only, const u8 *ip)
+{
+    if (!memcmp(local, inet_v6_any, 16))
+        return !(v6only && inet_is_v4(ip));
+    if (!memcmp(local, inet_v4_any, 16))
+        return inet_is_v4(ip);
+    return !memcmp(local, ip, 16);
+}
+
+static bool v6only(const struct inet_sock *i) { return i->opt[OPT_V6_V6ONLY]; }
+
+static bool overlap(const struct inet_sock *a, const struct inet_sock *b, const u8 *b_ip)
+{
+    bool any_a = !memcmp(a->local.ip, inet_v6_any, 16), any_b = !memcmp(b_ip, inet_v6_any, 16);
+
+    if (any_a && any_b)
+        return true;
+    return covers(a->local.ip, v6only(a), b_ip) || covers(b_ip, v6only(b), a->local.ip);
+}
+
+static bool conflicts(const struct inet_sock *a, const struct inet_sock *b, const u8 *ip)
+{
+    bool listens = a->s.state == SS_LISTENING && a->s.type == SOCK_STREAM;
+
+    if (a == b || !overlap(a, b, ip))
+        return false;
+    if (sockopt_on(&a->s, REUSEADDR) && sockopt_on(&b->s, REUSEADDR) && !listens)
+        return false;
+    return !(sockopt_on(&a->s, REUSEPORT) && sockopt_on(&b->s, REUSEPORT) && a->uid == b->uid);
+}
+
+static bool list_conflicts(struct list *l, const struct inet_sock *i, const u8 *ip)
+{
+    struct inet_sock *other;
+
+    list_for_each(other, l, port_link) if (conflicts(other, i, ip)) return true;
+    return false;
+}
+
+/* ---- getting and giving up --------------------------------------------------------- */
+
+static long bind_locked(struct table *t, struct inet_sock *i, const struct inet_addr *a)
+{
+    u16 number = a->port ? a->port : find_free(t);
+    struct port *p;
+
+    if (i->port)
+        return -EINVAL;
+    if (!number)
+        return -EADDRINUSE;
+    p = port_get(t, number);
+    if (!p)
+        return -ENOBUFS;
+    if (list_conflicts(&p->owners, i, a->ip) || list_conflicts(&p->shared, i, a->ip))
+        return -EADDRINUSE;
+    i->local = *a;
+    i->local.port = number;
+    i->port = p;
+    list_add_tail(&p->owners, &i->port_link);
+    return 0;
+}
+
+long port_bind(struct inet_sock *i, const struct inet_addr *a)
+{
+    struct table *t = table_of(i->s.type);
+    long rc;
+
+    if (a->port && a->port < PRIVILEGED && !capable(CAP_NET_BIND_SERVICE_))
+        return -EACCES;
+    i->uid = current()->cred.euid;
+    lock(&t->lock);
+    rc = bind_locked(t, i, a);
+    unlock(&t->lock);
+    return rc;
+}
+
+void port_share(struct inet_sock *conn, struct inet_sock *listener)
+{
+    struct table *t = table_of(conn->s.type);
+
+    lock(&t->lock);
+    if (listener->port) {
+        conn->port = listener->port;
+        conn->uid = listener->uid;
+        list_add_tail(&conn->port->shared, &conn->port_link);
+    }
+    unlock(&t->lock);
+}
+
+void port_release(struct inet_sock *i)
+{
+    struct table *t = table_of(i->s.type);
+
+    lock(&t->lock);
+    if (i->port) {
+        struct port *p = i->port;
+
+        list_del(&i->port_link);
+        i->port = NULL;
+        port_drop_if_unused(t, p);
+    }
+    unlock(&t->lock);
+}
+
+long port_listen(struct inet_sock *i)
+{
+    struct table *t = table_of(i->s.type);
+    struct inet_sock *other;
+    long rc = 0;
+
+    lock(&t->lock);
+    if (!i->port)
+        rc = -EINVAL;
+    else
+        list_for_each(other, &i->port->owners, port_link) if (other->s.state == SS_LISTENING &&
+                                                              conflicts(other, i, i->local.ip)) rc =
+            -EADDRINUSE;
+    if (!rc)
+        i->s.state = SS_LISTENING;
+    unlock(&t->lock);
+    return rc;
+}
+
+/* ---- finding ------------------------------------------------------------------------- */
+
+/* How well i fits: 0 not at all. */
+static int score(const struct inet_sock *i, const struct inet_addr *to,
+                 const struct inet_addr *from)
+{
+    int points = 1;
+
+    if (i->s.type == SOCK_STREAM && i->s.state != SS_LISTENING)
+        return 0;
+    if (!covers(i->local.ip, v6only(i), to->ip))
+        return 0;
+    if (i->s.family == (inet_is_v4(to->ip) ? AF_INET : AF_INET6))
+        points += 1;
+    if (!inet_is_any(i->local.ip))
+        points += 4;
+    if (i->s.type == SOCK_DGRAM && i->remote.port) {
+        if (i->remote.port != from->port || memcmp(i->remote.ip, from->ip, 16))
+            return 0;
+        points += 8;
+    }
+    return points;
+}
+
+/* The nth of those with this score. */
+static struct inet_sock *choose(struct port *p, const struct inet_addr *to,
+                                const struct inet_addr *from, int best, u32 n)
+{
+    struct inet_sock *i;
+
+    list_for_each(i, &p->owners, port_link) if (score(i, to, from) == best && n-- == 0) return i;
+    return NULL;
+}
+
+struct inet_sock *port_find(u16 type, const struct inet_addr *to, const struct inet_addr *from)
+{
+    struct table *t = table_of(type);
+    struct inet_sock *i, *found = NULL;
+    int best = 0;
+    u32 equals = 0;
+    bool balance = false;
+
+    lock(&t->lock);
+    struct port *p = *slot_of(t, to->port);
+    if (p) {
+        list_for_each(i, &p->owners, port_link)
+        {
+            int points = score(i, to, from);
+
+            if (points && points == best) {
+                equals++;
+            } else if (points > best) {
+                best = points;
+                equals = 1;
+                found = i;
+                balance = sockopt_on(&i->s, REUSEPORT);
+            }
+        }
+        /* Without SO_REUSEPORT several may share a UDP port by SO_REUSEADDR: the last
+         * that came has it. */
+        if (equals > 1)
+            found = choose(p, to, from, best,
+                           balance ? hash_bytes(from, sizeof(*from)) % equals : equals - 1);
+    }
+    if (found)
+        socket_get(&found->s);
+    unlock(&t->lock);
+    return found;
+}
+
+struct inet_sock *inet_listener(const struct inet_addr *to)
+{
+    struct inet_addr from = {0};
+
+    return port_find(SOCK_STREAM, to, &from);
+}
+
+struct inet_sock *port_find_all(const struct inet_addr *to, const struct inet_addr *from,
+                                u32 *cursor)
+{
+    struct table *t = table_of(SOCK_DGRAM);
+    struct inet_sock *i, *found = NULL;
+    u32 n = 0;
+
+    lock(&t->lock);
+    struct port *p = *slot_of(t, to->port);
+    if (p) {
+        list_for_each(i, &p->owners, port_link)
+        {
+            if (n++ < *cursor || !score(i, to, from))
+                continue;
+            socket_get(&i->s);
+            found = i;
+            break;
+        }
+    }
+    *cursor = n;
+    unlock(&t->lock);
+    return found;
+}
+
+static struct inet_sock *nth_of(struct list *l, u32 *n)
+{
+    struct inet_sock *i;
+
+    list_for_each(i, l, port_link) if ((*n)-- == 0) return i;
+    return NULL;
+}
+
+/* *cursor: port number << 32 | place at that port. */
+struct inet_sock *port_nth(u16 type, u64 *cursor)
+{
+    struct table *t = table_of(type);
+    struct inet_sock *found = NULL;
+    u32 number = (u32)(*cursor >> 32), place = (u32)*cursor;
+
+    lock(&t->lock);
+    for (; number < 65536 && !found; number++, place = 0) {
+        u32 n = place;
+
+        if (!is_used(t, number))
+            continue;
+        struct port *p = *slot_of(t, (u16)number);
+        found = nth_of(&p->owners, &n);
+        if (!found)
+            found = nth_of(&p->shared, &n);
+        if (found)
+            break;
+    }
+    if (found)
+        socket_get(&found->s);
+    unlock(&t->lock);
+    *cursor = ((u64)number << 32) | (place + 1);
+    return found;
+}
