@@ -26,6 +26,14 @@ struct boot_mount {
     uint32_t index;  /* export number in stream URIs: dir:INDEX/path */
     uint32_t flags;  /* BOOT_MOUNT_* */
 };
+/* What the monitor leaves for a program of job.h's kind, or with number 0 for program 1. */
+struct boot_job {
+    uint64_t signals; /* as mailbox_signals */
+    uint32_t window;  /* new size of its terminal: rows << 16 | columns; 0: none */
+    uint32_t reserved;
+};
+#define BOOT_JOBS           32u
+
 #define BOOT_MOUNT_READONLY 1u
 #define BOOT_MOUNT_ROOT     2u  /* the lower layer of / */
 #define BOOT_MOUNT_FILE     4u  /* the export is one file, not a directory */
@@ -115,6 +123,10 @@ struct boot_info {
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
     uint32_t nports;
     struct boot_port ports[BOOT_PORTS_MAX];
+
+    /* The mailbox of jobs: a bit each where there is something in `jobs`, or a new one. */
+    uint64_t job_mail, job_new;
+    struct boot_job jobs[BOOT_JOBS];
 };
 
 /* Private memory of a resumed sandbox, as a stream: one struct boot_space for each address
@@ -137,5 +149,6 @@ struct boot_run {
 #define BOOT_STATS        32u
 #define BOOT_DIFF_LIST    64u /* with BOOT_DIFF: lines, not a tar archive */
 #define BOOT_RESUME       128u /* the segment is that of a saved sandbox */
+#define BOOT_TELL_STARTED 256u /* HOST_REPORT_STARTED is wanted */
 
 #endif

@@ -271,6 +271,13 @@ enum host_report_kind {
                            * 3: user << 32 | system, in 1/100 s */
     HOST_REPORT_MEMORY,   /* returns pages of host process a in memory: private << 32 | of files;
                            * b = 1: the most there were at a time */
+    HOST_REPORT_STARTED,  /* program 1 runs: with BOOT_TELL_STARTED */
+    HOST_REPORT_JOB,      /* a = number << 32 | enum host_job, b = its value */
+};
+enum host_job {
+    HOST_JOB_STARTED = 1, /* its process number */
+    HOST_JOB_FAILED,      /* errno: nothing runs */
+    HOST_JOB_ENDED,       /* its wait status */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 /* Everything has come to rest: spaces is an array (in the segment) of the host pids of the

@@ -22,6 +22,7 @@
  *     publish:N      published port N of boot_info: a listening socket, or datagrams
  *     named:PORT     connections from the named network, as SCM_RIGHTS
  *     sockets:       where sockets are lent for HOST_LENT
+ *     job:N/K        stream K of job N (job.h), once
  * where N and PORT are decimal, ADDR as inet_ntop writes it, and flags are O_RDONLY.
  * The length of a message counts its strings with their NUL.
  */

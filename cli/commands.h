@@ -17,9 +17,10 @@ struct command {
 /* Ends with an entry without a name. */
 extern const struct command commands[];
 extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
-    rm_options[], wait_options[], save_options[], resume_options[];
+    rm_options[], wait_options[], save_options[], resume_options[], exec_options[];
 
 int command_run(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);
@@ -35,7 +36,7 @@ int command_version(int argc, char **argv);
 
 extern const struct option_def snapshot_options[];
 extern const char snapshot_notes[];
-extern const char run_notes[]; /* exit codes */
+extern const char run_notes[], exec_notes[]; /* exit codes */
 
 /* The help page of a command. */
 void help_print(const struct command *command);

@@ -88,7 +88,7 @@ int env_read_file(struct strings *env, const char *path)
     return error;
 }
 
-static void put_default(struct strings *env, const char *name, const char *value)
+void env_default(struct strings *env, const char *name, const char *value)
 {
     if (value && !find(env, name, strlen(name)))
         put(env, name, strlen(name), value);
@@ -96,8 +96,8 @@ static void put_default(struct strings *env, const char *name, const char *value
 
 void env_add_defaults(struct strings *env, const char *home)
 {
-    put_default(env, "PATH", DEFAULT_PATH);
-    put_default(env, "HOME", home);
-    put_default(env, "TERM", getenv("TERM"));
-    put_default(env, "LANG", getenv("LANG"));
+    env_default(env, "PATH", DEFAULT_PATH);
+    env_default(env, "HOME", home);
+    env_default(env, "TERM", getenv("TERM"));
+    env_default(env, "LANG", getenv("LANG"));
 }

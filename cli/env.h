@@ -14,6 +14,9 @@ int env_set(struct strings *env, const char *shown, const char *setting);
  * are skipped. */
 int env_read_file(struct strings *env, const char *path);
 
+/* Sets it unless it is set, or value is NULL. */
+void env_default(struct strings *env, const char *name, const char *value);
+
 /* Adds the defaults for names that are not set yet. */
 void env_add_defaults(struct strings *env, const char *home);
 

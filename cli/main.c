@@ -8,6 +8,8 @@
 const struct command commands[] = {
     {"run", "run [options] [--] PROGRAM [ARG...]", "Run a program in a sandbox", command_run,
      run_options, run_notes},
+    {"exec", "exec [options] NAME PROGRAM [ARG...]", "Run another program in a running sandbox",
+     command_exec, exec_options, exec_notes},
     {"ps", "ps [options]", "List sandboxes", command_ps, ps_options, NULL},
     {"stop", "stop [-t SEC] NAME...", "End sandboxes: SIGTERM, then SIGKILL", command_stop,
      stop_options, NULL},

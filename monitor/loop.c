@@ -109,16 +109,6 @@ static bool mail_taken(const struct sandbox *s, int sig)
     return !(__atomic_load_n(&s->boot->mailbox_signals, __ATOMIC_SEQ_CST) & (1ULL << (sig - 1)));
 }
 
-void sandbox_signal(struct sandbox *s, int sig)
-{
-    if (sig != SIGKILL) {
-        mail(s, sig);
-        return;
-    }
-    s->exit_code = 128 + SIGKILL;
-    s->ended = true;
-}
-
 /* The library OS takes a signal at once, whatever the program does with it; if it has
  * not, something is stuck and asking again means: now. */
 static void ask_to_end(struct loop *l, int sig)

@@ -47,7 +47,7 @@ void manage_answer(struct client *c, enum manage_kind kind, int64_t value)
     const struct manage_answer answer = {kind, 0, value};
 
     if (c->fd >= 0 && send(c->fd, &answer, sizeof(answer), MSG_DONTWAIT) != sizeof(answer))
-        drop(c);
+        shutdown(c->fd, SHUT_RDWR); /* it goes when the loop comes by */
 }
 
 /* ---- requests ------------------------------------------------------------------------ */
@@ -56,15 +56,6 @@ static int64_t serve_wait(struct sandbox *s, struct client *c, const struct mana
                           int *fds, int count)
 {
     c->waits = true;
-    return 0;
-}
-
-static int64_t serve_signal(struct sandbox *s, struct client *c, const struct manage_request *r,
-                            int *fds, int count)
-{
-    if (r->a < 1 || r->a > 64)
-        return -EINVAL;
-    sandbox_signal(s, (int)r->a);
     return 0;
 }
 
@@ -82,9 +73,9 @@ static int64_t serve_save(struct sandbox *s, struct client *c, const struct mana
 }
 
 static manage_handler *const handlers[MANAGE_OPS] = {
-    [MANAGE_WAIT] = serve_wait,
-    [MANAGE_SIGNAL] = serve_signal,
-    [MANAGE_SAVE] = serve_save,
+    [MANAGE_WAIT] = serve_wait,        [MANAGE_SIGNAL] = jobs_program_signal,
+    [MANAGE_JOB] = jobs_begin,         [MANAGE_JOB_SIGNAL] = jobs_signal,
+    [MANAGE_JOB_WINDOW] = jobs_window, [MANAGE_SAVE] = serve_save,
 };
 
 /* ---- connections ---------------------------------------------------------------------- */
@@ -126,9 +117,10 @@ static void serve(struct sandbox *s, struct client *c)
     for (int i = 0; i < count; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    if (!whole)
+    if (!whole) {
+        jobs_client_gone(s, manage_client_id(c));
         drop(c);
-    else if (result != MANAGE_LATER)
+    } else if (result != MANAGE_LATER)
         manage_answer(c, MANAGE_DONE, result);
 }
 

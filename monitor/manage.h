@@ -33,7 +33,13 @@ void manage_serve(struct sandbox *s);
 /* The sandbox has ended: everybody who asked hears how; the socket is closed. */
 void manage_end(struct sandbox *s);
 
-/* A signal for program 1 (loop.c). */
-void sandbox_signal(struct sandbox *s, int sig);
+/* ---- jobs.c: signals for program 1, and other programs (abi/job.h) ---- */
+manage_handler jobs_program_signal, jobs_begin, jobs_signal, jobs_window;
+/* A client has gone. */
+void jobs_client_gone(struct sandbox *s, uint64_t client);
+/* "N/K" of a job: URI: the descriptor, now the caller's, or -ENOENT. */
+int jobs_open(const char *name);
+/* The inside reports; -EINVAL for a job there is not. */
+long jobs_report(uint64_t a, uint64_t b);
 
 #endif

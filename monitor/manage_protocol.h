@@ -21,7 +21,8 @@
 enum manage_op {
     MANAGE_WAIT = 1,   /* tell me (MANAGE_EXITED) when the sandbox has ended */
     MANAGE_SIGNAL,     /* a = signal for program 1; SIGKILL ends the sandbox */
-    MANAGE_JOB,        /* another program: descriptors job, stdin, stdout, stderr (job.h) */
+    MANAGE_JOB,        /* another program: descriptors job, stdin, stdout, stderr (abi/job.h).
+                        * b = 1: goes on when this connection ends */
     MANAGE_JOB_SIGNAL, /* a = signal for the program this connection has started */
     MANAGE_JOB_WINDOW, /* a = rows << 16 | columns of its terminal */
     MANAGE_SAVE,       /* writes a snapshot to the one descriptor; a = 1: then goes on.  Answered

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../abi/gate.h"
+#include "manage.h"
 #include "serve.h"
 #include "tty.h"
 
@@ -273,6 +274,12 @@ long serve_report(struct sandbox *s, struct request *r)
                                                                   : MONITOR_EXIT_NOT_EXEC;
         s->exit_code = s->err->exit_code;
         return 0;
+    case HOST_REPORT_STARTED:
+        if (s->config->started)
+            s->config->started(s->config->context);
+        return 0;
+    case HOST_REPORT_JOB:
+        return jobs_report(r->a5, r->a6);
     case HOST_REPORT_MEMORY:
         return memory_of(s, (pid_t)r->a5, r->a6 == 1);
     case HOST_REPORT_CPUTIME:

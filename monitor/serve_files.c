@@ -14,6 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "manage.h"
 #include "place.h"
 #include "serve.h"
 
@@ -155,6 +156,9 @@ long serve_open(struct sandbox *s, struct request *r)
         return net_open(s, r, uri);
     if (strncmp(uri, "host:", 5) == 0) {
         r->send_fd = flags & O_ACCMODE ? -EACCES : hostinfo_open(uri + 5);
+    } else if (strncmp(uri, "job:", 4) == 0) {
+        r->keep_fd = (flags & O_ACCMODE) != O_RDONLY && handle_room();
+        r->send_fd = jobs_open(uri + 4);
     } else {
         int rc = place_find(s, uri, &place);
         if (rc < 0)

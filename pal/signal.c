@@ -125,7 +125,7 @@ static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
 {
     u64 site;
 
-    if (boot()->mailbox_signals || boot()->freeze || boot()->winsize_changed)
+    if (boot()->mailbox_signals || boot()->freeze || boot()->winsize_changed || boot()->job_mail)
         __atomic_fetch_or(&t->attention, ATTN_MAILBOX, __ATOMIC_RELAXED);
     if (in_range(sc->ip, exit_begin, exit_end)) {
         write_gsbase((u64)t);

@@ -16,8 +16,12 @@ void mailbox_poll(void)
     struct boot_info *b = boot();
     u64 signals = __atomic_exchange_n(&b->mailbox_signals, 0, __ATOMIC_ACQ_REL);
 
+    u64 jobs = __atomic_exchange_n(&b->job_mail, 0, __ATOMIC_ACQ_REL);
+
     kthreads_start_waiting();
     freeze_poll();
+    if (jobs)
+        jobs_mail(jobs);
     if (__atomic_exchange_n(&b->winsize_changed, 0, __ATOMIC_ACQ_REL))
         signals |= SIGBIT(SIGWINCH);
     for (int sig = 1; signals; sig++, signals >>= 1) {
@@ -85,6 +89,7 @@ _Noreturn void upcall_thread_start(struct thread *t)
     WRITE_ONCE(t->state, THREAD_INSIDE);
     if (t->kthread) {
         t->kfunc(t->karg);
+        thread_free(t);
         host_thread_exit();
     }
     if (t->resumed)
@@ -104,6 +109,8 @@ _Noreturn void upcall_start(struct boot_info *b)
     process_init_first(t);
     fs_init();
     exec_first(b);
+    if (b->flags & BOOT_TELL_STARTED)
+        host_report(HOST_REPORT_STARTED, 0, 0, NULL);
     exit_to_program(t);
 }
 

@@ -14,6 +14,8 @@ struct file *hostio_file_new(const struct boot_stream *s);
 /* After a resume, in this order: watched host streams; the standard streams. */
 void hostpoll_resume(void);
 void hostio_resume(void);
+/* The handle is closed with the last file on it. */
+void hostio_own(struct file *f);
 
 bool hostio_is_tty(struct file *f); /* one of those, and a terminal */
 

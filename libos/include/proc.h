@@ -62,6 +62,10 @@ long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct 
 long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l, const char *exe,
                  uptr *sp);
 
+/* ---- programs that come from outside (proc/jobs.c) ---- */
+void jobs_mail(u64 which);                    /* bits of boot_info.job_mail */
+void jobs_end(struct process *p, int status); /* p, which has no parent, has ended */
+
 /* ---- futexes (proc/futex.c) ---- */
 void futex_wake_addr(uptr addr, int n);
 void robust_list_exit(struct thread *t);

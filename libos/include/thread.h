@@ -167,6 +167,7 @@ struct process {
     s32 oom_score_adj;      /* kept and inherited; nothing is killed by it */
     char last_comm[16];     /* of a zombie, whose leader is NULL: as its last thread */
     u32 last_uid, last_gid; /* had them */
+    u32 job;                /* number of the job it was started for; 0: none */
     void *sem_undo;         /* what exit takes back: sysv/sem_undo.c */
 };
 

@@ -24,6 +24,26 @@ bool pty_of_session(s32 sid, u32 *number, s32 *foreground);
 /* The leader of a session ends: its terminal is free, its jobs are told. */
 void pty_session_end(struct process *leader);
 
+/* ---- a pseudo terminal whose keyboard and screen are streams of the host: relay.c ---- */
+struct pty;
+struct relay {
+    struct pty *pty;
+    struct file *master, *in, *out; /* in and out are O_NONBLOCK */
+    struct thread *thread;          /* who runs it */
+    u32 ended;                      /* set by relay_end */
+};
+/* Makes the terminal; takes in and out.  0 or -errno. */
+long relay_open(struct relay *r, struct file *in, struct file *out, u32 rows, u32 cols);
+/* An open slave, which becomes the terminal of the caller's session; or ERR_PTR. */
+struct file *relay_slave(struct relay *r);
+/* Moves what is typed and shown until relay_end, then what is still to be shown. */
+void relay_run(struct relay *r);
+void relay_end(struct relay *r);
+/* The terminal, kept from going away until relay_resize, which may outlive the relay. */
+struct pty *relay_hold(struct relay *r);
+void relay_resize(struct pty *p, u32 rows, u32 cols);
+void relay_close(struct relay *r);
+
 /* ---- job control, for every kind of terminal: job.c ---- */
 bool group_signal(s32 group, int sig); /* false: nobody in it */
 bool group_in_session(s32 group, s32 session);

@@ -279,8 +279,10 @@ static void hostio_evict(struct inode *i)
         if (standard[n] == h)
             standard[n] = NULL;
     hostpoll_destroy(&h->poll);
-    /* The handle stays: its number means this stream to the monitor, which keeps the stream
-     * open as well, so nobody outside would notice. */
+    /* A standard handle stays: its number means this stream to the monitor, which keeps the
+     * stream open as well, so nobody outside would notice. */
+    if (h->owned)
+        host_close(h->poll.handle);
     kfree(h);
 }
 
@@ -389,6 +391,13 @@ static const struct file_ops hostio_stream_ops = {
     .poll = stream_poll,
     .ioctl = hostio_ioctl,
 };
+
+void hostio_own(struct file *f)
+{
+    struct hostio *h = f->inode->private;
+
+    h->owned = true;
+}
 
 bool hostio_is_tty(struct file *f)
 {

@@ -10,6 +10,7 @@
 struct hostio {
     struct hostpoll poll; /* with the handle */
     u32 type;             /* enum host_type */
+    bool owned;           /* closed with the last file: nobody else uses the handle */
     bool waited;          /* no HOST_NOWAIT: wait until ready, then move a piece */
     bool positioned;      /* a file: the host keeps a position */
     struct boot_stream boot;

@@ -39,7 +39,7 @@ struct exec_job {
     char name[PATH_MAX_ + 32]; /* as given: AT_EXECFN */
 };
 
-static void job_free(struct exec_job *job)
+void exec_job_free(struct exec_job *job)
 {
     if (job->file)
         file_put(job->file);
@@ -298,7 +298,7 @@ void exec_resume(struct thread *t)
     t->exec_job = NULL;
     t->host_pid = t->proc->host_pid = (s32)t->host_tid;
     rc = commit(job);
-    job_free(job);
+    exec_job_free(job);
     if (rc)
         process_exit(SIGKILL);
 }
@@ -341,7 +341,7 @@ static long do_exec(struct exec_job *job, uptr argv, uptr envp)
         rc = find_program(job);
     if (rc == 0)
         rc = exec_program(job);
-    job_free(job);
+    exec_job_free(job);
     return rc;
 }
 
@@ -377,7 +377,7 @@ long sys_execveat(int dirfd, uptr path, uptr argv, uptr envp, int flags)
         }
         rc = PTR_ERR(f);
     }
-    job_free(job);
+    exec_job_free(job);
     return rc;
 }
 
@@ -440,6 +440,30 @@ static struct file *search_path(const char *name, const char *path, char *out)
     return ERR_PTR(best);
 }
 
+struct exec_job *exec_job_new(const char *name, const char *path, struct exec_args *args, long *rc)
+{
+    struct exec_job *job = kpages_alloc(sizeof(*job));
+
+    if (!job) {
+        *rc = -ENOMEM;
+        kfree(args->data);
+        return NULL;
+    }
+    job->args = *args;
+    strlcpy(job->path, name, sizeof(job->path));
+    job->file = strchr(name, '/') ? exec_open(name) : search_path(name, path, job->path);
+    *rc = IS_ERR(job->file) ? PTR_ERR(job->file) : 0;
+    if (*rc)
+        job->file = NULL;
+    strlcpy(job->name, job->path, sizeof(job->name));
+    if (*rc == 0)
+        *rc = find_program(job);
+    if (*rc == 0)
+        return job;
+    exec_job_free(job);
+    return NULL;
+}
+
 static void add_boot_strings(struct exec_args *a, const struct boot_strings *s, u32 *count)
 {
     const char *p = boot_text(s->offset);
@@ -454,24 +478,16 @@ static void add_boot_strings(struct exec_args *a, const struct boot_strings *s, 
 void exec_first(struct boot_info *b)
 {
     const char *name = boot_text(b->exe);
-    struct exec_job *job = kpages_alloc(sizeof(*job));
+    struct exec_args args = {0};
+    struct exec_job *job;
     long rc;
 
-    if (!job)
-        panic("no memory for the first program");
-    job->args = (struct exec_args){0};
-    strlcpy(job->path, name, sizeof(job->path));
-    job->file = strchr(name, '/') ? exec_open(name)
-                                  : search_path(name, env_value(&b->envp, "PATH"), job->path);
-    if (IS_ERR(job->file))
-        exec_fail_first((int)-PTR_ERR(job->file), name);
-    strlcpy(job->name, job->path, sizeof(job->name));
-    add_boot_strings(&job->args, &b->argv, &job->args.argc);
-    add_boot_strings(&job->args, &b->envp, &job->args.envc);
-    rc = find_program(job);
-    if (rc == 0)
+    add_boot_strings(&args, &b->argv, &args.argc);
+    add_boot_strings(&args, &b->envp, &args.envc);
+    job = exec_job_new(name, env_value(&b->envp, "PATH"), &args, &rc);
+    if (job)
         rc = commit(job);
     if (rc)
         exec_fail_first((int)-rc, name);
-    job_free(job);
+    exec_job_free(job);
 }

@@ -54,6 +54,14 @@ static void notify_parent(struct process *p)
     int status = p->exit_status;
     bool ignored = false;
 
+    if (!parent) {
+        p->zombie = true;
+        waitq_wake_all(&p->pidfd_wait, POLLIN);
+        jobs_end(p, status);
+        process_release(p);
+        return;
+    }
+
     info.chld.pid = p->pid;
     info.chld.uid = current()->cred.uid;
     info.chld.utime = p->utime / 10000000;

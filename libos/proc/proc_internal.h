@@ -16,6 +16,10 @@ void fork_begin(void);
 void fork_end(void);
 void process_table_set(s32 pid, struct process *p);
 u32 thread_count(void);
+/* A process of its own, child of nobody, leader of a session, to be run by t. */
+struct process *process_new_alone(struct thread *t);
+void process_discard(struct process *p); /* one that nobody has seen */
+void first_cred(struct cred *c, u32 uid, u32 gid);
 void process_drop_shares(struct process *p);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */
 void vfork_done(struct thread *t);
@@ -33,6 +37,10 @@ long args_add(struct exec_args *a, const char *s);
 long args_from_user(struct exec_args *a, uptr argv, uptr envp);
 /* Replaces argv[0] of a script's call by: interpreter [argument] script. */
 long args_for_script(struct exec_args *a, const char *interp, const char *arg, const char *script);
+/* A program to be run: `name` as a shell finds it in `path`, with arguments that it takes
+ * over.  NULL and *rc: there is none such.  Whose eyes look for it: current(). */
+struct exec_job *exec_job_new(const char *name, const char *path, struct exec_args *args, long *rc);
+void exec_job_free(struct exec_job *job);
 /* The heir of a vfork child's exec, on its first run. */
 void exec_resume(struct thread *t);
 /* heir takes t's place in its process and the thread table. */

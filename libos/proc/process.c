@@ -37,15 +37,57 @@ void process_add_thread(struct process *p, struct thread *t)
     unlock(&p->lock);
 }
 
-static void first_cred(struct cred *c)
+void first_cred(struct cred *c, u32 uid, u32 gid)
 {
-    struct boot_info *b = boot();
-
-    c->uid = c->euid = c->suid = c->fsuid = b->uid;
-    c->gid = c->egid = c->sgid = c->fsgid = b->gid;
+    memset(c, 0, sizeof(*c));
+    c->uid = c->euid = c->suid = c->fsuid = uid;
+    c->gid = c->egid = c->sgid = c->fsgid = gid;
     c->cap_bset = CAP_DEFAULT;
-    if (b->uid == 0)
+    if (uid == 0)
         c->cap_effective = c->cap_permitted = CAP_DEFAULT;
+}
+
+/* Number, session and limits of a process that inherits from nobody. */
+static void init_alone(struct process *p, struct thread *t)
+{
+    init_fields(p);
+    p->pid = p->pgid = p->sid = t->tid;
+    pid_hold(p->pgid);
+    pid_hold(p->sid);
+    p->leader = t;
+    t->start_ns = p->start_ns;
+    t->dumpable = 1;
+    for (int i = 0; i < 16; i++) {
+        p->rlimits[i][0] = boot()->rlimits[i][0];
+        p->rlimits[i][1] = boot()->rlimits[i][1];
+    }
+}
+
+struct process *process_new_alone(struct thread *t)
+{
+    struct process *p = kzalloc(sizeof(*p));
+
+    if (!p)
+        return NULL;
+    init_alone(p, t);
+    p->files = files_new();
+    p->sighand = sighand_new();
+    p->fs = fs_ctx_new();
+    if (!p->files || !p->sighand || !p->fs) {
+        process_discard(p);
+        return NULL;
+    }
+    p->fs->umask = boot()->umask & 0777;
+    process_add_thread(p, t);
+    return p;
+}
+
+void process_discard(struct process *p)
+{
+    process_drop_shares(p);
+    pid_drop(p->pgid);
+    pid_drop(p->sid);
+    process_put(p);
 }
 
 /* Program 1: runs on slot 0, whose host thread is the one we are on. */
@@ -55,22 +97,13 @@ void process_init_first(struct thread *t)
 
     if (!p)
         panic("no memory for the first process");
-    init_fields(p);
     list_init(&t->link);
     waitq_init(&t->exit_wait);
     signal_thread_init(t);
     t->host_pid = p->host_pid = boot()->host_pid;
     t->host_tid = (u32)boot()->host_pid;
-    p->pid = t->tid = pid_alloc(t);
-    p->pgid = p->sid = p->pid;
-    pid_hold(p->pgid);
-    pid_hold(p->sid);
-    p->leader = t;
-    t->start_ns = p->start_ns;
-    for (int i = 0; i < 16; i++) {
-        p->rlimits[i][0] = boot()->rlimits[i][0];
-        p->rlimits[i][1] = boot()->rlimits[i][1];
-    }
+    t->tid = pid_alloc(t);
+    init_alone(p, t);
     process_add_thread(p, t);
     p->mm = mm_new(); /* the layout depends on RLIMIT_STACK of the thread's process */
     p->files = files_new();
@@ -78,8 +111,7 @@ void process_init_first(struct thread *t)
     if (!p->mm || !p->files || !p->sighand)
         panic("no memory for the first process");
     p->mm->host_threads = 1;
-    first_cred(&t->cred);
-    t->dumpable = 1;
+    first_cred(&t->cred, boot()->uid, boot()->gid);
     init_process = p;
     process_table_set(p->pid, p);
 }

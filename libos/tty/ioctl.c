@@ -80,19 +80,25 @@ static long get_size(struct pty *p, uptr arg)
     return copy_to_user(arg, &w, sizeof(w));
 }
 
-static long set_size(struct pty *p, uptr arg)
+void pty_resize(struct pty *p, const struct winsize *w)
 {
-    struct winsize w;
     bool changed;
 
-    if (copy_from_user(&w, arg, sizeof(w)))
-        return -EFAULT;
     lock(&p->lock);
-    changed = memcmp(&w, &p->size, sizeof(w)) != 0;
-    p->size = w;
+    changed = memcmp(w, &p->size, sizeof(*w)) != 0;
+    p->size = *w;
     unlock(&p->lock);
     if (changed)
         pty_signal(p, SIGWINCH);
+}
+
+static long set_size(struct pty *p, uptr arg)
+{
+    struct winsize w;
+
+    if (copy_from_user(&w, arg, sizeof(w)))
+        return -EFAULT;
+    pty_resize(p, &w);
     return 0;
 }
 

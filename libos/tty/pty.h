@@ -136,6 +136,7 @@ void pty_echo_drain(struct pty *p);     /* into the output, as far as there is r
 /* ---- slave.c, master.c, ioctl.c ---- */
 extern const struct file_ops pty_master_fops, pty_slave_fops;
 long pty_slave_attach(struct file *f, struct pty *p); /* f becomes an open slave */
+void pty_resize(struct pty *p, const struct winsize *w);
 long pty_ioctl(struct file *f, struct pty *p, bool master, u32 cmd, uptr arg);
 
 #define CHUNK 512 /* bytes copied to or from the program at a time */

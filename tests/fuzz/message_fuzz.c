@@ -29,6 +29,7 @@ static char directory[] = "/tmp/bailey-fuzz-XXXXXX";
 void say(const char *format, ...) {}
 void sandbox_fail(struct sandbox *s, const char *format, ...) {}
 void sandbox_violation(struct sandbox *s, const char *what) {}
+void sandbox_mail(struct sandbox *s) {}
 
 static void set_up(void)
 {
@@ -103,6 +104,9 @@ static const char *const parts[] = {
     "dir:",
     "host:cpuinfo",
     "host:",
+    "job:1/0",
+    "job:3/",
+    "job:99999999999/1",
     "a",
     "b",
     "c/d",
