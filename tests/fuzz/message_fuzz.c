@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "../../monitor/manage.h"
 #include "../../monitor/serve.h"
 #include "contract.h"
 
@@ -30,6 +31,10 @@ void say(const char *format, ...) {}
 void sandbox_fail(struct sandbox *s, const char *format, ...) {}
 void sandbox_violation(struct sandbox *s, const char *what) {}
 void sandbox_mail(struct sandbox *s) {}
+void manage_answer(struct client *c, enum manage_kind kind, int64_t value) {}
+uint64_t manage_client_id(const struct client *c) { return 0; }
+struct client *manage_client(uint64_t id) { return NULL; }
+long serve_freeze_ready(struct sandbox *s, struct request *r) { return 0; }
 
 static void set_up(void)
 {
