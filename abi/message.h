@@ -56,6 +56,7 @@ struct message_control {
 enum message_attributes {
     MESSAGE_ATTRIBUTES = 0, /* reply: attr; result 0 */
     MESSAGE_READLINK = 1,   /* reply: link text over `text`, no NUL; result its length */
+    MESSAGE_WALK = 2,       /* reply: records over `text`, as host_walk; result their number */
 };
 
 /* HOST_CALL_ATTRIBUTES_GET: by handle if >= 0 (text then unused), else by URI. */
@@ -63,8 +64,8 @@ struct message_attributes_get {
     int32_t handle;
     uint32_t what; /* enum message_attributes */
     struct host_attr attr;
-    uint32_t size; /* READLINK: bytes wanted at most */
-    uint32_t reserved;
+    uint32_t size;  /* READLINK, WALK: bytes wanted at most; reply to WALK: bytes of records */
+    uint32_t known; /* WALK: bytes of the URI that were looked up before; reply: 1 if absent */
     char text[];
 };
 

@@ -204,6 +204,8 @@ long serve_attributes_get(struct sandbox *s, struct request *r)
         const char *uri = request_string(r, sizeof(r->get), NULL);
         if (!uri)
             return MALFORMED;
+        if (r->get.what == MESSAGE_WALK)
+            return serve_walk(s, r, uri);
         int rc = place_find(s, uri, &place);
         if (rc < 0)
             return rc;

@@ -78,7 +78,7 @@ static struct message_attributes_get *get_message(const char *uri, int handle, u
     m->handle = uri ? -1 : handle;
     m->what = what;
     m->size = 0;
-    m->reserved = 0;
+    m->known = 0;
     return m;
 }
 
@@ -90,6 +90,24 @@ long host_attributes_get(const char *uri, int handle, struct host_attr *attr)
 
     if (rc >= 0)
         *attr = m->attr;
+    return rc;
+}
+
+long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent)
+{
+    size_t len;
+    struct message_attributes_get *m = get_message(uri, -1, MESSAGE_WALK, &len);
+    long rc;
+
+    if (!len)
+        return -ENAMETOOLONG;
+    m->size = (u32)MIN(size, SLOT_MESSAGE_SIZE - sizeof(*m));
+    m->known = (u32)known;
+    rc = call(HOST_CALL_ATTRIBUTES_GET, len, 0, 0, 0);
+    if (rc >= 0) {
+        *absent = m->known == 1;
+        memcpy(buf, m->text, MIN((size_t)m->size, size));
+    }
     return rc;
 }
 

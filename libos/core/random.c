@@ -85,21 +85,25 @@ static void mix_key(const u32 seed[8])
     wipe(block, sizeof(block));
 }
 
+/* What the monitor put there for the first key is as fresh as what it would answer now. */
+static void take_first_seed(void)
+{
+    u32 seed[16];
+
+    memcpy(seed, boot()->seed, sizeof(seed));
+    mix_key(seed);
+    mix_key(seed + 8);
+    wipe(seed, sizeof(seed));
+    wipe(boot()->seed, sizeof(seed));
+    rng.seeded = true;
+}
+
 void random_reseed(void)
 {
     u32 fresh[8];
 
     host_random(fresh, sizeof(fresh)); /* a host call: before the lock */
     lock(&rng.lock);
-    if (!rng.seeded) {
-        u32 seed[16];
-
-        memcpy(seed, boot()->seed, sizeof(seed));
-        mix_key(seed);
-        mix_key(seed + 8);
-        wipe(seed, sizeof(seed));
-        rng.seeded = true;
-    }
     mix_key(fresh);
     rng.since_reseed = 0;
     unlock(&rng.lock);
@@ -130,7 +134,9 @@ static void request_key(u32 key[8], size_t n)
     bool due;
 
     lock(&rng.lock);
-    due = !rng.seeded || rng.since_reseed >= RESEED_BYTES;
+    if (!rng.seeded)
+        take_first_seed();
+    due = rng.since_reseed >= RESEED_BYTES;
     unlock(&rng.lock);
     if (due)
         random_reseed();

@@ -315,13 +315,26 @@ static long hostfs_readlink(struct dentry *d, char *buf, size_t len)
 
 /* ---- names -------------------------------------------------------------------- */
 
-static long found(struct dentry *d, const struct host_attr *a)
+static void keep_link(struct hostfs_node *n, const char *link)
+{
+    char *text, *none = NULL;
+
+    if (!link || !*link || n->link)
+        return;
+    text = kstrdup(link);
+    if (text && !__atomic_compare_exchange_n(&n->link, &none, text, false, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_ACQUIRE))
+        kfree(text);
+}
+
+long hostfs_found(struct dentry *d, const struct host_attr *a, const char *link)
 {
     struct inode *i = hostfs_inode(hostfs_of(d->super), a);
     if (!i)
         return -ENOMEM;
     d->checked_ns = now_mono();
     dentry_instantiate(d, i);
+    keep_link(hostfs_node(i), link);
     return 0;
 }
 
@@ -361,16 +374,7 @@ static bool found_in_listing(struct inode *dir, struct dentry *d)
         l = __atomic_load_n(&parent->listing, __ATOMIC_ACQUIRE);
         known = listing_attr(l, d->name, d->name_len, &a, &link);
     }
-    if (!known || found(d, &a) != 0)
-        return false;
-    struct hostfs_node *n = hostfs_node(d->inode);
-    if (link && !n->link) {
-        char *text = kstrdup(link), *none = NULL;
-        if (text && !__atomic_compare_exchange_n(&n->link, &none, text, false, __ATOMIC_ACQ_REL,
-                                                 __ATOMIC_ACQUIRE))
-            kfree(text);
-    }
-    return true;
+    return known && hostfs_found(d, &a, link) == 0;
 }
 
 static long hostfs_lookup(struct inode *dir, struct dentry *d)
@@ -383,15 +387,15 @@ static long hostfs_lookup(struct inode *dir, struct dentry *d)
         return 0;
     if (found_in_listing(dir, d))
         return 0;
+    if (hostfs_of(dir->super)->cache)
+        return hostfs_look_ahead(d);
     uri = hostfs_uri(d, buf);
     if (IS_ERR(uri))
         return PTR_ERR(uri);
     long rc = host_attributes_get(uri, -1, &a);
-    if (rc == -ENOENT) {
-        hostfs_node(dir)->misses++;
+    if (rc == -ENOENT)
         return 0;
-    }
-    return rc < 0 ? rc : found(d, &a);
+    return rc < 0 ? rc : hostfs_found(d, &a, NULL);
 }
 
 static bool hostfs_revalidate(struct dentry *d)
@@ -435,7 +439,7 @@ static long look_at_new(struct inode *dir, struct dentry *d, const char *uri)
     struct host_attr a;
     changed(dir);
     long rc = host_attributes_get(uri, -1, &a);
-    return rc < 0 ? rc : found(d, &a);
+    return rc < 0 ? rc : hostfs_found(d, &a, NULL);
 }
 
 static long hostfs_create(struct inode *dir, struct dentry *d, u32 mode)
@@ -448,7 +452,7 @@ static long hostfs_create(struct inode *dir, struct dentry *d, u32 mode)
     if (h < 0)
         return h;
     changed(dir);
-    long rc = found(d, &a);
+    long rc = hostfs_found(d, &a, NULL);
     if (rc)
         host_close(h);
     else

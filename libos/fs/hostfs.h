@@ -66,6 +66,13 @@ u64 hostfs_map_ino(struct hostfs *fs, u64 dev, u64 ino);
 long hostfs_refresh(struct dentry *d, struct inode *i, u64 max_age);
 struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a);
 
+/* Makes d the name of what the host has there; link: a cached link's text, or NULL. */
+long hostfs_found(struct dentry *d, const struct host_attr *a, const char *link);
+
+/* ---- hostfs_ahead.c ---- */
+/* Look-up in a cached export, of d and of what the path walk will ask for next. */
+long hostfs_look_ahead(struct dentry *d);
+
 /* ---- hostfs_file.c ---- */
 extern const struct file_ops hostfs_file_ops, hostfs_dir_ops;
 extern const struct lower_ops hostfs_lower_ops;

@@ -322,7 +322,9 @@ static long step(struct walk *w, const char *name, size_t len, u32 hash)
         return 0;
     if (kind == LAST_DOTDOT)
         return walk_dotdot(w);
+    current()->walk_rest = w->rest;
     struct dentry *d = lookup_child(w->path.dentry, name, len, hash);
+    current()->walk_rest = NULL;
     if (IS_ERR(d))
         return PTR_ERR(d);
     if (!d->inode)

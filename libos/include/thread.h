@@ -114,7 +114,8 @@ struct thread {
     u8 spin_credit; /* how well waiting awake went lately: core/wait.c */
     u8 sleeps;
     u64 cpu_start;
-    void *trace; /* --trace: the line being built */
+    const char *walk_rest; /* what follows the component being looked up: fs/hostfs_ahead.c */
+    void *trace;           /* --trace: the line being built */
     const char *trace_rest;
     int trace_args;
 

@@ -12,6 +12,7 @@
 #include "kalloc.h"
 #include "lib.h"
 #include "proc.h"
+#include "random.h"
 #include "vfs.h"
 
 /* Bits of randomness, in pages: as Linux on x86-64. */
@@ -24,7 +25,7 @@ static void choose_layout(struct mm *mm)
 {
     u64 random[2], gap = limit_of(RLIMIT_STACK);
 
-    host_random(random, sizeof(random));
+    random_bytes(random, sizeof(random));
     mm->stack_top = USER_MAX - ((random[0] & ((1UL << STACK_RANDOM_BITS) - 1)) << PAGE_SHIFT);
     if (gap < STACK_GAP_MIN || gap > STACK_GAP_MAX) /* more is mapped for no stack */
         gap = STACK_GAP_MIN;

@@ -73,7 +73,7 @@ void process_cpu_account(struct process *p)
     u64 life = now_boot() - p->start_ns;
 
     p->utime = life;
-    if (life > SHORT_LIFE) {
+    if (life > SHORT_LIFE && p != init_process) { /* nobody waits for program 1 */
         cpu_split_ns(p, NULL, &p->utime, &p->stime);
         process_peak(p);
     }

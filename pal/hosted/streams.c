@@ -152,6 +152,29 @@ long host_attributes_get(const char *uri, int handle, struct host_attr *attr)
     return dir < 0 ? -errno : fill(dir, path, 0, attr);
 }
 
+/* One step at a time is a correct answer, too. */
+long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent)
+{
+    struct host_step *step = buf;
+    char first[PATH_MAX];
+    const char *path;
+    int dir = find(uri, &path);
+    size_t end = known + 1 + strcspn(uri + known + 1, "/");
+
+    if (dir < 0 || size < sizeof(*step) + 8 || end >= sizeof(first))
+        return -ENAMETOOLONG;
+    snprintf(first, sizeof(first), "%.*s", (int)end, uri);
+    dir = find(first, &path);
+    long rc = fill(dir, path, 0, &step->attr);
+    *absent = 0;
+    if (rc < 0)
+        return rc;
+    ssize_t text = readlinkat(dir, path, step->link, size - sizeof(*step) - 1);
+    step->link[text < 0 ? 0 : text] = 0;
+    step->size = (uint32_t)size;
+    return 1;
+}
+
 static struct timespec to_timespec(int64_t t)
 {
     return (struct timespec){t / 1000000000, t % 1000000000};
