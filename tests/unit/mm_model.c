@@ -84,7 +84,7 @@ long host_move(uintptr_t old, size_t old_len, size_t new_len, uintptr_t to, int 
         host[index_of(to) + i] = i < n ? moved[i] : (struct page){true, moved[0].prot, 0};
     return (long)to;
 }
-void host_random(void *buf, size_t len) { memset(buf, 0, len); }
+void random_bytes(void *buf, size_t len) { memset(buf, 0, len); }
 void *kmalloc(size_t n) { return malloc(n); }
 void *kzalloc(size_t n) { return calloc(1, n); }
 void kfree(void *p) { free(p); }
