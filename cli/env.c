@@ -12,7 +12,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static char **find(struct strings *env, const char *name, size_t len)
+static char **find(const struct strings *env, const char *name, size_t len)
 {
     for (size_t i = 0; i < env->count; i++) {
         if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
@@ -35,6 +35,11 @@ static void put(struct strings *env, const char *name, size_t len, const char *v
     }
     free(*old);
     *old = setting;
+}
+
+bool env_has(const struct strings *env, const char *setting)
+{
+    return find(env, setting, strcspn(setting, "=")) != NULL;
 }
 
 int env_set(struct strings *env, const char *shown, const char *setting)

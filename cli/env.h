@@ -5,10 +5,15 @@
 
 #include "string_list.h"
 
+#include <stdbool.h>
+
 /* Sets "NAME=V", or with "NAME" alone passes the caller's value on (and nothing when
  * the caller has none).  A later setting replaces an earlier one.  Returns 0 or an
  * exit code after a message naming `shown`. */
 int env_set(struct strings *env, const char *shown, const char *setting);
+
+/* Is the name of "NAME=V" set already? */
+bool env_has(const struct strings *env, const char *setting);
 
 /* Reads settings from a file, one a line; blank lines and lines that start with '#'
  * are skipped. */

@@ -22,6 +22,8 @@ const struct command commands[] = {
      save_options, NULL},
     {"resume", "resume [options] FILE", "Let a saved sandbox go on", command_resume, resume_options,
      run_notes},
+    {"image", "image COMMAND ...", "Build, keep and look at root images", command_image, NULL,
+     NULL},
     {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,
      NULL, NULL},
     {"snapshot", "snapshot info|ls|verify|diff|keygen FILE...", "Look at snapshot files, make keys",

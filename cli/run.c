@@ -5,9 +5,10 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
-#include "env.h"
 #include "complain.h"
 #include "description.h"
+#include "env.h"
+#include "image_root.h"
 #include "monitor/monitor.h"
 #include "network.h"
 #include "number.h"
@@ -37,8 +38,11 @@ struct settings {
     struct user user;
     const char *user_text;
     char *root, *workdir;
-    const char *trace; /* file name, "" for standard error, NULL: off */
-    const char *diff;  /* file name, "-" for a list on standard error, NULL: off */
+    const char *image_text;
+    struct image_root image;
+    struct strings program; /* with an image */
+    const char *trace;      /* file name, "" for standard error, NULL: off */
+    const char *diff;       /* file name, "-" for a list on standard error, NULL: off */
 };
 
 static int take_env(void *context, const char *shown, const char *value)
@@ -173,9 +177,9 @@ static int take_image(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
-    (void)shown;
-    s->config.root_mode = SANDBOX_ROOT_IMAGE;
-    s->config.root_image = value;
+    if (!*value)
+        return complain(shown, "give a name, a digest or a file", "empty");
+    s->image_text = value;
     return 0;
 }
 
@@ -280,7 +284,9 @@ const struct option_def run_options[] = {
     VALUE('v', "volume", "HOST:GUEST[:ro]", "show a host directory or file inside", take_volume),
     VALUE(0, "root", "DIR", "DIR is the root file system, not the host's\nsystem directories",
           take_root),
-    VALUE(0, "image", "FILE", "the image FILE is the root file system", take_image),
+    VALUE(0, "image", "IMAGE",
+          "this image is the root file system: a name of the\nstore, a digest or a file",
+          take_image),
     FLAG(0, "read-only", "refuse changes outside volumes and /tmp", take_read_only),
     VALUE(0, "net", "KIND",
           "what it may connect to: none (default), host,\nallow=HOST:PORT,..., name=NETWORK",
@@ -353,15 +359,42 @@ static void close_diff(struct settings *s, bool failed)
     close(s->config.diff_fd);
 }
 
+/* The image, and what it says where the command line says nothing. */
+static int settle_image(struct settings *s)
+{
+    if (!s->image_text)
+        return 0;
+    if (s->root)
+        return complain("--image", "leave out one of them", "with --root");
+    int error = image_root_open(&s->image, s->image_text);
+    if (error)
+        return error;
+    const struct image_config *c = &s->image.config;
+    s->config.root_mode = SANDBOX_ROOT_IMAGE;
+    s->config.root_image = s->image.path;
+    if (!s->user_text && c->user)
+        s->user_text = c->user;
+    if (!s->workdir && c->workdir)
+        s->workdir = guest_path(c->workdir);
+    for (size_t i = 0; i < c->env.count && !error; i++)
+        if (!env_has(&s->env, c->env.items[i]))
+            error = env_set(&s->env, "image", c->env.items[i]);
+    return error;
+}
+
 /* What depends on several options together. */
 static int settle(struct settings *s)
 {
     int error = volumes_check(&s->volumes, s->root);
 
+    if (!error)
+        error = settle_image(s);
+
     if (!error && s->config.tty && !isatty(STDIN_FILENO))
         error = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!error)
-        error = user_find(&s->user, s->user_text, s->root ? s->root : "/");
+        error = user_find(&s->user, s->user_text, s->root ? s->root : "/",
+                          s->image.path ? &s->image.file : NULL);
     if (!error)
         error = network_settle(&s->network, s->config.name);
     if (!error)
@@ -441,6 +474,19 @@ static int run(struct settings *s)
     return code;
 }
 
+static int choose_program(struct settings *s, char **given)
+{
+    s->config.argv = (const char *const *)given;
+    if (!s->image.path)
+        return 0;
+    image_root_program(&s->image, given, &s->program);
+    if (!s->program.count)
+        return complain("no program", "bailey run --image IMAGE -- PROGRAM [ARG...]",
+                        "the image has no command of its own");
+    s->config.argv = (const char *const *)s->program.items;
+    return 0;
+}
+
 int command_run(int argc, char **argv)
 {
     struct settings s = {0};
@@ -448,20 +494,22 @@ int command_run(int argc, char **argv)
 
     sandbox_config_init(&s.config);
     int code = options_parse(run_options, "run", argc, argv, &s, &rest);
-    if (!code && rest >= argc)
+    if (!code && rest >= argc && !s.image_text)
         code = complain("no program", "bailey run [options] -- PROGRAM [ARG...]",
                         "there is nothing to run");
-    else if (!code && !argv[rest][0])
+    else if (!code && rest < argc && !argv[rest][0])
         code = complain("''", NULL, "the program's name is empty");
     if (!code)
         code = settle(&s);
-    if (!code) {
-        s.config.argv = (const char *const *)(argv + rest);
+    if (!code)
+        code = choose_program(&s, argv + rest);
+    if (!code)
         code = run(&s);
-    }
     if (s.config.trace_fd >= 0)
         close(s.config.trace_fd);
     strings_free(&s.env);
+    strings_free(&s.program);
+    image_root_close(&s.image);
     volumes_free(&s.volumes);
     network_free(&s.network);
     free(s.user.home);

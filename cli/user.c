@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "user.h"
 #include "complain.h"
+#include "image/erofs_file.h"
 #include "number.h"
 
 #include <fcntl.h>
@@ -18,7 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ID_MAX 0xfffffffeUL
+#define ID_MAX         0xfffffffeUL
+#define NAMES_SIZE_MAX (4u << 20)
 
 /* A root made by someone else may have symbolic links that lead out of it. */
 static FILE *open_in_root(const char *root, const char *name)
@@ -38,14 +40,30 @@ static FILE *open_in_root(const char *root, const char *name)
     return stream;
 }
 
+/* Where the name files are. */
+struct names {
+    const char *root;
+    const struct erofs_file *image;
+};
+
+static FILE *open_names(const struct names *from, const char *name, char **text)
+{
+    *text = NULL;
+    if (!from->image)
+        return open_in_root(from->root, name);
+    *text = erofs_file_text(from->image, name, NAMES_SIZE_MAX);
+    return *text ? fmemopen(*text, strlen(*text) + 1, "r") : NULL;
+}
+
 enum { FIELDS_MAX = 7 };
 
 /* Finds the line whose field 0 is `name`, or, where name is NULL, whose field 2 is
  * `id`.  The fields stay valid until `*line` is freed. */
-static bool find_line(const char *root, const char *file, const char *name, uint64_t id,
+static bool find_line(const struct names *from, const char *file, const char *name, uint64_t id,
                       char **line, char **fields)
 {
-    FILE *stream = open_in_root(root, file);
+    char *text;
+    FILE *stream = open_names(from, file, &text);
     bool found = false;
     size_t room = 0;
     uint64_t number;
@@ -64,10 +82,12 @@ static bool find_line(const char *root, const char *file, const char *name, uint
     }
     if (stream)
         fclose(stream);
+    free(text);
     return found;
 }
 
-static int find_group(struct user *user, const char *name, const char *what, const char *root)
+static int find_group(struct user *user, const char *name, const char *what,
+                      const struct names *from)
 {
     char *line = NULL, *fields[FIELDS_MAX];
     uint64_t id;
@@ -75,7 +95,7 @@ static int find_group(struct user *user, const char *name, const char *what, con
 
     if (parse_number(name, 0, ID_MAX, &id))
         user->gid = (uint32_t)id;
-    else if (find_line(root, "etc/group", name, 0, &line, fields))
+    else if (find_line(from, "etc/group", name, 0, &line, fields))
         user->gid = (uint32_t)strtoul(fields[2], NULL, 10);
     else
         error = complain(what, "use a number", "no group '%s' in etc/group", name);
@@ -83,8 +103,9 @@ static int find_group(struct user *user, const char *name, const char *what, con
     return error;
 }
 
-int user_find(struct user *user, const char *text, const char *root)
+int user_find(struct user *user, const char *text, const char *root, const struct erofs_file *image)
 {
+    const struct names names = {root, image}, *from = &names;
     char *line = NULL, *fields[FIELDS_MAX];
     const char *home = "/root";
     char what[256];
@@ -99,7 +120,7 @@ int user_find(struct user *user, const char *text, const char *root)
         *group++ = 0;
     if (name && strcmp(name, "0") != 0 && strcmp(name, "root") != 0) {
         bool numeric = parse_number(name, 0, ID_MAX, &id);
-        bool found = find_line(root, "etc/passwd", numeric ? NULL : name, id, &line, fields);
+        bool found = find_line(from, "etc/passwd", numeric ? NULL : name, id, &line, fields);
         if (!found && !numeric) {
             error = complain(what, "use a number", "no user '%s' in etc/passwd", name);
             goto out;
@@ -110,7 +131,7 @@ int user_find(struct user *user, const char *text, const char *root)
         home = found && fields[5][0] == '/' ? fields[5] : "/";
     }
     if (group)
-        error = find_group(user, group, what, root);
+        error = find_group(user, group, what, from);
     user->home = need(strdup(home));
 out:
     free(line);

@@ -1,0 +1,59 @@
+#define _GNU_SOURCE
+#include "image_root.h"
+#include "complain.h"
+#include "image/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int complain_image(const struct image_error *err)
+{
+    return complain_text(err->text, err->hint[0] ? err->hint : NULL);
+}
+
+static int open_image(struct image_root *r, const char *ref, struct image_error *err)
+{
+    char path[STORE_PATH], expected[DIGEST_TEXT], *config;
+    struct store store;
+
+    if (store_open(&store, true, err) < 0 || store_find(&store, ref, path, expected, err) < 0)
+        return -1;
+    r->path = realpath(path, NULL);
+    if (!r->path)
+        return image_fail(err, 0, "image %s: it has gone", ref);
+    if (erofs_file_open(&r->file, r->path, err) < 0 ||
+        erofs_file_config(&r->file, &config, err) < 0)
+        return -1;
+    int rc = config ? image_config_parse(&r->config, config, err) : 0;
+    free(config);
+    return rc < 0 ? -1 : store_digest(&store, r->path, expected, false, r->digest, err);
+}
+
+int image_root_open(struct image_root *r, const char *ref)
+{
+    struct image_error err = {0};
+
+    r->file.fd = -1;
+    return open_image(r, ref, &err) < 0 ? complain_image(&err) : 0;
+}
+
+static void add_words(struct strings *to, char **words)
+{
+    for (; words && *words; words++)
+        strings_add(to, need(strdup(*words)));
+}
+
+void image_root_program(const struct image_root *r, char **given, struct strings *argv)
+{
+    add_words(argv, r->config.entrypoint.items);
+    add_words(argv, *given ? given : r->config.cmd.items);
+}
+
+void image_root_close(struct image_root *r)
+{
+    if (r->path)
+        erofs_file_close(&r->file);
+    image_config_free(&r->config);
+    free(r->path);
+    r->path = NULL;
+}

@@ -1,0 +1,27 @@
+/* --image: which image, and what it says about how it wants to be run. */
+#ifndef BAILEY_CLI_IMAGE_ROOT_H
+#define BAILEY_CLI_IMAGE_ROOT_H
+
+#include "image/config.h"
+#include "image/digest.h"
+#include "image/erofs_file.h"
+#include "string_list.h"
+
+struct image_root {
+    char *path; /* of the file, NULL: no --image */
+    char digest[DIGEST_TEXT];
+    struct erofs_file file;
+    struct image_config config;
+};
+
+/* Finds and checks the image `ref`.  0 or an exit code after a message. */
+int image_root_open(struct image_root *r, const char *ref);
+/* The program to be run: what the image puts before `given`, or its own command if nothing
+ * is given.  The words are borrowed. */
+void image_root_program(const struct image_root *r, char **given, struct strings *argv);
+void image_root_close(struct image_root *r);
+
+/* Prints an image's error the way the command line does. */
+int complain_image(const struct image_error *err);
+
+#endif
