@@ -48,7 +48,7 @@ static int announce(void *context)
 void registration_attach(struct registration *r, struct sandbox_config *config)
 {
     r->state.started = time(NULL);
-    r->state.root = (char *)config->root_dir;
+    r->state.root = (char *)(config->root_dir ? config->root_dir : config->root_image);
     r->state.program.items = (char **)config->argv;
     for (r->state.program.count = 0; config->argv[r->state.program.count];)
         r->state.program.count++;

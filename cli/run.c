@@ -393,8 +393,10 @@ static int settle(struct settings *s)
     if (!error && s->config.tty && !isatty(STDIN_FILENO))
         error = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!error)
-        error = user_find(&s->user, s->user_text, s->root ? s->root : "/",
-                          s->image.path ? &s->image.file : NULL);
+        error = user_find(&s->user, s->user_text,
+                          s->root         ? s->root
+                          : s->image.path ? s->image.path
+                                          : "/");
     if (!error)
         error = network_settle(&s->network, s->config.name);
     if (!error)

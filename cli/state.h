@@ -14,7 +14,7 @@ struct state {
     int exit_code;
     bool detached; /* run -d: it has a log */
     bool keep;     /* stays listed when it has ended, until bailey rm */
-    char *root;    /* --root, or NULL */
+    char *root;    /* --root, or the file of --image, or NULL */
     struct strings program;
 };
 

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -40,30 +41,38 @@ static FILE *open_in_root(const char *root, const char *name)
     return stream;
 }
 
-/* Where the name files are. */
-struct names {
-    const char *root;
-    const struct erofs_file *image;
-};
-
-static FILE *open_names(const struct names *from, const char *name, char **text)
+/* From an image: the text of the file too, which the stream reads. */
+static FILE *open_in_image(const char *image, const char *name, char **text)
 {
-    *text = NULL;
-    if (!from->image)
-        return open_in_root(from->root, name);
-    *text = erofs_file_text(from->image, name, NAMES_SIZE_MAX);
+    struct image_error ignored;
+    struct erofs_file file;
+
+    if (erofs_file_open(&file, image, &ignored) < 0)
+        return NULL;
+    *text = erofs_file_text(&file, name, NAMES_SIZE_MAX);
+    erofs_file_close(&file);
     return *text ? fmemopen(*text, strlen(*text) + 1, "r") : NULL;
+}
+
+static FILE *open_names(const char *root, const char *name, char **text)
+{
+    struct stat st;
+
+    *text = NULL;
+    if (stat(root, &st) == 0 && S_ISREG(st.st_mode))
+        return open_in_image(root, name, text);
+    return open_in_root(root, name);
 }
 
 enum { FIELDS_MAX = 7 };
 
 /* Finds the line whose field 0 is `name`, or, where name is NULL, whose field 2 is
  * `id`.  The fields stay valid until `*line` is freed. */
-static bool find_line(const struct names *from, const char *file, const char *name, uint64_t id,
+static bool find_line(const char *root, const char *file, const char *name, uint64_t id,
                       char **line, char **fields)
 {
     char *text;
-    FILE *stream = open_names(from, file, &text);
+    FILE *stream = open_names(root, file, &text);
     bool found = false;
     size_t room = 0;
     uint64_t number;
@@ -86,8 +95,7 @@ static bool find_line(const struct names *from, const char *file, const char *na
     return found;
 }
 
-static int find_group(struct user *user, const char *name, const char *what,
-                      const struct names *from)
+static int find_group(struct user *user, const char *name, const char *what, const char *root)
 {
     char *line = NULL, *fields[FIELDS_MAX];
     uint64_t id;
@@ -95,7 +103,7 @@ static int find_group(struct user *user, const char *name, const char *what,
 
     if (parse_number(name, 0, ID_MAX, &id))
         user->gid = (uint32_t)id;
-    else if (find_line(from, "etc/group", name, 0, &line, fields))
+    else if (find_line(root, "etc/group", name, 0, &line, fields))
         user->gid = (uint32_t)strtoul(fields[2], NULL, 10);
     else
         error = complain(what, "use a number", "no group '%s' in etc/group", name);
@@ -103,9 +111,8 @@ static int find_group(struct user *user, const char *name, const char *what,
     return error;
 }
 
-int user_find(struct user *user, const char *text, const char *root, const struct erofs_file *image)
+int user_find(struct user *user, const char *text, const char *root)
 {
-    const struct names names = {root, image}, *from = &names;
     char *line = NULL, *fields[FIELDS_MAX];
     const char *home = "/root";
     char what[256];
@@ -120,7 +127,7 @@ int user_find(struct user *user, const char *text, const char *root, const struc
         *group++ = 0;
     if (name && strcmp(name, "0") != 0 && strcmp(name, "root") != 0) {
         bool numeric = parse_number(name, 0, ID_MAX, &id);
-        bool found = find_line(from, "etc/passwd", numeric ? NULL : name, id, &line, fields);
+        bool found = find_line(root, "etc/passwd", numeric ? NULL : name, id, &line, fields);
         if (!found && !numeric) {
             error = complain(what, "use a number", "no user '%s' in etc/passwd", name);
             goto out;
@@ -131,7 +138,7 @@ int user_find(struct user *user, const char *text, const char *root, const struc
         home = found && fields[5][0] == '/' ? fields[5] : "/";
     }
     if (group)
-        error = find_group(user, group, what, from);
+        error = find_group(user, group, what, root);
     user->home = need(strdup(home));
 out:
     free(line);

@@ -9,11 +9,8 @@ struct user {
     char *home; /* never NULL after user_find */
 };
 
-struct erofs_file;
-
-/* `text` NULL means root.  root is --root's directory, or "/" for the host's files; image,
- * if not NULL, comes instead.  Returns 0 or an exit code after a message. */
-int user_find(struct user *user, const char *text, const char *root,
-              const struct erofs_file *image);
+/* `text` NULL means root.  root is --root's directory, an image file, or "/" for the host's
+ * files.  Returns 0 or an exit code after a message. */
+int user_find(struct user *user, const char *text, const char *root);
 
 #endif
