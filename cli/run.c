@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -435,6 +436,23 @@ static int describe(struct snapshot_pairs *description, struct sandbox_config *c
     return description_make(description, config);
 }
 
+/* What is written after the run: the entry in the runtime directory, and an archive of
+ * changes that stayed empty goes. */
+static const char *const *own_dirs(const struct settings *s)
+{
+    static char runtime[4096];
+    static const char *list[3];
+    size_t n = 0;
+
+    runtime_directory(runtime, sizeof(runtime));
+    if (*runtime)
+        list[n++] = runtime;
+    if (s->diff && !s->config.diff_list)
+        list[n++] = dirname(need(strdup(s->diff))); /* for the process's life */
+    list[n] = NULL;
+    return list;
+}
+
 static int run(struct settings *s)
 {
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
@@ -466,6 +484,7 @@ static int run(struct settings *s)
     if (code)
         return code;
     registration_attach(&registration, &config);
+    config.own_dirs = own_dirs(s);
     code = monitor_run(&config, &err);
     snapshot_pairs_free(&description);
     network_end(&s->network);

@@ -53,6 +53,13 @@ static void runtime_path(char *path, size_t size)
         snprintf(path, size, "/tmp/bailey-%u", (unsigned)geteuid());
 }
 
+void runtime_directory(char *path, size_t size)
+{
+    runtime_path(path, size);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        *path = 0;
+}
+
 static int fail(bool quiet, const char *what, int error, const char *hint)
 {
     return quiet ? CLI_FAILED : complain_errno(what, error, hint);

@@ -23,6 +23,9 @@ struct entry {
     bool alive; /* its monitor runs */
 };
 
+/* The runtime directory's path, made if need be; "" if it cannot be. */
+void runtime_directory(char *path, size_t size);
+
 /* May this be a sandbox's name? */
 bool name_valid(const char *name);
 

@@ -1,48 +1,98 @@
 #include "landlock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define CREATE_RULESET_VERSION 1u
+#define RULE_PATH_BENEATH      1
 
 /* As <linux/landlock.h> of ABI 6; older kernels are given a shorter size. */
 struct ruleset {
     uint64_t fs, net, scoped;
 };
+struct path_beneath {
+    uint64_t allowed;
+    int32_t parent;
+} __attribute__((packed));
 
 int landlock_abi(void)
 {
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+    static int known = -1;
 
-    return abi < 0 ? 0 : (int)abi;
+    if (known < 0) {
+        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
+        known = abi < 0 ? 0 : (int)abi;
+    }
+    return known;
+}
+
+/* Every right over files this ABI knows: 13, +REFER, +TRUNCATE, (net), +IOCTL_DEV. */
+static uint64_t fs_rights(int abi)
+{
+    static const unsigned count[] = {0, 13, 14, 15, 15, 16};
+
+    return (1ULL << count[abi < 5 ? abi : 5]) - 1;
+}
+
+static int make_ruleset(int abi, bool net, bool scoped)
+{
+    struct ruleset set = {fs_rights(abi), 0, 0};
+    size_t size = offsetof(struct ruleset, net);
+
+    if (abi >= 4 && net) {
+        set.net = 3; /* bind and connect of TCP */
+        size = offsetof(struct ruleset, scoped);
+    }
+    if (abi >= 6 && scoped) {
+        set.scoped = 3; /* abstract Unix sockets, signals */
+        size = sizeof(set);
+    }
+    return (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
 }
 
 int landlock_deny_all(void)
 {
     int abi = landlock_abi();
-    /* Rights known per ABI: 13, +REFER, +TRUNCATE, (net), +IOCTL_DEV. */
-    static const unsigned fs_rights[] = {0, 13, 14, 15, 15, 16};
-    struct ruleset set = {0, 0, 0};
-    size_t size = offsetof(struct ruleset, net);
 
     if (abi < 1)
         return -ENOSYS;
-    set.fs = (1ULL << fs_rights[abi < 5 ? abi : 5]) - 1;
-    if (abi >= 4) {
-        set.net = 3; /* bind and connect of TCP */
-        size = offsetof(struct ruleset, scoped);
-    }
-    if (abi >= 6) {
-        set.scoped = 3; /* abstract Unix sockets, signals */
-        size = sizeof(set);
-    }
-    long fd = syscall(SYS_landlock_create_ruleset, &set, size, 0);
+    int fd = make_ruleset(abi, true, true);
     if (fd < 0)
         return -errno;
-    long rc = syscall(SYS_landlock_restrict_self, (int)fd, 0) < 0 ? -errno : 0;
-    close((int)fd);
-    return (int)rc;
+    int rc = syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
+int landlock_begin(bool deny_tcp)
+{
+    int abi = landlock_abi();
+
+    return abi < 2 ? -1 : make_ruleset(abi, deny_tcp, false);
+}
+
+void landlock_allow(int rules, int dir, uint64_t rights)
+{
+    const struct path_beneath rule = {rights & fs_rights(landlock_abi()), dir};
+
+    syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &rule, 0);
+}
+
+void landlock_allow_path(int rules, const char *path, uint64_t rights)
+{
+    int dir = open(path, O_PATH | O_CLOEXEC);
+
+    if (dir < 0)
+        return;
+    landlock_allow(rules, dir, rights);
+    close(dir);
+}
+
+void landlock_enforce(int rules)
+{
+    syscall(SYS_landlock_restrict_self, rules, 0);
+    close(rules);
 }

@@ -1,12 +1,31 @@
-/* Landlock as a second wall: a picoprocess has no system call that names anything, and
- * if it had, this would refuse it. */
+/* Landlock as a second wall.  A picoprocess has no system call that names anything, and if
+ * it had, this would refuse it; the monitor keeps the files it serves. */
 #ifndef BAILEY_MONITOR_LANDLOCK_H
 #define BAILEY_MONITOR_LANDLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* ABI version of the running kernel, 0 without Landlock. */
 int landlock_abi(void);
 /* Denies the calling thread everything this kernel's Landlock can deny.  Needs
  * no_new_privs.  0, or -errno (-ENOSYS or -EOPNOTSUPP: not there). */
 int landlock_deny_all(void);
+
+/* Rights, as <linux/landlock.h> has them; those the kernel does not know are left out. */
+#define LANDLOCK_READ       (1ULL << 3)              /* listing directories */
+#define LANDLOCK_FILE       (1ULL << 2)              /* reading files */
+#define LANDLOCK_WRITE_FILE (1ULL << 1 | 1ULL << 14) /* and truncating */
+/* Making and removing everything but devices, and moving between directories. */
+#define LANDLOCK_WRITE (LANDLOCK_WRITE_FILE | 0x37b0ULL)
+
+/* A set of rules that allows nothing yet; -1 where this kernel's Landlock cannot do what
+ * the monitor needs (moving files between directories). */
+int landlock_begin(bool deny_tcp);
+/* Allows rights below a directory; what is not there needs none. */
+void landlock_allow(int rules, int dir, uint64_t rights);
+void landlock_allow_path(int rules, const char *path, uint64_t rights);
+/* From here on, for the calling thread; takes the descriptor. */
+void landlock_enforce(int rules);
 
 #endif

@@ -2,7 +2,8 @@
  *
  * The calling process becomes the monitor: it starts the picoprocess, serves its
  * control calls, passes signals on and reaps everything before it returns.  The caller
- * is single-threaded.  Strings and arrays of the configuration must stay valid until
+ * is single-threaded, and what it gives up for the time after (monitor/lockdown.h) stays given
+ * up when monitor_run returns: it reports, cleans up and ends.  Strings and arrays of the configuration must stay valid until
  * monitor_run returns; they are not changed.
  */
 #ifndef BAILEY_MONITOR_H
@@ -86,6 +87,9 @@ struct sandbox_config {
     const void *description; /* "config" of a snapshot (snapshot.h), or NULL */
     size_t description_size;
     struct snapshot_reader *resume; /* go on from this one; or NULL */
+    /* Directories the caller goes on writing in after the run (NULL-terminated, or NULL): the
+     * process keeps no rights over others. */
+    const char *const *own_dirs;
     bool stdin_open;                /* -i: standard input is passed on (otherwise as given, too) */
     bool tty;                       /* -t: refuse to start without a terminal on standard input */
 };

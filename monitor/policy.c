@@ -138,6 +138,8 @@ enum visibility policy_visible(const char *path, const char *workdir)
     return on_the_way(path, workdir) ? POLICY_TRAVERSE : POLICY_HIDDEN;
 }
 
+const char *policy_shown(size_t i) { return i < COUNT(shown) ? shown[i] : NULL; }
+
 bool policy_workdir(const char *path)
 {
     static const char *const never[] = {"",      "home", "var",      "mnt",

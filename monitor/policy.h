@@ -3,6 +3,7 @@
 #define BAILEY_MONITOR_POLICY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum visibility {
     POLICY_HIDDEN,   /* does not exist inside */
@@ -14,6 +15,9 @@ enum visibility {
 /* Path relative to "/", without leading slash, "" for the root itself, free of empty,
  * "." and ".." components.  workdir: the same form; "" if none is shown. */
 enum visibility policy_visible(const char *path, const char *workdir);
+
+/* The i-th directory of the host that is shown, without leading slash; NULL after the last. */
+const char *policy_shown(size_t i);
 
 /* May this directory be shown because it is the working directory?  Not the places that
  * hold everybody's homes, nor the kernel's own file systems. */

@@ -9,15 +9,6 @@
 #include "../abi/host_abi.h"
 #include "tty.h"
 
-/* As the kernel has it; <asm/termbits.h> and <termios.h> cannot be included together. */
-struct kernel_termios2 {
-    uint32_t iflag, oflag, cflag, lflag;
-    uint8_t line, cc[19];
-    uint32_t ispeed, ospeed;
-};
-#define GET_TERMIOS2 _IOR('T', 0x2a, struct kernel_termios2)
-#define SET_TERMIOS2 _IOW('T', 0x2b, struct kernel_termios2) /* + how */
-
 long tty_get(int fd, struct host_tty *tty)
 {
     struct kernel_termios2 t;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,18 +19,24 @@
 
 #include "../../monitor/monitor.h"
 
-static struct error err;
+static struct error *err; /* shared with the process of a run */
 
+/* A monitor gives up its rights for good, so each run has a process of its own. */
 static int run_with(const char *what, struct sandbox_config *c)
 {
     const char *argv[] = {what, NULL}, *envp[] = {"A=1", NULL};
+    int status;
 
     c->argv = argv;
     c->envp = envp;
-    int code = monitor_run(c, &err);
-    if (*err.text)
-        print_message("%s: %s\n", what, err.text);
-    return code;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(monitor_run(c, err));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (*err->text)
+        print_message("%s: %s\n", what, err->text);
+    return WEXITSTATUS(status);
 }
 
 static int run(const char *what)
@@ -44,9 +51,9 @@ static void exit_codes(void **state)
 {
     assert_int_equal(run("seven"), 7);
     assert_int_equal(run("nothing"), 0);
-    assert_string_equal(err.text, "");
+    assert_string_equal(err->text, "");
     assert_int_equal(run("missing"), MONITOR_EXIT_NOT_FOUND);
-    assert_string_equal(err.text, "prog: No such file or directory");
+    assert_string_equal(err->text, "prog: No such file or directory");
     assert_int_equal(run("silent"), MONITOR_EXIT_FAILURE);
 }
 
@@ -76,7 +83,7 @@ static void malformed_messages(void **state)
     assert_int_equal(run("wild"), MONITOR_EXIT_FAILURE);
     assert_int_equal(run("unterminated"), MONITOR_EXIT_FAILURE);
     assert_int_equal(run("unknown"), MONITOR_EXIT_FAILURE);
-    assert_non_null(strstr(err.text, "malformed"));
+    assert_non_null(strstr(err->text, "malformed"));
 }
 
 static void host_base(void **state) { assert_int_equal(run("files"), 0); }
@@ -150,7 +157,12 @@ static pid_t start(const char *what, int *out)
         dup2(ends[1], 1);
         close(ends[0]);
         close(ends[1]);
-        _exit(run(what));
+        struct sandbox_config c;
+        const char *argv[] = {what, NULL}, *envp[] = {NULL};
+        sandbox_config_init(&c);
+        c.argv = argv;
+        c.envp = envp;
+        _exit(monitor_run(&c, err));
     }
     close(ends[1]);
     *out = ends[0];
@@ -219,7 +231,8 @@ int main(void)
         cmocka_unit_test(impatience_kills),
         cmocka_unit_test(killing_the_monitor_kills_all),
     };
-    if (chdir("/") < 0) /* the working directory may be an export of its own */
+    err = mmap(NULL, sizeof(*err), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (err == MAP_FAILED || chdir("/") < 0) /* the working directory may be an export of its own */
         return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
