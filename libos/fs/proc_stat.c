@@ -159,7 +159,7 @@ static long snapshot_take(const struct pseudo *p, struct snapshot *s)
     s->state = proc_state(proc, t);
     s->pid = proc->pid;
     s->tid = p->tid ? p->tid : proc->pid;
-    s->ppid = proc->parent ? proc->parent->pid : 0;
+    s->ppid = READ_ONCE(proc->ppid);
     s->pgid = proc->pgid;
     s->sid = proc->sid;
     s->exit_signal = p->tid && p->tid != proc->pid ? -1 : proc->exit_signal;

@@ -27,8 +27,8 @@ void process_init_first(struct thread *t);
 struct process *process_new(u64 clone_flags);                           /* NULL: no memory */
 void process_set_args(struct process *p, const char *text, size_t len); /* NUL-separated copy */
 void process_add_thread(struct process *p, struct thread *t);
-void process_link(struct process *p,
-                  struct process *parent); /* into the table and the parent's children */
+/* Into the table and the children of the caller, or (sibling) of the caller's parent. */
+void process_link(struct process *p, bool sibling);
 void process_release(struct process *p);   /* zombie collected */
 
 /* Ends every other thread of the process and waits until they are gone (exec). */

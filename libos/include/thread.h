@@ -133,7 +133,7 @@ struct process {
     u32 refs;
     s32 pid, pgid, sid;
     struct lock lock; /* threads, children, state */
-    struct process *parent;
+    struct process *parent; /* under family_lock (proc/process.c), as the lists of children */
     struct list children, sibling, all; /* all: process table */
     struct list threads;
     u32 nthreads;
@@ -170,6 +170,7 @@ struct process {
     u32 last_uid, last_gid; /* had them */
     u32 job;                /* number of the job it was started for; 0: none */
     void *sem_undo;         /* what exit takes back: sysv/sem_undo.c */
+    s32 ppid;               /* the parent's number, readable without a lock; 0: none */
 };
 
 #ifdef BAILEY_HOSTED
@@ -191,6 +192,7 @@ struct process *process_find(s32 pid);
 struct process *process_of_tid(s32 tid);     /* of a living thread */
 struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NULL */
 void process_put(struct process *p);
+struct process *process_parent(struct process *p); /* with a reference, or NULL */
 struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */
 s32 pid_alloc(void *owner);
 void pid_free(s32 pid, const void *owner);

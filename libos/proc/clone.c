@@ -117,7 +117,7 @@ static long start_thread(struct thread *t, const struct clone_request *r)
     __atomic_fetch_add(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
     if (r->flags & CLONE_PARENT_SETTID)
         put_user((s32)t->tid, r->parent_tid);
-    rc = host_thread_create(t);
+    rc = thread_start_host(t, false);
     if (rc < 0) {
         __atomic_fetch_sub(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
         lock(&p->lock);
@@ -141,7 +141,7 @@ static long start_space(struct process *child, struct thread *t, u64 flags)
         __atomic_fetch_add(&mm->host_threads, 1, __ATOMIC_RELAXED);
         child->mm = mm;
         t->host_pid = child->host_pid = current()->host_pid;
-        rc = host_thread_create(t);
+        rc = thread_start_host(t, false);
         if (rc < 0) {
             __atomic_fetch_sub(&mm->host_threads, 1, __ATOMIC_RELAXED);
             __atomic_fetch_sub(&mm->users, 1, __ATOMIC_RELAXED);
@@ -157,20 +157,13 @@ static long start_space(struct process *child, struct thread *t, u64 flags)
     }
     child->mm->host_threads = 1;
     t->fork_child = true;
-    rc = host_space_fork(t);
+    rc = thread_start_host(t, true);
     unlock(&mm->lock);
     if (rc < 0)
         mm_put(child->mm);
     else
         t->host_pid = (s32)rc;
     return rc;
-}
-
-static struct process *parent_for(u64 flags)
-{
-    struct process *me = current()->proc;
-
-    return (flags & (CLONE_PARENT | CLONE_THREAD)) && me->parent ? me->parent : me;
 }
 
 static long give_pidfd(struct process *child, uptr to)
@@ -185,14 +178,14 @@ static long give_pidfd(struct process *child, uptr to)
 }
 
 /* With a signal to see to, the fork is put off until after it. */
-static bool link_child(struct process *child, struct process *parent)
+static bool link_child(struct process *child, bool sibling)
 {
     bool ok;
 
     fork_begin();
     ok = !signal_pending();
     if (ok)
-        process_link(child, parent);
+        process_link(child, sibling);
     fork_end();
     return ok;
 }
@@ -253,7 +246,7 @@ static long start_process(struct thread *t, const struct clone_request *r)
     if (r->flags & CLONE_PARENT_SETTID)
         put_user(pid, r->parent_tid);
     me->vfork_done = 0;
-    if (!link_child(child, parent_for(r->flags))) {
+    if (!link_child(child, r->flags & CLONE_PARENT)) {
         process_drop_shares(child);
         process_put(child);
         return -ERESTARTNOINTR;
@@ -262,9 +255,7 @@ static long start_process(struct thread *t, const struct clone_request *r)
     if (rc == 0)
         rc = start_space(child, t, r->flags);
     if (rc < 0) {
-        lock(&child->parent->lock);
-        list_del(&child->sibling);
-        unlock(&child->parent->lock);
+        process_unlink(child);
         process_drop_shares(child);
         process_release(child);
         return rc == -ENOMEM || rc == -EFAULT || rc == -24 /* EMFILE */ ? rc : -EAGAIN;

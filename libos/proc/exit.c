@@ -23,67 +23,128 @@
 #define CLD_KILLED 2
 #define CLD_DUMPED 3
 
-/* Children go to the nearest ancestor that reaps for others, else to program 1. */
-static void reparent_children(struct process *p)
+static void death_signal(struct process *child)
 {
-    struct process *heir = p->parent, *child, *tmp;
+    struct thread *t;
+    u32 sig = 0;
+
+    lock(&child->lock);
+    list_for_each(t, &child->threads, link) sig = t->pdeath_signal ? t->pdeath_signal : sig;
+    unlock(&child->lock);
+    if (sig)
+        signal_process(child, (int)sig, NULL);
+}
+
+static void fill_info(const struct process *p, struct siginfo_k *info)
+{
+    int status = p->exit_status;
+
+    *info = (struct siginfo_k){.signo = p->exit_signal};
+    info->chld.pid = p->pid;
+    info->chld.uid = p->last_uid;
+    info->chld.utime = p->utime / 10000000;
+    info->chld.stime = p->stime / 10000000;
+    info->code = (status & 0x7f) == 0 ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
+    info->chld.status = (status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f;
+}
+
+/* Tells the parent, which is referenced, of a child that is a zombie already. */
+static void child_signal(struct process *parent, const struct siginfo_k *info)
+{
+    if (info->signo)
+        signal_process(parent, info->signo, info);
+    waitq_wake_all(&parent->child_wait, 0);
+}
+
+/* The nearest ancestor that reaps for others, else program 1.  Under family_lock. */
+static struct process *find_heir(struct process *p)
+{
+    struct process *heir = p->parent;
 
     while (heir && !heir->subreaper && heir != init_process)
         heir = heir->parent;
-    if (!heir || heir->zombie)
-        heir = init_process;
-    if (heir == p)
-        return;
-    lock(&heir->lock);
-    lock(&p->lock);
-    list_for_each_safe(child, tmp, &p->children, sibling)
-    {
-        list_del(&child->sibling);
-        child->parent = heir;
-        list_add_tail(&heir->children, &child->sibling);
-    }
-    unlock(&p->lock);
-    unlock(&heir->lock);
-    waitq_wake_all(&heir->child_wait, 0);
+    return heir && !heir->zombie ? heir : init_process;
 }
 
+/* The first child goes to the heir; false when there is none left. */
+static bool give_child(struct process *p)
+{
+    struct siginfo_k info = {0};
+    struct process *heir, *child;
+    bool zombie;
+
+    lock(&family_lock);
+    heir = find_heir(p);
+    child = heir == p ? NULL : list_first(&p->children, struct process, sibling);
+    if (!child) {
+        unlock(&family_lock);
+        return false;
+    }
+    ref_get(&child->refs);
+    ref_get(&heir->refs);
+    lock(&heir->lock);
+    lock(&p->lock);
+    list_del(&child->sibling);
+    process_adopt(heir, child);
+    child->exit_signal = SIGCHLD;
+    zombie = child->zombie;
+    if (zombie)
+        fill_info(child, &info);
+    unlock(&p->lock);
+    unlock(&heir->lock);
+    unlock(&family_lock);
+    if (!zombie)
+        death_signal(child);
+    child_signal(heir, &info);
+    process_put(heir);
+    process_put(child);
+    return true;
+}
+
+static bool ignores_children(struct process *parent, const struct process *p)
+{
+    struct sighand *sh = parent->sighand;
+    struct ksigaction *a = sh ? &sh->action[SIGCHLD - 1] : NULL;
+
+    return a && p->exit_signal == SIGCHLD &&
+           (a->handler == SIG_IGN_ || (a->flags & 2 /* SA_NOCLDWAIT */));
+}
+
+/* Nobody's child: what `bailey exec` began. */
+static void end_job(struct process *p)
+{
+    p->zombie = true;
+    waitq_wake_all(&p->pidfd_wait, POLLIN);
+    jobs_end(p, p->exit_status);
+    process_release(p);
+}
+
+/* First a zombie, then the signal: its handler may wait for us without blocking.  Once it
+ * is one, p may be gone unless it is ours to release. */
 static void notify_parent(struct process *p)
 {
-    struct process *parent = p->parent;
-    struct siginfo_k info = {.signo = p->exit_signal};
-    int status = p->exit_status;
-    bool ignored = false;
+    struct siginfo_k info;
+    struct process *parent;
+    bool ignored;
 
-    if (!parent) {
-        p->zombie = true;
-        waitq_wake_all(&p->pidfd_wait, POLLIN);
-        jobs_end(p, status);
-        process_release(p);
+    if (!p->parent) {
+        end_job(p);
         return;
     }
-
-    info.chld.pid = p->pid;
-    info.chld.uid = current()->cred.uid;
-    info.chld.utime = p->utime / 10000000;
-    info.chld.stime = p->stime / 10000000;
-    info.code = (status & 0x7f) == 0 ? CLD_EXITED : status & 0x80 ? CLD_DUMPED : CLD_KILLED;
-    info.chld.status = (status & 0x7f) == 0 ? status >> 8 & 0xff : status & 0x7f;
-    if (p->exit_signal == SIGCHLD && parent->sighand) {
-        struct ksigaction *a = &parent->sighand->action[SIGCHLD - 1];
-        ignored = a->handler == SIG_IGN_ || (a->flags & 2 /* SA_NOCLDWAIT */);
-    }
-    /* First a zombie, then the signal: its handler may wait for us without blocking.  Once
-     * it is one, p may be gone unless it is ours to release. */
-    lock(&parent->lock);
-    ref_get(&parent->refs);
     ref_get(&p->refs);
+    lock(&family_lock);
+    parent = p->parent;
+    ref_get(&parent->refs);
+    fill_info(p, &info);
+    info.chld.uid = current()->cred.uid;
+    lock(&parent->lock);
+    ignored = ignores_children(parent, p);
     p->zombie = true;
     if (ignored)
         list_del(&p->sibling);
     unlock(&parent->lock);
-    if (info.signo)
-        signal_process(parent, info.signo, &info);
-    waitq_wake_all(&parent->child_wait, 0);
+    unlock(&family_lock);
+    child_signal(parent, &info);
     process_put(parent);
     waitq_wake_all(&p->pidfd_wait, POLLIN);
     if (ignored)
@@ -139,7 +200,8 @@ static void process_finish(struct process *p)
     }
     pty_session_end(p);
     process_drop_shares(p);
-    reparent_children(p);
+    while (give_child(p))
+        ;
     notify_parent(p);
 }
 

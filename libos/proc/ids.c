@@ -19,11 +19,7 @@ long sys_geteuid(void) { return current()->cred.euid; }
 long sys_getgid(void) { return current()->cred.gid; }
 long sys_getegid(void) { return current()->cred.egid; }
 
-long sys_getppid(void)
-{
-    struct process *parent = READ_ONCE(current()->proc->parent);
-    return parent ? parent->pid : 0;
-}
+long sys_getppid(void) { return READ_ONCE(current()->proc->ppid); }
 
 long sys_getpgrp(void) { return current()->proc->pgid; }
 

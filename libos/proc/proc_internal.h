@@ -21,6 +21,12 @@ struct process *process_new_alone(struct thread *t);
 void process_discard(struct process *p); /* one that nobody has seen */
 void first_cred(struct cred *c, u32 uid, u32 gid);
 void process_drop_shares(struct process *p);
+extern struct lock family_lock;
+/* p becomes a child of parent: under family_lock and parent->lock. */
+void process_adopt(struct process *parent, struct process *p);
+void process_unlink(struct process *p); /* a child that never ran */
+/* Starts t's host thread, in this address space or in a copy of it (new_space). */
+long thread_start_host(struct thread *t, bool new_space);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */
 void vfork_done(struct thread *t);
 

@@ -211,15 +211,52 @@ void process_drop_shares(struct process *p)
         sighand_put(sighand);
 }
 
-void process_link(struct process *p, struct process *parent)
+/* family_lock: who is whose child.  It keeps p->parent from going while p, not yet
+ * collected, hangs on it; the lists are under the parent's lock too. */
+struct lock family_lock;
+
+struct process *process_parent(struct process *p)
 {
+    struct process *parent;
+
+    lock(&family_lock);
+    parent = p->parent;
+    if (parent)
+        ref_get(&parent->refs);
+    unlock(&family_lock);
+    return parent;
+}
+
+void process_adopt(struct process *parent, struct process *p)
+{
+    p->parent = parent;
+    WRITE_ONCE(p->ppid, parent->pid);
+    list_add_tail(&parent->children, &p->sibling);
+}
+
+void process_link(struct process *p, bool sibling)
+{
+    struct process *parent = current()->proc;
+
     pid_hold(p->pgid);
     pid_hold(p->sid);
+    lock(&family_lock);
+    if (sibling && parent->parent)
+        parent = parent->parent;
     lock(&parent->lock);
-    p->parent = parent;
-    list_add_tail(&parent->children, &p->sibling);
+    process_adopt(parent, p);
     unlock(&parent->lock);
+    unlock(&family_lock);
     process_table_set(p->pid, p);
+}
+
+void process_unlink(struct process *p)
+{
+    lock(&family_lock);
+    lock(&p->parent->lock);
+    list_del(&p->sibling);
+    unlock(&p->parent->lock);
+    unlock(&family_lock);
 }
 
 void process_put(struct process *p)

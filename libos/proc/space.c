@@ -36,7 +36,7 @@ static void serve(void *arg)
             host_space_exit();
         }
         if (t) {
-            space.result = host_space_fork(t);
+            space.result = thread_start_host(t, true);
             __atomic_store_n(&space.answered, 1, __ATOMIC_RELEASE);
             thread_wake(space.asker);
         } else {

@@ -3,6 +3,8 @@
  * A slot is free when no thread struct lives in it (proc and kfunc empty) and its host
  * thread is gone (host_tid 0, cleared by the host kernel).  Freed slots wait in a list
  * until the second holds. */
+#include <asm/errno.h>
+
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
@@ -64,6 +66,23 @@ void thread_free(struct thread *t)
     if (free_count < FREE_MAX)
         free_slots[free_count++] = (u32)(((u64)t - SEG_BASE - SEG_SLOTS) / SLOT_SIZE);
     unlock(&slot_lock);
+}
+
+#define START_TRIES 200
+#define START_PAUSE 5000000 /* ns */
+
+/* The host counts who has ended until the monitor has seen it; here there is room. */
+long thread_start_host(struct thread *t, bool new_space)
+{
+    u32 never = 0;
+
+    for (int i = 0;; i++) {
+        long rc = new_space ? host_space_fork(t) : host_thread_create(t);
+
+        if (rc != -EAGAIN || i == START_TRIES)
+            return rc;
+        host_wait(&never, 0, host_time(HOST_CLOCK_MONOTONIC) + START_PAUSE);
+    }
 }
 
 static void move_pending(struct pending *to, struct pending *from)

@@ -6,7 +6,7 @@
 
 void tell_parent(struct process *p, int code, int status)
 {
-    struct process *parent = p->parent;
+    struct process *parent = process_parent(p);
     struct siginfo_k info = {.signo = SIGCHLD, .code = code};
     struct sighand *sh;
 
@@ -19,6 +19,7 @@ void tell_parent(struct process *p, int code, int status)
     if (sh && !(sh->action[SIGCHLD - 1].flags & SA_NOCLDSTOP))
         signal_process(parent, SIGCHLD, &info);
     waitq_wake_all(&parent->child_wait, 0);
+    process_put(parent);
 }
 
 /* A group is orphaned if no member has a parent outside it in the same session: then
@@ -30,12 +31,14 @@ bool pgrp_orphaned(s32 pgid)
     s32 pid = 0;
 
     while (orphaned && (p = process_next(pid))) {
-        struct process *parent = p->parent;
+        struct process *parent = process_parent(p);
 
         pid = p->pid;
         if (p->pgid == pgid && !p->zombie && parent && parent->sid == p->sid &&
             parent->pgid != pgid)
             orphaned = false;
+        if (parent)
+            process_put(parent);
         process_put(p);
     }
     return orphaned;
