@@ -17,10 +17,11 @@ struct command {
 /* Ends with an entry without a name. */
 extern const struct command commands[];
 extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
-    rm_options[], wait_options[], save_options[], resume_options[], exec_options[];
+    rm_options[], wait_options[], save_options[], resume_options[], exec_options[], logs_options[];
 
 int command_run(int argc, char **argv);
 int command_exec(int argc, char **argv);
+int command_logs(int argc, char **argv);
 int command_ps(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_kill(int argc, char **argv);

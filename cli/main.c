@@ -11,6 +11,8 @@ const struct command commands[] = {
     {"exec", "exec [options] NAME PROGRAM [ARG...]", "Run another program in a running sandbox",
      command_exec, exec_options, exec_notes},
     {"ps", "ps [options]", "List sandboxes", command_ps, ps_options, NULL},
+    {"logs", "logs [-f] [-n N] NAME", "Show what a detached run has written", command_logs,
+     logs_options, NULL},
     {"stop", "stop [-t SEC] NAME...", "End sandboxes: SIGTERM, then SIGKILL", command_stop,
      stop_options, NULL},
     {"kill", "kill [-s SIG] NAME...", "Kill sandboxes, or send their program a signal",

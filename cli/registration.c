@@ -31,6 +31,23 @@ int registration_claim(struct registration *r, const char *name, const char *pro
     return claim(r, name, program, false);
 }
 
+void registration_init(struct registration *r)
+{
+    *r = (struct registration){.entry = {.dir = -1}, .listener = -1, .news = -1};
+}
+
+/* Nothing holds the caller's working directory from here on. */
+static void started(void *context)
+{
+    struct registration *r = context;
+    const int code = 0;
+
+    if (r->news < 0 || write(r->news, &code, sizeof(code)) < 0 || chdir("/") < 0)
+        return;
+    close(r->news);
+    r->news = -1;
+}
+
 static int announce(void *context)
 {
     struct registration *r = context;
@@ -55,6 +72,8 @@ void registration_attach(struct registration *r, struct sandbox_config *config)
     config->announce = announce;
     config->announce_ms = r->known ? 0 : ANNOUNCE_MS;
     config->context = r;
+    if (r->news >= 0)
+        config->started = started;
 }
 
 void registration_end(struct registration *r, int exit_code)
@@ -65,7 +84,7 @@ void registration_end(struct registration *r, int exit_code)
         close(r->listener);
     r->state.finished = time(NULL);
     r->state.exit_code = exit_code;
-    bool keep = r->state.keep && state_write(r->entry.dir, &r->state) == 0;
+    bool keep = r->state.keep && r->news < 0 && state_write(r->entry.dir, &r->state) == 0;
     entry_end(&r->entry, keep);
     r->known = false;
 }

@@ -15,8 +15,11 @@ struct registration {
     struct state state; /* program's words are borrowed */
     int listener;
     bool known;
+    int news; /* detached: where its start is told, until it has been; or -1 */
 };
 
+/* Nothing is known yet. */
+void registration_init(struct registration *r);
 /* Takes the name now; 0 or an exit code after a message. */
 int registration_claim(struct registration *r, const char *name, const char *program);
 /* Lets the monitor announce it: the name that was claimed, or one made later. */

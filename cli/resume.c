@@ -66,13 +66,14 @@ const struct option_def resume_options[] = {
 
 static int run(struct snapshot_reader *reader, const struct settings *s, const char *path)
 {
-    struct registration registration = {.listener = -1};
+    struct registration registration;
     struct error err = {0};
     struct description d;
     size_t size;
     const void *bytes = snapshot_meta(reader, "config", &size);
     int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
 
+    registration_init(&registration);
     d.config.resume = reader;
     d.config.name = s->name;
     d.config.quiet = s->quiet;

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "complain.h"
+#include "detach.h"
 #include "description.h"
 #include "env.h"
 #include "image_root.h"
@@ -44,6 +45,7 @@ struct settings {
     struct strings program; /* with an image */
     const char *trace;      /* file name, "" for standard error, NULL: off */
     const char *diff;       /* file name, "-" for a list on standard error, NULL: off */
+    bool detach, remove;    /* -d, --rm */
 };
 
 static int take_env(void *context, const char *shown, const char *value)
@@ -249,12 +251,19 @@ TAKE_SWITCH(debug, debug)
 TAKE_SWITCH(no_rewrite, no_rewrite)
 TAKE_SWITCH(stats, stats)
 
-/* Every run cleans up after itself. */
-static int take_rm(void *context, const char *shown, const char *value)
+static int take_detach(void *context, const char *shown, const char *value)
 {
-    (void)context;
     (void)shown;
     (void)value;
+    ((struct settings *)context)->detach = true;
+    return 0;
+}
+
+static int take_rm(void *context, const char *shown, const char *value)
+{
+    (void)shown;
+    (void)value;
+    ((struct settings *)context)->remove = true;
     return 0;
 }
 
@@ -281,6 +290,8 @@ const struct option_def run_options[] = {
     VALUE(0, "name", "NAME", "name of the sandbox", take_name),
     FLAG('i', "interactive", "standard input is the caller's (always so)", take_interactive),
     FLAG('t', "tty", "insist on a terminal", take_tty),
+    FLAG('d', "detach", "go on in the background; print the name", take_detach),
+    FLAG(0, "rm", "with -d: leave nothing at the end (others never do)", take_rm),
     HEADING("What it sees and may touch"),
     VALUE('v', "volume", "HOST:GUEST[:ro]", "show a host directory or file inside", take_volume),
     VALUE(0, "root", "DIR", "DIR is the root file system, not the host's\nsystem directories",
@@ -308,8 +319,6 @@ const struct option_def run_options[] = {
     FLAG(0, "stats", "counters at the end", take_stats),
     FLAG('q', "quiet", "nothing but failures", take_quiet),
     FLAG(0, "debug", "what the library OS logs, on standard error", take_debug),
-    HEADING("Accepted"),
-    FLAG(0, "rm", "every run cleans up after itself", take_rm),
     FLAG(0, "no-rewrite", NULL, take_no_rewrite),
     {.kind = OPTION_HEADING},
 };
@@ -388,9 +397,10 @@ static int settle(struct settings *s)
 {
     int error = volumes_check(&s->volumes, s->root);
 
+    if (!error && s->detach && s->config.tty)
+        error = complain("-t", "leave out -d or -t", "a detached run has no terminal");
     if (!error)
         error = settle_image(s);
-
     if (!error && s->config.tty && !isatty(STDIN_FILENO))
         error = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!error)
@@ -453,15 +463,55 @@ static const char *const *own_dirs(const struct settings *s)
     return list;
 }
 
+/* From the network on: everything that a detached run does for itself. */
+static int run_claimed(struct settings *s, struct registration *registration,
+                       struct sandbox_config *config)
+{
+    struct snapshot_pairs description = {0};
+    char save_path[128];
+    struct error err = {0};
+    int code = network_start(&s->network, config);
+
+    if (!code)
+        code = describe(&description, config, save_path, sizeof(save_path));
+    if (!code) {
+        registration_attach(registration, config);
+        config->own_dirs = own_dirs(s);
+        code = monitor_run(config, &err);
+    }
+    snapshot_pairs_free(&description);
+    network_end(&s->network);
+    registration_end(registration, code);
+    if (err.text[0])
+        complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
+    close_diff(s, err.text[0] != 0);
+    detach_end(registration, code);
+    return code;
+}
+
+/* -1: this is the process that runs it; otherwise all is done. */
+static int claim(const struct settings *s, struct registration *r,
+                 const struct sandbox_config *config)
+{
+    const int on_stderr[] = {s->trace && !*s->trace ? config->trace_fd : -1,
+                             config->diff_list ? config->diff_fd : -1};
+
+    registration_init(r);
+    r->state.detached = s->detach;
+    r->state.keep = s->detach && !s->remove;
+    if (!config->name && !s->detach)
+        return -1;
+    int code = registration_claim(r, config->name, config->argv[0]);
+    if (code)
+        return code;
+    return s->detach ? detach(r, on_stderr, 2) : -1;
+}
+
 static int run(struct settings *s)
 {
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX] = {0};
     struct sandbox_config config = s->config;
-    struct registration registration = {.listener = -1};
-    struct snapshot_pairs description = {0};
-    char save_path[128];
-    struct error err = {0};
-    int code = 0;
+    struct registration registration;
 
     for (size_t i = 0; i < s->volumes.count; i++) {
         const struct volume *v = &s->volumes.items[i];
@@ -471,28 +521,8 @@ static int run(struct settings *s)
     }
     config.volumes = volumes;
     config.volume_count = s->volumes.count;
-    if (config.name)
-        code = registration_claim(&registration, config.name, config.argv[0]);
-    if (code)
-        return code;
-    code = network_start(&s->network, &config);
-    if (code) {
-        registration_end(&registration, code);
-        return code;
-    }
-    code = describe(&description, &config, save_path, sizeof(save_path));
-    if (code)
-        return code;
-    registration_attach(&registration, &config);
-    config.own_dirs = own_dirs(s);
-    code = monitor_run(&config, &err);
-    snapshot_pairs_free(&description);
-    network_end(&s->network);
-    registration_end(&registration, code);
-    if (err.text[0])
-        complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
-    close_diff(s, err.text[0] != 0);
-    return code;
+    int code = claim(s, &registration, &config);
+    return code >= 0 ? code : run_claimed(s, &registration, &config);
 }
 
 static int choose_program(struct settings *s, char **given)

@@ -88,6 +88,8 @@ static int runtime_open(struct runtime *r, bool quiet)
     if (r->lock >= 0 && flock(r->lock, LOCK_EX) == 0)
         return 0;
     int error = errno;
+    if (r->lock >= 0)
+        close(r->lock);
     close(r->dir);
     return fail(quiet, path, error, NULL);
 }
@@ -281,6 +283,14 @@ bool entry_remove(const struct entry *e)
     return dead;
 }
 
+bool entry_lives(const struct entry *e)
+{
+    if (flock(e->dir, LOCK_SH | LOCK_NB) < 0)
+        return true;
+    unlock_entry(e);
+    return false;
+}
+
 void entry_wait(struct entry *e)
 {
     if (flock(e->dir, LOCK_SH) == 0)
@@ -346,7 +356,7 @@ void entries_free(struct entry *list, int count)
 int runtime_network(const char *name, char **path)
 {
     char top[4096], text[4200];
-    struct runtime r;
+    struct runtime r = {-1, -1};
     int code = runtime_open(&r, false);
 
     if (code)

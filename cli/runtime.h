@@ -41,6 +41,8 @@ void entry_end(struct entry *e, bool keep);
 int entry_find(struct entry *e, const char *name);
 /* Removes one that has ended; false if it lives. */
 bool entry_remove(const struct entry *e);
+/* Does the monitor run (still)? */
+bool entry_lives(const struct entry *e);
 /* Waits until the monitor has put everything away. */
 void entry_wait(struct entry *e);
 void entry_close(struct entry *e);
