@@ -179,6 +179,8 @@ struct host_visitor {
  * others): 192.0.0.8, the dummy address of RFC 7600, and 100::8, of the discard prefix. */
 #define HOST_LOOPBACK_4 0xc0000008u
 #define HOST_LOOPBACK_6 0x0100000000000000ull, 8 /* high and low half */
+/* What a sandbox that is on no named network calls itself. */
+#define HOST_OWN_4 0xc0000002u
 /* The resolver: datagrams to it are looked at by the monitor. */
 #define HOST_RESOLVER 0x7f000035u /* 127.0.0.53 */
 /* Members of a named network have addresses in 198.18.0.0/15. */

@@ -72,9 +72,11 @@ static int bind_port(const struct host_address *a, bool udp)
  * one that came later only listen(2) tells. */
 static int hold_port(struct service *s, struct net_port *p, size_t i)
 {
-    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
+    struct sockaddr_storage name;
     socklen_t size = sizeof(name);
     struct host_address *a = &s->ports[i];
+
+    memset(&name, 0, sizeof(name));
 
     memcpy(a->ip, p->ip, 16);
     a->port = p->host_port;

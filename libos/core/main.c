@@ -107,6 +107,7 @@ _Noreturn void upcall_start(struct boot_info *b)
     if (b->flags & BOOT_RESUME)
         resume_start(b);
     process_init_first(t);
+    inet_host_init();
     fs_init();
     exec_first(b);
     if (b->flags & BOOT_TELL_STARTED)

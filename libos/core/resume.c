@@ -167,6 +167,7 @@ _Noreturn void resume_start(struct boot_info *b)
     set_clocks(b);
     renew_threads(me);
     random_reseed();
+    inet_host_resume();
     hostpoll_resume();
     hostio_resume();
     hostfs_resume();

@@ -17,6 +17,10 @@ void hostio_resume(void);
 /* The handle is closed with the last file on it. */
 void hostio_own(struct file *f);
 
+/* The way to the network, at the start and, before the others, after a resume.  net/host.c */
+void inet_host_init(void);
+void inet_host_resume(void);
+
 bool hostio_is_tty(struct file *f); /* one of those, and a terminal */
 
 /* A signal that comes from the terminal (^C, a new size): to its foreground group.  terminal.c */

@@ -13,6 +13,9 @@
  * yet.  It goes through a second one, boot_info.probe_handle, used under probe_lock:
  * modify the one-shot registration, collect with a zero timeout.
  *
+ * Sockets of the network are attached instead: watched for good, edge-triggered, and their
+ * owner is told of each edge.  What that means for readiness it keeps itself (net/host.h).
+ *
  * Cookies are handle | generation << 32, looked up in a table by handle.  An unknown
  * cookie is the monitor's bell (boot_info.kick_handle).
  *
@@ -54,11 +57,10 @@ static long table_grow(u32 handle)
     return 0;
 }
 
-long hostpoll_init(struct hostpoll *hp, int handle)
+static long enter(struct hostpoll *hp, int handle)
 {
     long rc = 0;
 
-    memset(hp, 0, sizeof(*hp));
     lock_init(&hp->lock);
     waitq_init(&hp->wait);
     hp->handle = handle;
@@ -71,6 +73,12 @@ long hostpoll_init(struct hostpoll *hp, int handle)
     }
     unlock(&watched.lock);
     return rc;
+}
+
+long hostpoll_init(struct hostpoll *hp, int handle)
+{
+    memset(hp, 0, sizeof(*hp));
+    return enter(hp, handle);
 }
 
 static u64 cookie_of(const struct hostpoll *hp)
@@ -86,7 +94,7 @@ void hostpoll_destroy(struct hostpoll *hp)
     unlock(&watched.lock);
     if (hp->armed)
         host_watch(boot()->poll_handle, EPOLL_CTL_DEL, hp->handle, 0, 0);
-    if (!hp->always && boot()->probe_handle > 0)
+    if (!hp->always && !hp->notify && boot()->probe_handle > 0)
         host_watch(boot()->probe_handle, EPOLL_CTL_DEL, hp->handle, 0, 0);
 }
 
@@ -134,9 +142,16 @@ static void poller(void *arg)
             lock(&watched.lock);
             if (handle < watched.size)
                 hp = watched.by_handle[handle];
-            if (hp && ev[i].cookie == cookie_of(hp))
+            bool current_one = hp && ev[i].cookie == cookie_of(hp), told = false;
+            if (current_one && hp->notify)
+                told = ref_get_unless_zero(hp->refs);
+            else if (current_one)
                 deliver(hp, ev[i].events & EVENT_BITS);
             unlock(&watched.lock);
+            if (told) {
+                hp->notify(hp, ev[i].events & EVENT_BITS);
+                hp->put(hp);
+            }
             if (!hp && (ev[i].cookie >> 32 == 0 || ev[i].cookie == ~0ULL))
                 bell();
         }
@@ -155,6 +170,21 @@ static long poller_start(void)
         rc = watched.poller ? 0 : -ENOMEM;
     }
     unlock(&watched.lock);
+    return rc;
+}
+
+long hostpoll_attach(struct hostpoll *hp, int handle, u32 events)
+{
+    long rc = poller_start();
+
+    if (!rc)
+        rc = enter(hp, handle);
+    if (rc)
+        return rc;
+    rc = host_watch(boot()->poll_handle, EPOLL_CTL_ADD, handle, events | EPOLLET, cookie_of(hp));
+    hp->armed = rc ? 0 : events;
+    if (rc)
+        hostpoll_destroy(hp);
     return rc;
 }
 

@@ -14,6 +14,10 @@ struct hostpoll {
     u32 armed;      /* POLL* bits the sandbox's host epoll watches for, 0: not in it */
     bool always;    /* the host can't poll it (regular file, /dev/null): always ready */
     struct waitq wait;
+    /* Attached: the owner is told of every event, by the poller and without locks. */
+    void (*notify)(struct hostpoll *hp, u32 events);
+    void (*put)(struct hostpoll *hp); /* gives back a reference of the owner */
+    u32 *refs;                        /* the owner's count: notify runs under a reference */
 };
 
 long hostpoll_init(struct hostpoll *hp, int handle); /* 0 or -ENOMEM */
@@ -22,6 +26,11 @@ void hostpoll_destroy(struct hostpoll *hp);
 
 /* After a resume: nothing is watched in the new host's epolls; who waits looks again. */
 void hostpoll_resume(void);
+
+/* The same for an owner that is told of events itself: watched from now until
+ * hostpoll_destroy, which doesn't wait for a notify that is under way.  notify, put and refs
+ * are set. */
+long hostpoll_attach(struct hostpoll *hp, int handle, u32 events);
 
 /* Which of `events` (POLL* bits; POLLERR and POLLHUP are implied) hold right now. */
 u32 hostpoll_probe(struct hostpoll *hp, u32 events);

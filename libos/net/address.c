@@ -46,8 +46,10 @@ bool inet_is_broadcast(const u8 ip[16])
 
 bool inet_is_own(const u8 ip[16])
 {
+    static const u8 resolver[4] = {127, 0, 0, 53};
+
     if (inet_is_loopback(ip))
-        return true;
+        return !inet_resolver || !inet_is_v4(ip) || memcmp(ip + 12, resolver, 4) != 0;
     for (u32 i = 0; i < __atomic_load_n(&own.count, __ATOMIC_ACQUIRE); i++)
         if (!memcmp(own.ip[i], ip, 16))
             return true;

@@ -17,6 +17,9 @@
 
 #define CAP_NET_RAW_ 13
 
+const struct inet_host_ops *inet_host;
+bool inet_resolver;
+
 void inet_init(struct inet_sock *i, u16 family, u16 type, const struct proto_ops *ops)
 {
     const u8 *any = family == AF_INET ? inet_v4_any : inet_v6_any;
@@ -29,7 +32,12 @@ void inet_init(struct inet_sock *i, u16 family, u16 type, const struct proto_ops
 }
 
 void inet_release_common(struct inet_sock *i) { port_release(i); }
-void inet_free(struct inet_sock *i) { kfree(i); }
+void inet_free(struct inet_sock *i)
+{
+    if (i->host && inet_host)
+        inet_host->free(i);
+    kfree(i);
+}
 
 /* Linux takes AF_UNSPEC for AF_INET where the address is any. */
 static const u8 *forgive_unspec(const struct socket *s, const u8 *name, u32 len, u8 *copy)

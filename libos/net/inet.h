@@ -73,8 +73,10 @@ struct inet_host_ops {
     long (*send)(struct inet_sock *i, const struct inet_addr *to, struct sockmsg *m); /* UDP */
     /* A change of an option of i: OPT_*, or -1 for one of SOL_SOCKET.  May be NULL. */
     void (*option)(struct inet_sock *i, int opt);
+    void (*free)(struct inet_sock *i); /* i->host goes with the socket */
 };
 extern const struct inet_host_ops *inet_host; /* NULL: no way out */
+extern bool inet_resolver;                    /* 127.0.0.53 is outside */
 
 /* ---- for host-backed sockets --------------------------------------------------- */
 
