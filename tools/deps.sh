@@ -8,9 +8,11 @@ set -eu
 build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3
        libzstd-dev libsodium-dev libjson-c-dev"
 tests="busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
-       python3-numpy xz-utils zstd openssl"
+       python3-numpy xz-utils zstd openssl
+       nginx-light redis-server redis-tools memcached postgresql openssh-server openssh-client dbus curl
+       iproute2 net-tools"
 checks="clang clang-format clang-tidy cppcheck"
-bench="bubblewrap runsc"
+bench="bubblewrap runsc wrk redis-tools nginx-light postgresql"
 
 missing=
 for group in ${*:-build tests checks bench}; do
