@@ -349,6 +349,6 @@ struct inet_sock *port_nth(u16 type, u64 *cursor)
     if (found)
         socket_get(&found->s);
     unlock(&t->lock);
-    *cursor = ((u64)number << 32) | (place + 1);
+    *cursor = number * (1ULL << 32) + place + 1;
     return found;
 }
