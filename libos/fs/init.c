@@ -182,6 +182,58 @@ static void mount_volumes(struct boot_info *b)
     }
 }
 
+/* A file of ours over the base's, also where that is a link to a place that isn't here. */
+static void cover_file(const char *path, const char *own, const char *text)
+{
+    struct file *f = file_open(AT_FDCWD, own, O_WRONLY | O_CREAT, 0644, 0);
+    struct path_s from = {NULL, NULL}, at;
+    struct name_target n;
+    struct uio u;
+    struct iov v;
+    u64 pos = 0;
+
+    if (IS_ERR(f))
+        return;
+    uio_init(&u, &v, (uptr)text, strlen(text), true);
+    f->ops->write(f, &u, &pos);
+    file_put(f);
+    if (path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &at) == 0) {
+        path_put(&at);
+    } else if (name_begin(&n, AT_FDCWD, path) == 0) {
+        struct inode *dir = n.walk.path.dentry->inode;
+
+        if (n.d && n.d->inode && dir->ops->unlink && dir->ops->unlink(dir, n.d) == 0)
+            dentry_unhash(n.d);
+        name_end(&n);
+    }
+    if (make_mountpoints(path, true) == 0 && path_lookup(AT_FDCWD, own, 0, &from) == 0 &&
+        path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &at) == 0) {
+        mount_attach_at(from.mnt->super, from.dentry, &at, MS_RELATIME, "tmpfs");
+        path_put(&at);
+    }
+    if (from.dentry)
+        path_put(&from);
+}
+
+/* With a network: who answers for names, and no names of the host's. */
+static void mount_network(struct boot_info *b)
+{
+    const char *name = boot_text(b->hostname);
+    u32 a = b->net_address ? b->net_address : HOST_OWN_4;
+    char text[512];
+
+    if (!b->net_flags)
+        return;
+    snprintf(text, sizeof(text),
+             "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+             "192.0.0.8\thost-loopback\n%u.%u.%u.%u\t%s\n",
+             a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, name);
+    cover_file("/etc/hosts", "/run/hosts", text);
+    if (b->net_flags & BOOT_NET_RESOLVER)
+        cover_file("/etc/resolv.conf", "/run/resolv.conf",
+                   "nameserver 127.0.0.53\noptions edns0\n");
+}
+
 static void open_stdio(struct boot_info *b)
 {
     for (int n = 0; n < 3; n++) {
@@ -225,6 +277,7 @@ void fs_init(void)
     if (b->cwd && path_lookup(AT_FDCWD, boot_text(b->cwd), LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &cwd))
         cwd.dentry = NULL;
     mount_system();
+    mount_network(b);
     mount_volumes(b);
     if (cwd.dentry)
         keep_cwd(boot_text(b->cwd), &cwd);

@@ -25,7 +25,6 @@ long hostpoll_init(struct hostpoll *hp, int handle); /* 0 or -ENOMEM */
 void hostpoll_destroy(struct hostpoll *hp);
 
 /* After a resume: nothing is watched in the new host's epolls; who waits looks again. */
-void hostpoll_resume(void);
 
 /* The same for an owner that is told of events itself: watched from now until
  * hostpoll_destroy, which doesn't wait for a notify that is under way.  notify, put and refs
