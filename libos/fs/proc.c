@@ -154,6 +154,13 @@ static const struct pseudo_node pid_node = {
 static const struct pseudo_node tid_node = {
     .name = "TID", .mode = S_IFDIR | 0555, .child = proc_tid_table};
 
+struct process *proc_of_inode(const struct inode *i)
+{
+    const struct pseudo *p = pseudo_of(i);
+
+    return p && p->node == &pid_node ? proc_get(p) : NULL;
+}
+
 /* A decimal number without leading zeros, or -1. */
 static s32 number_name(const char *name)
 {

@@ -415,6 +415,8 @@ void overlay_diff(struct super *s,
  * the end of the last process.  0 or -errno.  fs/diff.c */
 long diff_write(int handle, bool list);
 struct super *procfs_new(void);
+/* The process that a directory /proc/PID is of, with a reference; NULL: no such directory. */
+struct process *proc_of_inode(const struct inode *i);
 struct super *sysfs_new(void);
 struct super *devfs_new(void);
 struct super *cgroupfs_new(void); /* cgroup2, for /sys/fs/cgroup */

@@ -96,6 +96,17 @@ long sys_pidfd_open(int pid, u32 flags)
     return rc;
 }
 
+/* pidfd_send_signal takes a directory /proc/PID too. */
+static struct process *process_of_directory(int fd)
+{
+    struct file *f = fd_get(fd);
+    struct process *p = f && f->inode ? proc_of_inode(f->inode) : NULL;
+
+    if (f)
+        file_put(f);
+    return p;
+}
+
 long sys_pidfd_send_signal(int fd, int sig, uptr info, u32 flags)
 {
     struct siginfo_k si;
@@ -105,6 +116,8 @@ long sys_pidfd_send_signal(int fd, int sig, uptr info, u32 flags)
     if (flags)
         return -EINVAL;
     p = pidfd_process(fd);
+    if (!p)
+        p = process_of_directory(fd);
     if (!p)
         return -EBADF;
     if (sig < 0 || sig > NSIG)

@@ -44,6 +44,12 @@ int main(void)
     printf(" code %d status %d same %d\n", info.si_code, info.si_status, info.si_pid == pid);
     printf("gone: %ld %s\n", syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0), strerror(errno));
     printf("nobody: %ld %s\n", pidfd_open(pid, 0), strerror(errno));
+    char dir[32];
+    snprintf(dir, sizeof(dir), "/proc/%d", getpid());
+    int directory = open(dir, O_RDONLY | O_DIRECTORY);
+    printf("directory: %ld\n", syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0));
+    int root = open("/proc", O_RDONLY | O_DIRECTORY);
+    printf("another: %ld %s\n", syscall(SYS_pidfd_send_signal, root, 0, NULL, 0), strerror(errno));
     printf("negative: %ld %s\n", pidfd_open(-1, 0), strerror(errno));
 
     struct clone_args args = {
