@@ -7,9 +7,12 @@ setup() {
     chmod 755 "$place"
     cd "$place" || return 1
     export TMPDIR=$place
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/runtime
+    mkdir -m 700 "$XDG_RUNTIME_DIR"
 }
 
 teardown() {
+    [ ! -e "$XDG_RUNTIME_DIR/bailey" ] || "$BAILEY" rm --all --force >/dev/null 2>&1
     cd / && rm -rf "$place"
 }
 
