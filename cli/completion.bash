@@ -1,37 +1,69 @@
-# bash completion for bailey.  The options come from the program's own help, so that
-# they are never out of date.
+# bash completion for bailey.  Commands and options come from the program's own help, names
+# from what runs, so that none of them is ever out of date.
+_bailey_commands()
+{
+    "${COMP_WORDS[0]}" help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+_bailey_options()
+{
+    "${COMP_WORDS[0]}" help "$1" 2>/dev/null | grep -oE '^ +(-.,)? *--[a-z-]+|^ +-[a-z],' |
+        grep -oE -- '--?[a-z][a-z-]*'
+}
+
+_bailey_offer() { mapfile -t COMPREPLY < <(compgen "$@" -- "$cur"); }
+
+# The value of an option; false if prev takes none.
+_bailey_value()
+{
+    case $prev in
+    --root | -v | --volume) _bailey_offer -d ;;
+    --env-file | --diff | -o | --output) _bailey_offer -f ;;
+    --net) _bailey_offer -W "none host allow= name=" ;;
+    -s | --signal) _bailey_offer -W "$(compgen -A signal SIG)" ;;
+    -e | --env) _bailey_offer -v ;;
+    -u | --user) _bailey_offer -u ;;
+    *) return 1 ;;
+    esac
+}
+
+# Is the program's or sandbox's name among the words before the cursor?
+_bailey_named()
+{
+    local word
+    for word in "${COMP_WORDS[@]:2:COMP_CWORD-2}"; do
+        "${COMP_WORDS[0]}" ps -q 2>/dev/null | grep -qxF -e "$word" && return
+    done
+    return 1
+}
+
 _bailey()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+    local bailey=${COMP_WORDS[0]}
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        local commands
-        commands=$("${COMP_WORDS[0]}" help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-        mapfile -t COMPREPLY < <(compgen -W "$commands --help --version" -- "$cur")
+        _bailey_offer -W "$(_bailey_commands) --help --version"
         return
     fi
-    if [ "$command" = run ]; then
-        case $prev in
-        --root | -v | --volume) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
-        --env-file | --diff) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-        --net) mapfile -t COMPREPLY < <(compgen -W "none host allow= name=" -- "$cur"); return ;;
-        -e | --env) mapfile -t COMPREPLY < <(compgen -v -- "$cur"); return ;;
-        -u | --user) mapfile -t COMPREPLY < <(compgen -u -- "$cur"); return ;;
-        esac
-        if [[ $cur == -* ]]; then
-            local options
-            options=$("${COMP_WORDS[0]}" run --help 2>/dev/null | grep -oE '^ +(-.,)? *--[a-z-]+|^ +-[a-z],' |
-                grep -oE -- '--?[a-z][a-z-]*')
-            mapfile -t COMPREPLY < <(compgen -W "$options --" -- "$cur")
-            return
+    _bailey_value && return
+    if [[ $cur == -* ]]; then
+        _bailey_offer -W "$(_bailey_options "$command") --"
+        return
+    fi
+    case $command in
+    help) _bailey_offer -W "$(_bailey_commands)" ;;
+    stop | kill | save) _bailey_offer -W "$("$bailey" ps -q 2>/dev/null)" ;;
+    rm | wait | logs) _bailey_offer -W "$("$bailey" ps -a -q 2>/dev/null)" ;;
+    exec)
+        if _bailey_named; then
+            _bailey_offer -c -f
+        else
+            _bailey_offer -W "$("$bailey" ps -q 2>/dev/null)"
         fi
-        mapfile -t COMPREPLY < <(compgen -c -f -- "$cur")
-        return
-    fi
-    if [ "$command" = help ]; then
-        mapfile -t COMPREPLY < <(compgen -W "run diff check version help" -- "$cur")
-        return
-    fi
-    mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        ;;
+    run) _bailey_offer -c -f ;;
+    *) _bailey_offer -f ;;
+    esac
 }
 complete -F _bailey bailey

@@ -11,11 +11,13 @@ complete_words() { # the command line so far, word by word
 
 @test "commands" {
     complete_words ''
-    for command in run diff check version help; do
+    for command in run exec ps stop kill wait rm logs diff check version help; do
         [[ " ${COMPREPLY[*]} " == *" $command "* ]]
     done
     complete_words ch
     [ "${COMPREPLY[*]}" = check ]
+    complete_words help st
+    [ "${COMPREPLY[*]}" = stop ]
 }
 
 @test "options of run, each of them" {
@@ -25,6 +27,26 @@ complete_words() { # the command line so far, word by word
     done
     complete_words run --work
     [ "${COMPREPLY[*]}" = --workdir ]
+}
+
+@test "names of sandboxes, and options of every command" {
+    "$BAILEY" run -d --name alpha -- sleep 60
+    "$BAILEY" run -d --name beta -- true
+    "$BAILEY" wait beta
+    for command in stop kill exec; do
+        complete_words "$command" ''
+        [ "${COMPREPLY[*]}" = alpha ]
+    done
+    for command in rm wait logs; do
+        complete_words "$command" ''
+        [ "${COMPREPLY[*]}" = "alpha beta" ]
+    done
+    complete_words exec alpha /bin/tru
+    [[ " ${COMPREPLY[*]} " == *" /bin/true "* ]]
+    complete_words exec --work
+    [ "${COMPREPLY[*]}" = --workdir ]
+    complete_words kill -s SIGUSR
+    [ "${COMPREPLY[*]}" = "SIGUSR1 SIGUSR2" ]
 }
 
 @test "kinds of network" {
