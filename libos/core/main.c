@@ -39,6 +39,12 @@ void mailbox_poll(void)
     }
 }
 
+void thread_work(void)
+{
+    __atomic_fetch_and(&current()->attention, ~ATTN_WORK, __ATOMIC_SEQ_CST);
+    async_run();
+}
+
 /* Called by the way out (pal/entry.S) while t->attention is not clear. */
 void exit_work(struct regs *regs);
 void exit_work(struct regs *regs)
@@ -48,6 +54,8 @@ void exit_work(struct regs *regs)
 
     if (attn & ATTN_EXIT)
         thread_exit(t->exit_code);
+    if (attn & ATTN_WORK)
+        thread_work();
     if (attn & ATTN_MAILBOX) {
         __atomic_fetch_and(&t->attention, ~ATTN_MAILBOX, __ATOMIC_ACQ_REL);
         mailbox_poll();

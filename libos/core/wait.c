@@ -36,6 +36,10 @@ static bool must_leave(struct thread *t, enum leave when)
         mailbox_poll();
         attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
     }
+    if (attn & ATTN_WORK) {
+        thread_work();
+        attn = __atomic_load_n(&t->attention, __ATOMIC_SEQ_CST);
+    }
     if (when == LEAVE_TO_END)
         return (attn & ATTN_EXIT) || ((attn & ATTN_SIGNAL) && signal_fatal_pending());
     return (attn & ATTN_ENDS_SLEEP) || ((attn & ATTN_SIGNAL) && signal_pending());

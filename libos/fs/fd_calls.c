@@ -103,10 +103,17 @@ static long dup_from(struct file *f, u64 min, bool cloexec)
 
 #define SETTABLE (O_APPEND | O_NONBLOCK | O_NDELAY | O_DIRECT | O_NOATIME | FASYNC)
 
-static long set_flags(struct file *f, u32 flags)
+static long set_flags(struct file *f, int fd, u32 flags)
 {
+    long rc;
+
     if ((flags & O_NOATIME) && !(f->flags & O_NOATIME) && !inode_owner_or_capable(f->inode))
         return -EPERM;
+    if ((flags ^ READ_ONCE(f->flags)) & FASYNC) {
+        rc = file_set_async(f, fd, flags & FASYNC);
+        if (rc)
+            return rc;
+    }
     u32 old = READ_ONCE(f->flags), new;
     do {
         new = (flags & SETTABLE) | (old & ~(u32)SETTABLE);
@@ -141,47 +148,6 @@ static long add_seals(struct file *f, u32 seals)
     return rc;
 }
 
-struct owner_ex {
-    s32 type, pid;
-};
-
-/* owner > 0: a process (or thread, FMODE_OWNER_TID), < 0: a process group. */
-static long owner_call(struct file *f, u32 cmd, uptr arg)
-{
-    struct owner_ex ex;
-
-    switch (cmd) {
-    case F_GETOWN:
-        return f->owner;
-    case F_SETOWN:
-        if ((s32)arg == INT32_MIN)
-            return -EINVAL;
-        f->owner = (s32)arg;
-        f->owner_type = (s32)arg < 0 ? F_OWNER_PGRP : F_OWNER_PID;
-        return 0;
-    case F_GETOWN_EX:
-        ex.type = f->owner_type;
-        ex.pid = f->owner < 0 ? -f->owner : f->owner;
-        return copy_to_user(arg, &ex, sizeof(ex));
-    default:
-        if (copy_from_user(&ex, arg, sizeof(ex)))
-            return -EFAULT;
-        if (ex.type < F_OWNER_TID || ex.type > F_OWNER_PGRP)
-            return -EINVAL;
-        f->owner_type = ex.type;
-        f->owner = ex.type == F_OWNER_PGRP ? -ex.pid : ex.pid;
-        return 0;
-    }
-}
-
-static long set_sig(struct file *f, u64 sig)
-{
-    if (sig > 64)
-        return -EINVAL;
-    f->owner_sig = (s32)sig;
-    return 0;
-}
-
 /* Commands that work on O_PATH descriptors too. */
 static long fcntl_any(struct file *f, int fd, u32 cmd, u64 arg)
 {
@@ -205,7 +171,7 @@ static long fcntl_io(struct file *f, int fd, u32 cmd, u64 arg)
 {
     switch (cmd) {
     case F_SETFL:
-        return set_flags(f, (u32)arg);
+        return set_flags(f, fd, (u32)arg);
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
@@ -217,11 +183,14 @@ static long fcntl_io(struct file *f, int fd, u32 cmd, u64 arg)
     case F_GETOWN:
     case F_SETOWN_EX:
     case F_GETOWN_EX:
-        return owner_call(f, cmd, arg);
+        return file_owner_call(f, cmd, arg);
     case F_GETSIG:
-        return f->owner_sig;
+        return f->owner.sig;
     case F_SETSIG:
-        return set_sig(f, arg);
+        if (arg > 64)
+            return -EINVAL;
+        f->owner.sig = (s32)arg;
+        return 0;
     case F_GETLEASE:
         return F_UNLCK;
     case F_SETLEASE:
@@ -270,6 +239,19 @@ static long set_flag(struct file *f, u32 flag, uptr arg)
     return 0;
 }
 
+static long set_async(struct file *f, int fd, uptr arg)
+{
+    s32 on;
+    long rc;
+
+    if (get_user(on, arg))
+        return -EFAULT;
+    if (!f->ops->poll)
+        return -ENOTTY;
+    rc = file_set_async(f, fd, on);
+    return rc ? rc : set_flag(f, FASYNC, arg);
+}
+
 static long bytes_left(struct file *f, uptr arg)
 {
     struct kstat st;
@@ -299,7 +281,7 @@ long sys_ioctl(int fd, unsigned int cmd, u64 arg)
         rc = set_flag(f, O_NONBLOCK, arg);
         break;
     case FIOASYNC:
-        rc = set_flag(f, FASYNC, arg);
+        rc = set_async(f, fd, arg);
         break;
     case FIOQSIZE:
         rc = -ENOTTY;

@@ -11,6 +11,11 @@ long inode_get_write(struct inode *i); /* one more writer, or -ETXTBSY */
 void inode_put_write(struct inode *i);
 void inode_touch_atime(struct inode *i); /* as relatime does */
 
+/* ---- async.c ---- */
+long file_owner_call(struct file *f, u32 cmd, uptr arg); /* F_SETOWN and its relatives */
+long file_set_async(struct file *f, int fd, bool on);
+void async_file_gone(struct file *f);
+
 /* ---- walk.c: path walks ---- */
 enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 

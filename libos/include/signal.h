@@ -108,6 +108,8 @@ struct signal_shared { /* per process */
  * info NULL: as kernel-generated (SI_KERNEL).  0, or -EAGAIN when the queue is full. */
 long signal_thread(struct thread *t, int sig, const struct siginfo_k *info);
 long signal_process(struct process *p, int sig, const struct siginfo_k *info);
+/* To p's thread of that number; -ESRCH if there is none. */
+long signal_process_thread(struct process *p, s32 tid, int sig, const struct siginfo_k *info);
 /* As signal_process, if the caller may signal p: else -EPERM.  sig 0 only asks; info NULL:
  * as from kill(2). */
 long signal_process_checked(struct process *p, int sig, const struct siginfo_k *info);

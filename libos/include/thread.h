@@ -42,7 +42,8 @@ enum thread_state {
 #define ATTN_EXIT       8u  /* the thread must end (exit_group, exec by another thread) */
 #define ATTN_GS         16u /* program owns gs: restore it on exit */
 #define ATTN_TRACE      32u
-#define ATTN_MAILBOX    64u /* monitor left something in boot_info */
+#define ATTN_MAILBOX    64u   /* monitor left something in boot_info */
+#define ATTN_WORK       4096u /* something to do for others: thread_work() */
 
 struct fault {
     u64 addr, error, trapno; /* cr2, hardware error code, vector */
@@ -53,7 +54,7 @@ struct fault {
 struct restart {
     bool valid; /* the next execution of call `nr` takes its deadline from here */
     u32 nr;
-    u64 calls; /* t->syscalls then: the next execution is the next call */
+    u64 calls;    /* t->syscalls then: the next execution is the next call */
     u64 deadline; /* absolute monotonic ns */
     uptr rem;     /* nanosleep's remainder argument */
 };
@@ -132,7 +133,7 @@ struct thread {
 struct process {
     u32 refs;
     s32 pid, pgid, sid;
-    struct lock lock; /* threads, children, state */
+    struct lock lock;       /* threads, children, state */
     struct process *parent; /* under family_lock (proc/process.c), as the lists of children */
     struct list children, sibling, all; /* all: process table */
     struct list threads;
@@ -192,10 +193,13 @@ struct process *process_find(s32 pid);
 struct process *process_of_tid(s32 tid);     /* of a living thread */
 struct process *process_next(s32 after_pid); /* smallest pid > after_pid, or NULL */
 void process_put(struct process *p);
-struct process *process_parent(struct process *p); /* with a reference, or NULL */
+struct process *process_parent(struct process *p);      /* with a reference, or NULL */
 struct thread *thread_find(struct process *p, s32 tid); /* under p->lock */
 s32 pid_alloc(void *owner);
 void pid_free(s32 pid, const void *owner);
+void pid_hold(s32 pid); /* as long as it is held, the number means nobody else */
+void pid_drop(s32 pid);
+bool pid_in_use(s32 pid);
 /* Between the two no process comes into being: a signal to many reaches all of them. */
 void forks_hold(void);
 void forks_release(void);
@@ -204,6 +208,7 @@ extern struct process *init_process;
 /* Starts a library-OS thread without program context; NULL on ENOMEM. */
 struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name);
 
+void set_attention(u32 bits); /* of the current thread */
 /* Makes t look at its attention bits: wakes it if asleep, interrupts it in program code. */
 void thread_kick(struct thread *t, u32 attn_bits);
 

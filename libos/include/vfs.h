@@ -224,6 +224,12 @@ struct path_s {
     struct dentry *dentry;
 };
 
+struct file_owner { /* who gets signals of O_ASYNC */
+    s32 type, id;   /* F_OWNER_*; a thread, process or group; 0: nobody */
+    s32 sig;        /* F_SETSIG; 0: SIGIO without more */
+    u32 uid, euid;  /* of who set it */
+};
+
 struct file {
     u32 refs;
     u32 flags;           /* O_* as fcntl(F_GETFL) shows them */
@@ -235,11 +241,10 @@ struct file {
     void *private;
     struct list epolls; /* epoll items watching it: fs/epoll.c */
     struct lock epoll_lock;
-    s32 owner;                 /* F_SETOWN */
-    s32 owner_sig, owner_type; /* F_SETSIG; F_OWNER_* */
-    u32 fmode;                 /* FMODE_* */
-    struct waitq *async;       /* O_ASYNC */
+    u32 fmode;                /* FMODE_* */
+    struct file_async *async; /* O_ASYNC: fs/async.c */
     struct file *next_free;
+    struct file_owner owner;
 };
 #define FMODE_READ   1u
 #define FMODE_WRITE  2u

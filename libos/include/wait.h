@@ -71,6 +71,9 @@ void wake_batch_add(struct wake_batch *b, struct thread *t);
 void wake_batch_flush(struct wake_batch *b);
 /* Takes what the monitor left in boot_info (ATTN_MAILBOX); may kick threads. */
 void mailbox_poll(void);
+/* ATTN_WORK: what this thread is to do for others before it sleeps or goes on. */
+void thread_work(void);
+void async_run(void); /* signals of O_ASYNC: fs/async.c */
 
 /* Waits until cond holds; rc = 0, -EINTR or -ETIMEDOUT. */
 #define wait_event(queue, cond, deadline)                                                          \

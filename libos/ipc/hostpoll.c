@@ -155,6 +155,8 @@ static void poller(void *arg)
             if (!hp && (ev[i].cookie >> 32 == 0 || ev[i].cookie == ~0ULL))
                 bell();
         }
+        if (READ_ONCE(current()->attention) & ATTN_WORK)
+            thread_work();
     }
 }
 

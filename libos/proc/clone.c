@@ -105,8 +105,9 @@ static long start_thread(struct thread *t, const struct clone_request *r)
     long rc;
 
     lock(&p->lock);
-    if (p->group_exit || p->execing) {
+    if (p->group_exit || p->execing) { /* nor do we return to see it */
         unlock(&p->lock);
+        set_attention(ATTN_EXIT);
         return -EAGAIN;
     }
     t->proc = p;

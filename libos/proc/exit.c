@@ -3,6 +3,7 @@
  * exit_group marks the process and makes every thread leave; the last one out turns the
  * process into a zombie and wakes the parent.  A host process ends with the last host
  * thread in its address space.  When program 1 ends, so does the sandbox. */
+#include <asm/errno.h>
 #include <linux/poll.h>
 
 #include "kalloc.h"
@@ -266,6 +267,8 @@ _Noreturn void thread_exit(int code)
         process_finish(p);
         mm_put(mm); /* the process's reference */
     }
+    if (READ_ONCE(t->attention) & ATTN_WORK)
+        thread_work();
     t->proc = NULL;
     leave_host(t, mm);
 }
@@ -304,9 +307,10 @@ long kill_other_threads(void)
     struct process *p = me->proc;
 
     lock(&p->lock);
-    if (p->group_exit || p->execing) {
+    if (p->group_exit || p->execing) { /* we are told to go in a moment: nothing is seen of this */
         unlock(&p->lock);
-        return -11;
+        set_attention(ATTN_EXIT);
+        return -EAGAIN;
     }
     p->execing = true;
     unlock(&p->lock);

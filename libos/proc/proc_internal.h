@@ -6,9 +6,6 @@
 
 #include "proc.h"
 
-void pid_hold(s32 pid);
-void pid_drop(s32 pid);
-bool pid_in_use(s32 pid);
 void thread_table_set(s32 tid, struct thread *t);
 void thread_take_number(struct thread *t, s32 pid);
 /* Around the moment a process comes into being: table.c. */

@@ -46,7 +46,6 @@ long send_locked(struct process *p, struct thread *t, int sig, const struct sigi
 /* What send_locked leaves to be done without p->lock. */
 void send_done(struct process *p, int sig);
 void signal_kick_all(struct process *p); /* p->lock held */
-void set_attention(u32 bits);            /* of the current thread */
 
 /* stop.c */
 void process_stop(struct process *p, int sig);

@@ -117,6 +117,20 @@ long signal_process(struct process *p, int sig, const struct siginfo_k *info)
     return rc;
 }
 
+long signal_process_thread(struct process *p, s32 tid, int sig, const struct siginfo_k *info)
+{
+    struct thread *t;
+    long rc;
+
+    lock(&p->lock);
+    t = thread_find(p, tid);
+    rc = t && !t->exiting ? send_locked(p, t, sig, info) : -ESRCH;
+    unlock(&p->lock);
+    if (t)
+        send_done(p, sig);
+    return rc;
+}
+
 /* Without p->lock, so that callers may hold locks of objects (SIGPIPE); the few signals
  * that concern the whole process go the long way. */
 long signal_thread(struct thread *t, int sig, const struct siginfo_k *info)

@@ -87,6 +87,9 @@ void stop_wait(void)
             return;
         if (READ_ONCE(t->attention) & ATTN_RENDEZVOUS)
             freeze_park(t); /* a resumed thread comes here again by way of its signals */
-        thread_sleep_uninterruptible(seq, HOST_FOREVER);
+        if (READ_ONCE(t->attention) & ATTN_WORK)
+            thread_work();
+        else
+            thread_sleep_uninterruptible(seq, HOST_FOREVER);
     }
 }
