@@ -18,6 +18,7 @@ struct host_link {
     struct lock lock;       /* closing against what the poller does with the handle */
     bool closed;
     u32 ready;  /* atomic: LINK_* bits, count of events above */
+    bool nonblocking; /* the last receive was, so a stale event does no harm */
     bool named; /* i->local is known to be the local address */
 };
 #define LINK_IN    1u

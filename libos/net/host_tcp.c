@@ -184,6 +184,7 @@ static long host_tcp_receive(struct socket *s, struct sockmsg *m)
     long target = m->flags & MSG_WAITALL ? (long)want : MIN((long)want, s->opt.receive_low);
     long done = 0, rc = 0;
 
+    WRITE_ONCE(link_of(s)->nonblocking, (m->flags & MSG_DONTWAIT) != 0);
     if (m->flags & MSG_OOB)
         return -EINVAL;
     if (m->flags & MSG_ERRQUEUE)
@@ -234,8 +235,9 @@ static u32 host_tcp_poll(struct socket *s, struct poll_table *pt)
     ready = link_ready(l);
     if (READ_ONCE(s->state) == SS_CONNECTING)
         return 0;
-    /* An event may be older than what was read since. */
-    if ((ready & (LINK_IN | LINK_END | LINK_HUP | LINK_ERR)) == LINK_IN &&
+    /* An event may be older than what was read since, which only a blocking read minds. */
+    if (!READ_ONCE(l->nonblocking) &&
+        (ready & (LINK_IN | LINK_END | LINK_HUP | LINK_ERR)) == LINK_IN &&
         peek(l, 1, 0) == -EAGAIN) {
         link_drained(l, ready, LINK_IN);
         ready = link_ready(l);
@@ -282,8 +284,14 @@ static void host_tcp_event(struct hostpoll *hp, u32 events)
         settle(l, events);
         failed = s->state == SS_FREE;
     }
+    if (!l->closed && s->state == SS_CONNECTED && events & POLLERR) {
+        long rc = peek(l, 1, 0);
+
+        if (rc < 0 && rc != -EAGAIN)
+            s->error = (s32)-rc;
+    }
     unlock(&l->lock);
-    link_event(l, events);
+    link_event(l, events & ~POLLERR); /* s->error stands for it */
     if (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR))
         waitq_wake_all(&s->read_wait, events | POLLRDNORM);
     if (events & (POLLOUT | POLLHUP | POLLERR))

@@ -37,7 +37,7 @@ struct attack {
 
 /* Each file's attacks; they end with an entry without a name. */
 extern const struct attack call_attacks[], memory_attacks[], frame_attacks[], message_attacks[],
-    path_attacks[], exhaust_attacks[], reach_attacks[];
+    path_attacks[], exhaust_attacks[], reach_attacks[], network_attacks[];
 
 extern uint64_t seed;
 uint64_t any(void);                  /* the next random number */

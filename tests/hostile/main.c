@@ -20,7 +20,7 @@
 
 static const struct attack *const tables[] = {
     call_attacks, memory_attacks,  frame_attacks, message_attacks,
-    path_attacks, exhaust_attacks, reach_attacks,
+    path_attacks, exhaust_attacks, reach_attacks, network_attacks,
 };
 static const char *const outcomes[] = {"refused", "killed", "ended", "any"};
 
