@@ -11,6 +11,7 @@
 #include "env.h"
 #include "image_root.h"
 #include "monitor/monitor.h"
+#include "resources.h"
 #include "network.h"
 #include "number.h"
 #include "options.h"
@@ -37,6 +38,7 @@ struct settings {
     struct strings env;
     struct volumes volumes;
     struct network network;
+    struct limits limits;
     struct user user;
     const char *user_text;
     char *root, *workdir;
@@ -267,6 +269,16 @@ static int take_rm(void *context, const char *shown, const char *value)
     return 0;
 }
 
+#define TAKE_LIMIT(name)                                                                           \
+    static int take_##name(void *context, const char *shown, const char *value)                    \
+    {                                                                                              \
+        return limits_take_##name(&((struct settings *)context)->limits, shown, value);            \
+    }
+TAKE_LIMIT(cpus)
+TAKE_LIMIT(cpu_time)
+TAKE_LIMIT(files)
+TAKE_LIMIT(output)
+
 #define HEADING(text)                                                                              \
     {                                                                                              \
         .kind = OPTION_HEADING, .help = text                                                       \
@@ -309,6 +321,10 @@ const struct option_def run_options[] = {
     HEADING("Limits"),
     VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
     VALUE(0, "pids", "N", "at most N threads", take_pids),
+    VALUE(0, "cpus", "N", "run on at most N CPUs", take_cpus),
+    VALUE(0, "cpu-time", "SEC", "at most this much CPU time in all: 30, 5m, 1h", take_cpu_time),
+    VALUE(0, "files", "N", "at most N open files", take_files),
+    VALUE(0, "output", "SIZE", "at most so much output, and no larger file", take_output),
     VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", take_timeout),
     HEADING("Saving"),
     VALUE(0, "save-on", "SIGNAL", "save it when bailey gets this signal, and end", take_save_on),
@@ -410,6 +426,8 @@ static int settle(struct settings *s)
                                           : "/");
     if (!error)
         error = network_settle(&s->network, s->config.name);
+    if (!error)
+        error = limits_settle(&s->limits, &s->config);
     if (!error)
         error = open_trace(s);
     if (!error)
@@ -541,6 +559,7 @@ static int choose_program(struct settings *s, char **given)
 int command_run(int argc, char **argv)
 {
     struct settings s = {0};
+    struct relay relay = {0};
     int rest;
 
     sandbox_config_init(&s.config);
@@ -550,6 +569,8 @@ int command_run(int argc, char **argv)
                         "there is nothing to run");
     else if (!code && rest < argc && !argv[rest][0])
         code = complain("''", NULL, "the program's name is empty");
+    if (!code && s.limits.output) /* before anything takes a copy of these streams */
+        code = relay_start(&relay, s.limits.output, &s.config);
     if (!code)
         code = settle(&s);
     if (!code)
@@ -558,6 +579,7 @@ int command_run(int argc, char **argv)
         code = run(&s);
     if (s.config.trace_fd >= 0)
         close(s.config.trace_fd);
+    relay_end(&relay);
     strings_free(&s.env);
     strings_free(&s.program);
     image_root_close(&s.image);

@@ -24,6 +24,7 @@
 #include "../abi/gate.h"
 #include "../abi/host_abi.h"
 #include "../abi/layout.h"
+#include "resources.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -266,6 +267,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     s->xsave_size = b->xsave_size;
     s->xcr0 = b->xcr0;
     fill_host(b, &w);
+    limits_tell(c, b);
     fill_vdso(&b->vdso);
     if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||
         getrandom(b->boot_id, sizeof(b->boot_id), 0) != sizeof(b->boot_id))

@@ -14,11 +14,13 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../abi/gate.h"
+#include "resources.h"
 #include "manage.h"
 #include "place.h"
 #include "save.h"
@@ -35,6 +37,7 @@ struct loop {
     int64_t announce;     /* ms when the sandbox becomes manageable; INT64_MAX: never, or done */
     bool timed_out;       /* SIGTERM was sent, deadline is the grace now */
     int64_t asked_to_end; /* when the first unanswered INT, TERM or QUIT came; 0: never */
+    int64_t look;         /* when limits are looked at next */
 };
 
 static int64_t now_ms(void)
@@ -60,7 +63,10 @@ void say(const char *format, ...)
         if ((unsigned char)text[i] < 32 || text[i] == 127)
             text[i] = ' ';
     text[n++] = '\n';
-    if (write(STDERR_FILENO, text, n) < 0)
+    /* A pipe that is full, by the sandbox's doing too, must not stop the monitor. */
+    const struct iovec iov = {text, n};
+    if (pwritev2(STDERR_FILENO, &iov, 1, -1, RWF_NOWAIT) < 0 && errno == EOPNOTSUPP &&
+        write(STDERR_FILENO, text, n) < 0)
         return;
 }
 
@@ -197,6 +203,19 @@ static void on_death(struct sandbox *s, pid_t pid, int status)
     }
 }
 
+/* A process of the caller's that has ended has said why. */
+static void check_guard(struct sandbox *s)
+{
+    siginfo_t info = {.si_pid = 0};
+
+    if (s->config->guard_pid > 0 &&
+        waitid(P_PID, (id_t)s->config->guard_pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid) {
+        s->exit_code = MONITOR_EXIT_KILLED;
+        s->ended = true;
+    }
+}
+
 /* Takes every death there is; false when no child is left. */
 static bool reap(struct sandbox *s)
 {
@@ -261,6 +280,8 @@ static int poll_timeout(const struct loop *l)
 
     if (l->s->save_deadline < next)
         next = l->s->save_deadline;
+    if (l->look < next)
+        next = l->look;
     if (next == INT64_MAX)
         return -1;
     int64_t left = next - now_ms();
@@ -279,6 +300,10 @@ static void on_time(struct loop *l)
     }
     if (now >= l->s->save_deadline)
         save_give_up(l->s);
+    if (now >= l->look) {
+        limits_check(l->s);
+        l->look = now + limits_interval(l->s);
+    }
     if (now >= l->deadline)
         on_deadline(l);
 }
@@ -302,6 +327,8 @@ static void loop_once(struct loop *l)
     /* Who reports waits for the answer: no death is seen before what the dead had to say. */
     if (!s->ended && (fds[0].revents & ~POLLIN || fds[1].revents) && !reap(s))
         sandbox_fail(s, "the sandbox ended without saying how");
+    if (!s->ended && fds[1].revents)
+        check_guard(s);
     if (!s->ended && fds[2].revents)
         manage_serve(s);
     if (!s->ended && poll_timeout(l) >= 0)
@@ -313,7 +340,8 @@ void sandbox_loop(struct sandbox *s)
     struct loop loop = {.s = s,
                         .signals = signalfd(-1, &s->signals, SFD_CLOEXEC | SFD_NONBLOCK),
                         .deadline = INT64_MAX,
-                        .announce = INT64_MAX};
+                        .announce = INT64_MAX,
+                        .look = INT64_MAX};
 
     if (loop.signals < 0)
         sandbox_fail(s, "signalfd: %s", strerror(errno));
@@ -321,6 +349,8 @@ void sandbox_loop(struct sandbox *s)
         loop.deadline = now_ms() + (int64_t)s->config->timeout_seconds * 1000;
     if (s->config->announce)
         loop.announce = now_ms() + s->config->announce_ms;
+    if (limits_interval(s) >= 0)
+        loop.look = now_ms() + limits_interval(s);
     while (!s->ended)
         loop_once(&loop);
     sandbox_kill(s);

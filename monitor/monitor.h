@@ -3,8 +3,8 @@
  * The calling process becomes the monitor: it starts the picoprocess, serves its
  * control calls, passes signals on and reaps everything before it returns.  The caller
  * is single-threaded, and what it gives up for the time after (monitor/lockdown.h) stays given
- * up when monitor_run returns: it reports, cleans up and ends.  Strings and arrays of the configuration must stay valid until
- * monitor_run returns; they are not changed.
+ * up when monitor_run returns: it reports, cleans up and ends.  Strings and arrays of the
+ * configuration must stay valid until monitor_run returns; they are not changed.
  */
 #ifndef BAILEY_MONITOR_H
 #define BAILEY_MONITOR_H
@@ -19,6 +19,7 @@
 #define MONITOR_EXIT_FAILURE   125 /* Bailey itself could not do its work */
 #define MONITOR_EXIT_NOT_EXEC  126 /* the program exists and cannot be executed */
 #define MONITOR_EXIT_NOT_FOUND 127 /* no such program */
+#define MONITOR_EXIT_KILLED    137 /* a limit was reached that ends the sandbox */
 
 #define MONITOR_VOLUMES_MAX    62
 
@@ -56,8 +57,12 @@ struct sandbox_config {
     size_t volume_count;
     bool read_only; /* root refuses writes instead of keeping them in memory */
 
-    uint64_t memory_limit;    /* bytes, 0: none */
-    uint32_t pids_max;        /* 0: default */
+    uint64_t memory_limit; /* bytes, 0: none */
+    uint32_t pids_max;     /* 0: default */
+    uint64_t cpu_ns;       /* CPU time of all its processes together, 0: any */
+    uint32_t files_max;    /* open files of a process, and host files of all, 0: the caller's */
+    uint64_t output_limit; /* bytes of a file it writes, 0: any */
+    int guard_pid;         /* a child of the caller's: when it ends, so does the sandbox; 0: none */
     unsigned timeout_seconds; /* 0: none; then SIGTERM, after 2 s SIGKILL, exit code 124 */
     unsigned grace_seconds;   /* between the two, 0: 2 s */
 
@@ -90,8 +95,8 @@ struct sandbox_config {
     /* Directories the caller goes on writing in after the run (NULL-terminated, or NULL): the
      * process keeps no rights over others. */
     const char *const *own_dirs;
-    bool stdin_open;                /* -i: standard input is passed on (otherwise as given, too) */
-    bool tty;                       /* -t: refuse to start without a terminal on standard input */
+    bool stdin_open; /* -i: standard input is passed on (otherwise as given, too) */
+    bool tty;        /* -t: refuse to start without a terminal on standard input */
 };
 
 /* Fills in what a plain run has: root_mode host, uid/gid 0, umask 022, trace off. */

@@ -17,6 +17,7 @@
 
 #include "../abi/gate.h"
 #include "manage.h"
+#include "resources.h"
 #include "serve.h"
 #include "tty.h"
 
@@ -75,7 +76,7 @@ static long result(int rc) { return rc < 0 ? -errno : rc; }
 long serve_control(struct sandbox *s, struct request *r)
 {
     struct message_control *m = &r->control;
-    int fd = handle_find(m->handle);
+    int fd = handle_find(m->handle), rc;
 
     if (m->size > r->length - sizeof(*m))
         return MALFORMED;
@@ -95,9 +96,11 @@ long serve_control(struct sandbox *s, struct request *r)
     case HOST_SYNC:
         return result(m->a ? fdatasync(fd) : fsync(fd));
     case HOST_TRUNCATE:
-        return result(ftruncate(fd, (off_t)m->a));
+        rc = limits_size(s, m->a);
+        return rc < 0 ? rc : result(ftruncate(fd, (off_t)m->a));
     case HOST_ALLOCATE:
-        return result(fallocate(fd, (int)m->a, (off_t)m->b, (off_t)m->c));
+        rc = limits_size(s, m->b > UINT64_MAX - m->c ? UINT64_MAX : m->b + m->c);
+        return rc < 0 ? rc : result(fallocate(fd, (int)m->a, (off_t)m->b, (off_t)m->c));
     case HOST_TTY_GET:
     case HOST_TTY_SET:
         return control_tty(s, r, fd);

@@ -16,6 +16,7 @@
 
 #include "manage.h"
 #include "place.h"
+#include "resources.h"
 #include "serve.h"
 
 #define CREATE_TRIES 4
@@ -248,6 +249,8 @@ static int set_attributes(struct sandbox *s, int fd, unsigned mask, const struct
 
     snprintf(name, sizeof(name), "%d", fd);
     if (mask & HOST_SET_SIZE) {
+        if (limits_size(s, attr->size) < 0)
+            return -EFBIG;
         int file = place_reopen(s, fd, O_WRONLY | O_NONBLOCK);
         if (file < 0)
             return file;

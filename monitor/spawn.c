@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -36,6 +37,7 @@
 #include "filter.h"
 #include "image.h"
 #include "landlock.h"
+#include "resources.h"
 #include "save.h"
 
 #ifndef MFD_EXEC
@@ -52,7 +54,6 @@
 #define FD_SPARE        (FD_LAST + 1) /* descriptors are lifted there before they get their numbers */
 
 #define NOBODY          65534
-#define OWN_THREADS     8 /* of the library OS itself */
 
 /* What the child could not do.  Order known to stage_text. */
 enum stage { STAGE_SESSION, STAGE_FDS, STAGE_LIFELINE, STAGE_MAP, STAGE_SIGNALS, STAGE_FILTER };
@@ -255,17 +256,6 @@ static void become_nobody(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* the change cleared it */
 }
 
-/* The library OS keeps to --pids; this holds a hostile one.  Processes are counted per
- * user and user namespace, so one of our own makes it a limit of this sandbox. */
-static void limit_processes(const struct sandbox *s)
-{
-    const rlim_t most = s->config->pids_max + OWN_THREADS;
-    const struct rlimit limit = {most, most};
-
-    if (s->config->pids_max && unshare(CLONE_NEWUSER) == 0)
-        setrlimit(RLIMIT_NPROC, &limit);
-}
-
 static void drop_rights(const struct sandbox *s)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -274,12 +264,13 @@ static void drop_rights(const struct sandbox *s)
     const bool root = geteuid() == 0;
 
     become_nobody();
-    limit_processes(s);
+    limits_apply(s->config);
     if (!s->config->debug)
         setrlimit(RLIMIT_CORE, &no_core);
     /* An ordinary user's monitor reads its memory for a save; root may in any case. */
     prctl(PR_SET_DUMPABLE, s->config->debug || !root ? 1 : 0, 0, 0, 0);
     landlock_deny_all();
+    syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL); /* one with nothing in it */
     syscall(SYS_capset, &header, none);
 }
 

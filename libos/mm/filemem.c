@@ -14,6 +14,7 @@
  * changes extents or bits holds it alone.
  */
 #include <linux/errno.h>
+#include <linux/resource.h>
 
 #include "../../abi/host_abi.h"
 #include "kalloc.h"
@@ -327,11 +328,13 @@ static long charge_missing(struct filemem *fm, struct extent *e, u32 from, u32 t
 }
 
 /* Pages that are all new get their first data: bytes or -errno.  Many at once are written
- * through the pool's host handle: the host need not clear them first, nor map them here. */
+ * through the pool's host handle: the host need not clear them first, nor map them here.  (A
+ * limit on sizes of files would count the pool as one.) */
 static long fill_new(struct extent *e, struct uio *u, u64 off, size_t n)
 {
     u64 at = e->off + (off - (e->page << PAGE_SHIFT));
-    if (n >= DIRECT_MIN << PAGE_SHIFT && boot()->pool_handle > 0)
+    if (n >= DIRECT_MIN << PAGE_SHIFT && boot()->pool_handle > 0 &&
+        boot()->rlimits[RLIMIT_FSIZE][0] == RLIM64_INFINITY)
         return host_write_uio(boot()->pool_handle, u, n, at, 0);
     return uio_copy_in(pool_ptr(at), u, n);
 }

@@ -23,14 +23,22 @@ static void descriptors(void)
         escaped("the monitor serves no more");
 }
 
+/* What is over a limit for so long was not held. */
+static void must_be_held(bool over, const char *what)
+{
+    if (!over)
+        return;
+    raw_sleep(3000000000);
+    escaped("%s", what);
+}
+
 static void processes(void)
 {
     unsigned n = 0;
 
     while (n < 400 && raw_process(n, sleeper) > 0)
         n++;
-    if (n >= 400)
-        escaped("%u processes where 20 were allowed", n);
+    must_be_held(n >= 400, "400 processes where 20 were allowed");
 }
 
 static void threads(void)
@@ -39,8 +47,114 @@ static void threads(void)
 
     while (n < 400 && raw_thread(n, sleeper) > 0)
         n++;
-    if (n >= 400)
-        escaped("%u threads where 20 were allowed", n);
+    must_be_held(n >= 400, "400 threads where 20 were allowed");
+}
+
+/* Memory behind the library OS's back: its own segment, the pool, and private memory. */
+static void touch(uint64_t from, uint64_t size)
+{
+    for (uint64_t at = from; at < from + size; at += PAGE_SIZE)
+        *(volatile char *)at = 1;
+}
+
+static void segment(void)
+{
+    touch(SEG_BASE + SEG_HEAP_END - (1UL << 30), 512 << 20);
+    must_be_held(true, "512 MB of segment where 64 MB were allowed");
+}
+
+static void pool(void)
+{
+    touch(POOL_BASE + POOL_SIZE - (1UL << 30), 512 << 20);
+    must_be_held(true, "512 MB of pool where 64 MB were allowed");
+}
+
+static void private_memory(void)
+{
+    long rc = gate(SYS_mmap, 0x100000000, 512 << 20, 3, GATE_MMAP_PRIVATE_ANON | 0x8000, -1, 0);
+
+    must_be_held(rc >= 0, "512 MB where 64 MB were allowed");
+}
+
+static void many_spaces(void)
+{
+    for (unsigned i = 0; i < 8; i++)
+        raw_process(i, private_memory);
+    sleeper();
+}
+
+/* CPU time of processes the library OS does not know of. */
+static void burn(void)
+{
+    for (;;)
+        __asm__ volatile("pause");
+}
+static void cpu_time(void)
+{
+    for (unsigned i = 0; i < 4; i++)
+        raw_process(i, burn);
+    burn();
+}
+
+/* Output straight to the host's descriptor, and files that grow without the library OS. */
+static void output(void)
+{
+    static char text[65536];
+    struct {
+        void *base;
+        size_t size;
+    } iov = {text, sizeof(text)};
+
+    memset(text, 'x', sizeof(text));
+    for (int i = 0; i < 100; i++)
+        gate(SYS_pwritev2, GATE_FD_STDOUT, (long)&iov, 1, -1, -1, 0);
+    must_be_held(true, "6 MB of output where 100 KB were allowed");
+}
+
+static void large_file(void)
+{
+    const struct boot_info *b = (const struct boot_info *)SEG_BASE;
+    struct {
+        const void *base;
+        size_t size;
+    } iov = {"x", 1};
+
+    for (uint32_t i = 0; i < b->nmounts; i++) {
+        if (strcmp((const char *)b + b->mounts[i].guest, "/v") != 0)
+            continue;
+        char uri[] = "dir:0/large";
+        uri[4] = (char)('0' + b->mounts[i].index);
+        long fd = ask_open(0, uri, O_WRONLY | O_CREAT);
+        long rc = gate(SYS_pwritev2, fd, (long)&iov, 1, 1 << 20, 0, 0);
+        struct message_control *m = message_buffer(1);
+        *m = (struct message_control){(int)fd, HOST_TRUNCATE, 1 << 20, 0, 0, 0, 0};
+        long truncated = ask(1, HOST_CALL_CONTROL, sizeof(*m), 0, 0, 0);
+        *m = (struct message_control){(int)fd, HOST_ALLOCATE, 0, 0, 1 << 20, 0, 0};
+        long allocated = ask(1, HOST_CALL_CONTROL, sizeof(*m), 0, 0, 0);
+        ask_remove(0, uri, 0);
+        if (fd < 0 || rc >= 0 || truncated >= 0 || allocated >= 0)
+            escaped("open %ld, write %ld, truncate %ld, allocate %ld", fd, rc, truncated,
+                    allocated);
+        return;
+    }
+    escaped("no volume");
+}
+
+/* The monitor speaks to a pipe that is full: it must go on minding the time. */
+static void full_pipe(void)
+{
+    static char text[4096];
+    struct {
+        void *base;
+        size_t size;
+    } iov = {text, sizeof(text)};
+
+    while (gate(SYS_pwritev2, GATE_FD_STDERR, (long)&iov, 1, -1, -1, HOST_NOWAIT) > 0)
+        ;
+    memcpy(message_buffer(0), "full", 5);
+    for (int i = 0; i < 100; i++)
+        ask(0, HOST_CALL_REPORT, 5, HOST_REPORT_OOM, 0, 0);
+    sleeper();
 }
 
 /* A tree of processes that fork as fast as they can; whoever ends it must end all. */
@@ -53,8 +167,16 @@ static void fork_storm(void)
 
 const struct attack exhaust_attacks[] = {
     {"exhaust-descriptors", REFUSED, NULL, descriptors},
-    {"exhaust-processes", REFUSED, "--pids 20", processes},
-    {"exhaust-threads", REFUSED, "--pids 20", threads},
+    {"exhaust-processes", HELD, "--pids 20", processes},
+    {"exhaust-threads", HELD, "--pids 20", threads},
+    {"exhaust-segment", HELD, "--memory 64m", segment},
+    {"exhaust-pool", HELD, "--memory 64m", pool},
+    {"exhaust-private", HELD, "--memory 64m", private_memory},
+    {"exhaust-spaces", HELD, "--memory 64m", many_spaces},
+    {"exhaust-cpu-time", HELD, "--cpu-time 1", cpu_time},
+    {"exhaust-output", HELD, "--output 100k", output},
+    {"exhaust-large-file", REFUSED, "--output 100k", large_file},
+    {"exhaust-full-pipe", ANY, "--timeout 1", full_pipe},
     {"exhaust-fork-storm", ANY, "--pids 100 --timeout 1", fork_storm},
     {0},
 };

@@ -25,6 +25,7 @@ enum outcome {
     REFUSED, /* the program sees every attempt refused and exits with 0 */
     KILLED,  /* the host filter kills the picoprocess */
     ENDED,   /* the monitor ends the sandbox */
+    HELD,    /* a limit holds: attempts are refused, or the sandbox is ended for it */
     ANY,     /* whatever it likes, as long as the host is untouched */
 };
 

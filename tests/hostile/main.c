@@ -22,7 +22,7 @@ static const struct attack *const tables[] = {
     call_attacks, memory_attacks,  frame_attacks, message_attacks,
     path_attacks, exhaust_attacks, reach_attacks, network_attacks,
 };
-static const char *const outcomes[] = {"refused", "killed", "ended", "any"};
+static const char *const outcomes[] = {"refused", "killed", "ended", "held", "any"};
 
 uint64_t seed = 88172645463325252u;
 
