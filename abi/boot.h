@@ -67,6 +67,12 @@ struct boot_port {
     uint8_t family6;  /* of IPv6 alone */
 };
 
+/* One answer of CPUID, for programs that are shown less than the CPU has. */
+struct boot_cpu_leaf {
+    uint32_t leaf, subleaf;
+    uint32_t eax, ebx, ecx, edx;
+};
+
 struct boot_info {
     uint64_t magic;
     uint32_t version;
@@ -127,6 +133,9 @@ struct boot_info {
     /* The mailbox of jobs: a bit each where there is something in `jobs`, or a new one. */
     uint64_t job_mail, job_new;
     struct boot_job jobs[BOOT_JOBS];
+
+    /* CPUID faults, and these are the answers: offset of an array; count 0: it does not. */
+    uint32_t cpu_leaves, cpu_leaf_count;
 };
 
 /* Private memory of a resumed sandbox, as a stream: one struct boot_space for each address
@@ -147,7 +156,7 @@ struct boot_run {
 #define BOOT_DIFF         8u  /* write what changed in memory to diff_handle at the end */
 #define BOOT_NO_REWRITE   16u /* every system call takes the trap (tests, measuring) */
 #define BOOT_STATS        32u
-#define BOOT_DIFF_LIST    64u /* with BOOT_DIFF: lines, not a tar archive */
+#define BOOT_DIFF_LIST    64u  /* with BOOT_DIFF: lines, not a tar archive */
 #define BOOT_RESUME       128u /* the segment is that of a saved sandbox */
 #define BOOT_TELL_STARTED 256u /* HOST_REPORT_STARTED is wanted */
 

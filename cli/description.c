@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "complain.h"
+#include "snapshot/cpu.h"
 
 /* ---- making ------------------------------------------------------------------------------ */
 
@@ -54,6 +55,8 @@ int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
     rc |= snapshot_pairs_add(to, "uid", "%u", c->uid) | snapshot_pairs_add(to, "gid", "%u", c->gid);
     rc |= snapshot_pairs_add(to, "memory", "%" PRIu64, c->memory_limit) |
           snapshot_pairs_add(to, "pids", "%u", c->pids_max) | add_root(to, c);
+    if (c->cpu_level)
+        rc |= snapshot_pairs_add(to, "cpu", "x86-64-v%u", c->cpu_level);
     if (c->read_only)
         rc |= snapshot_pairs_add(to, "read-only", "yes");
     for (size_t i = 0; i < c->volume_count; i++)
@@ -84,6 +87,8 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->memory_limit = strtoull(value, NULL, 10);
     else if (strcmp(name, "pids") == 0)
         c->pids_max = number(value);
+    else if (strcmp(name, "cpu") == 0)
+        c->cpu_level = cpu_level_parse(value);
     else if (strcmp(name, "read-only") == 0)
         c->read_only = true;
     else if (strcmp(name, "root-dir") == 0 && (c->root_dir = value))

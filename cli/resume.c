@@ -5,6 +5,8 @@
 
 #include "commands.h"
 #include "complain.h"
+#include "cpu.h"
+#include "snapshot/cpu.h"
 #include "description.h"
 #include "registration.h"
 #include "runtime.h"
@@ -81,6 +83,8 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     d.config.debug = s->debug;
     d.config.description = bytes;
     d.config.description_size = size;
+    if (!code)
+        code = cpu_settle(&d.config);
     if (!code && s->name)
         code = registration_claim(&registration, s->name, d.config.argv[0]);
     if (!code) {
@@ -108,7 +112,9 @@ int command_resume(int argc, char **argv)
     struct snapshot_reader *reader = snapshot_reader_open(path, &s.read, &err);
     if (!reader)
         return complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    code = run(reader, &s, path);
+    code = snapshot_cpu_check(reader, &err) < 0
+               ? complain_text(err.text, err.hint[0] ? err.hint : NULL)
+               : run(reader, &s, path);
     snapshot_reader_close(reader);
     return code;
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "commands.h"
 #include "complain.h"
+#include "cpu.h"
 #include "detach.h"
 #include "description.h"
 #include "env.h"
@@ -158,6 +159,11 @@ static int take_publish(void *context, const char *shown, const char *value)
 static int take_dns(void *context, const char *shown, const char *value)
 {
     return network_take_server(&((struct settings *)context)->network, shown, value);
+}
+
+static int take_cpu(void *context, const char *shown, const char *value)
+{
+    return cpu_take(&((struct settings *)context)->config, shown, value);
 }
 
 static int take_root(void *context, const char *shown, const char *value)
@@ -318,6 +324,7 @@ const struct option_def run_options[] = {
     VALUE('p', "publish", "[ADDR:]HOSTPORT:PORT[/udp]", "a port of the host leads to one inside",
           take_publish),
     VALUE(0, "dns", "ADDR", "ask this server for names, not the host's", take_dns),
+    VALUE(0, "cpu", "LEVEL", "programs see x86-64-v2, -v3 or -v4 only", take_cpu),
     HEADING("Limits"),
     VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
     VALUE(0, "pids", "N", "at most N threads", take_pids),
@@ -428,6 +435,8 @@ static int settle(struct settings *s)
         error = network_settle(&s->network, s->config.name);
     if (!error)
         error = limits_settle(&s->limits, &s->config);
+    if (!error)
+        error = cpu_settle(&s->config);
     if (!error)
         error = open_trace(s);
     if (!error)

@@ -136,6 +136,23 @@ static void fill_vdso(struct boot_vdso *vdso)
     vdso->getcpu = cpu ? vdso->vdso_off + cpu : 0;
 }
 
+/* What CPUID answers, where the program is shown less than the CPU has. */
+static void put_cpu_leaves(struct writer *w, const struct sandbox_config *c)
+{
+    size_t size = c->cpu_leaf_count * sizeof(*c->cpu_leaves);
+    size_t at = (w->used + 7) & ~7UL;
+
+    if (size > BOOT_SIZE - at) {
+        w->full = true;
+        return;
+    }
+    w->boot->cpu_leaves = (uint32_t)at;
+    w->boot->cpu_leaf_count = c->cpu_leaf_count;
+    if (size)
+        memcpy((uint8_t *)w->boot + at, c->cpu_leaves, size);
+    w->used = at + size;
+}
+
 /* ---- the machine -------------------------------------------------------------- */
 
 static void fill_cpu(struct boot_info *b, struct writer *w)
@@ -266,6 +283,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     fill_cpu(b, &w);
     s->xsave_size = b->xsave_size;
     s->xcr0 = b->xcr0;
+    put_cpu_leaves(&w, c);
     fill_host(b, &w);
     limits_tell(c, b);
     fill_vdso(&b->vdso);

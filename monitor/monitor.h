@@ -39,6 +39,7 @@ enum sandbox_root {
     SANDBOX_ROOT_IMAGE, /* what is in the image file root_image */
 };
 
+struct boot_cpu_leaf;
 struct boot_port;
 
 struct sandbox_config {
@@ -71,6 +72,10 @@ struct sandbox_config {
     uint32_t net_address; /* on the named network */
     const struct boot_port *net_ports;
     uint32_t net_port_count;
+
+    unsigned cpu_level;                     /* --cpu: 2 to 4; 0: as the CPU is */
+    const struct boot_cpu_leaf *cpu_leaves; /* then: what CPUID answers inside */
+    uint32_t cpu_leaf_count;
 
     int trace_fd;    /* --trace lines go here, -1: off */
     bool debug;      /* library-OS log lines to standard error; picoprocess dumpable */

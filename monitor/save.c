@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
+#include "../snapshot/cpu.h"
 #include "capture.h"
 #include "manage.h"
 #include "place.h"
@@ -97,12 +98,19 @@ static int put_metadata(struct sandbox *s, struct snapshot_writer *w, uint32_t s
                                       .xsave_size = s->xsave_size,
                                       .xcr0 = s->xcr0};
     const struct sandbox_config *c = s->config;
+    struct snapshot_pairs cpu = {0};
+    int rc = snapshot_cpu_describe(&cpu, c->cpu_level);
+
+    if (rc == 0)
+        rc = snapshot_put_meta(w, "cpu", cpu.bytes, cpu.size, err);
+    snapshot_pairs_free(&cpu);
+    if (rc < 0)
+        return rc;
 
     if (snapshot_put_meta(w, "state", &state, sizeof(state), err))
         return -1;
-    return c->description
-               ? snapshot_put_meta(w, "config", c->description, c->description_size, err)
-               : 0;
+    return c->description ? snapshot_put_meta(w, "config", c->description, c->description_size, err)
+                          : 0;
 }
 
 static int write_snapshot(struct sandbox *s, const int32_t *pids, uint32_t count,

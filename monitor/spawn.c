@@ -40,6 +40,9 @@
 #include "resources.h"
 #include "save.h"
 
+#ifndef ARCH_SET_CPUID
+#define ARCH_SET_CPUID 0x1012
+#endif
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
 #endif
@@ -56,11 +59,20 @@
 #define NOBODY          65534
 
 /* What the child could not do.  Order known to stage_text. */
-enum stage { STAGE_SESSION, STAGE_FDS, STAGE_LIFELINE, STAGE_MAP, STAGE_SIGNALS, STAGE_FILTER };
+enum stage {
+    STAGE_SESSION,
+    STAGE_FDS,
+    STAGE_LIFELINE,
+    STAGE_MAP,
+    STAGE_SIGNALS,
+    STAGE_CPU,
+    STAGE_FILTER
+};
 
 static const char *const stage_text[] = {
-    "starting a session",      "placing descriptors",     "arming the lifeline",
-    "mapping the picoprocess", "installing host signals", "installing the host filter",
+    "starting a session",         "placing descriptors",     "arming the lifeline",
+    "mapping the picoprocess",    "installing host signals", "making CPUID fault",
+    "installing the host filter",
 };
 
 struct failure {
@@ -324,6 +336,9 @@ static _Noreturn void child_main(const struct plan *p)
     drop_rights(p->s);
     if ((rc = install_signals(&p->image.header)) < 0)
         child_fail(FD_REPORT, STAGE_SIGNALS, -rc);
+    /* Threads and address spaces inherit it. */
+    if (p->s->config->cpu_level && syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) < 0)
+        child_fail(FD_REPORT, STAGE_CPU, errno);
     long listener = syscall(
         SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);

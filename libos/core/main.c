@@ -1,5 +1,6 @@
 /* The upcalls: how the host enters the library OS, and what happens before a thread
  * goes back to its program. */
+#include "cpu.h"
 #include "freeze.h"
 #include "ipc.h"
 #include "lib.h"
@@ -76,6 +77,8 @@ static void on_fault(struct thread *t, int sig)
     bool page_fault = (sig == SIGSEGV || sig == SIGBUS) && t->fault.trapno == 14;
 
     if (page_fault && mm_fault(t->proc->mm, t->fault.addr, t->fault.error & 2, t->fault.error & 16))
+        return;
+    if (sig == SIGSEGV && t->fault.trapno == 13 && cpuid_serve(t->regs))
         return;
     info.fault.addr = sig == 11 || sig == 7 ? t->fault.addr : t->regs->rip;
     signal_force(sig, &info);

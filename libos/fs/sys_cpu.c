@@ -2,9 +2,9 @@
  *
  * Every CPU is shown as a core of its own in one package: that is what the scheduler
  * gives a sandbox.  Caches are what the processor says about itself. */
-#include <cpuid.h>
 #include <linux/errno.h>
 
+#include "cpu.h"
 #include "procfs.h"
 #include "sysfs.h"
 
@@ -76,28 +76,25 @@ struct cache {
 
 static struct cache cache_of(u32 index)
 {
-    u32 a, b, c, d, leaf = 4;
+    u32 leaf = 4;
     struct cache e = {0};
+    struct cpuid r = cpuid_read(0, 0);
 
-    __cpuid(0, a, b, c, d);
-    if (b == 0x68747541 || b == 0x6f677948) /* "Auth", "Hygo": AMD's leaf */
+    if (r.ebx == 0x68747541 || r.ebx == 0x6f677948) /* "Auth", "Hygo": AMD's leaf */
         leaf = 0x8000001d;
-    else if (a < 4)
+    else if (r.eax < 4)
         return e;
-    if (leaf != 4) {
-        __cpuid(0x80000000, a, b, c, d);
-        if (a < leaf)
-            return e;
-    }
-    __cpuid_count(leaf, index, a, b, c, d);
-    e.type = a & 31;
+    if (leaf != 4 && cpuid_read(0x80000000, 0).eax < leaf)
+        return e;
+    r = cpuid_read(leaf, index);
+    e.type = r.eax & 31;
     if (!e.type)
         return e;
-    e.level = a >> 5 & 7;
-    e.line = (b & 0xfff) + 1;
-    e.parts = (b >> 12 & 0x3ff) + 1;
-    e.ways = (b >> 22) + 1;
-    e.sets = c + 1;
+    e.level = r.eax >> 5 & 7;
+    e.line = (r.ebx & 0xfff) + 1;
+    e.parts = (r.ebx >> 12 & 0x3ff) + 1;
+    e.ways = (r.ebx >> 22) + 1;
+    e.sets = r.ecx + 1;
     return e;
 }
 

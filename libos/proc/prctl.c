@@ -185,6 +185,8 @@ long sys_arch_prctl(int code, u64 addr)
         return put_user(t->user_gs, addr);
     case ARCH_GET_CPUID:
         return 1;
+    case ARCH_SET_CPUID:
+        return -ENODEV; /* as on a CPU that can't; ours may fault already (core/cpuid.c) */
     default:
         return -EINVAL;
     }

@@ -127,3 +127,21 @@ make_one() { "$(dirname "$BAILEY")/tests/unit/snapshot_make" "$@"; }
     bailey snapshot info --nonsense a
     refused 125 "unknown option"
 }
+
+@test "a CPU without a feature is refused" {
+    make_one a 1 feature avx9000
+    bailey resume a
+    refused 125 "needs avx9000, this CPU hasn't it" "--cpu LEVEL"
+    bailey run --cpu x86-64-v9 -- true
+    refused 125 "no level" x86-64-v3
+}
+
+@test "run --cpu hides features, or says that this CPU can't" {
+    bailey run --cpu x86-64-v2 -- /lib64/ld-linux-x86-64.so.2 --help
+    if [ "$status" = 125 ]; then
+        refused 125 --cpu
+        skip "no CPUID faulting"
+    fi
+    [[ $output == *"x86-64-v2 (supported, searched)"* ]]
+    [[ $output != *"x86-64-v3 (supported, searched)"* ]]
+}

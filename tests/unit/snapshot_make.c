@@ -1,6 +1,6 @@
 /* Makes small snapshots for tests of the command line.
  *
- *   snapshot_make FILE VERSION [base FILE] [encrypt KEY] [sign KEY] [warm] [hostile]
+ *   snapshot_make FILE VERSION [base FILE] [encrypt KEY] [sign KEY] [warm] [hostile] [feature NAME]
  *
  * Ten pages of a segment and ten of space 0, of which page VERSION and the config differ
  * from version to version. */
@@ -11,6 +11,7 @@
 #include "../../snapshot/snapshot.h"
 
 static struct snapshot_error err;
+static const char *feature;
 
 static void check(int rc)
 {
@@ -35,6 +36,8 @@ static void put_metas(struct snapshot_writer *w, int version, bool hostile)
     put_pairs(w, "config", &pairs);
     snapshot_pairs_add(&pairs, "feature", "sse4_2");
     snapshot_pairs_add(&pairs, "feature", "avx2");
+    if (feature)
+        snapshot_pairs_add(&pairs, "feature", "%s", feature);
     snapshot_pairs_add(&pairs, "xsave_size", "832");
     put_pairs(w, "cpu", &pairs);
     snapshot_pairs_add(&pairs, "process", "1 0 sleep");
@@ -62,6 +65,8 @@ int main(int argc, char **argv)
             hostile = true;
         else if (strcmp(argv[i++], "base") == 0)
             o.base = value;
+        else if (strcmp(argv[i - 1], "feature") == 0)
+            feature = value;
         else if (strcmp(argv[i - 1], "encrypt") == 0)
             o.encrypt_key_file = value;
         else
