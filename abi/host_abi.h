@@ -294,10 +294,13 @@ enum host_job {
     HOST_JOB_ENDED,       /* its wait status */
 };
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
-/* Everything has come to rest: spaces is an array (in the segment) of the host pids of the
- * `count` address spaces to save.  error != 0: it hasn't, for this reason.  Returns in the
- * original only, when it may go on: 0, or why nothing was saved. */
-long host_freeze_ready(const int32_t *spaces, uint32_t count, int error);
+struct host_space { /* an address space, by a host thread that lives in it */
+    int32_t pid, tid;
+};
+/* Everything has come to rest: spaces is an array (in the segment) of the `count` address
+ * spaces to save.  error != 0: it hasn't, for this reason.  Returns in the original only,
+ * when it may go on: 0, or why nothing was saved. */
+long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error);
 
 /* ---- upcalls (implemented by the library OS) ----------------------------- */
 

@@ -12,23 +12,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../abi/layout.h"
 
-#define CHUNK         0x100000UL
-#define CHUNK_PAGES   (CHUNK / PAGE_SIZE)
-#define PAGE_PRESENT  (1ULL << 63)
-#define PAGE_SWAPPED  (1ULL << 62)
-#define PAGE_OF_FILE  (1ULL << 61)
+#define CHUNK        0x100000UL
+#define CHUNK_PAGES  (CHUNK / PAGE_SIZE)
+#define PAGE_PRESENT (1ULL << 63)
+#define PAGE_SWAPPED (1ULL << 62)
+#define PAGE_OF_FILE (1ULL << 61)
 
 struct capture {
     struct snapshot_writer *writer;
     struct snapshot_error *err;
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
-    int pid, pagemap;
+    int memory, pagemap; /* files of /proc */
 };
 
 static int failed(struct snapshot_error *err, const char *what)
@@ -57,9 +56,8 @@ static int put_data(struct capture *c, int fd, uint64_t offset, size_t len)
     if (c->object != SNAPSHOT_SEGMENT || offset + len <= SEG_SLOTS)
         return snapshot_put_pages(c->writer, c->object, offset, c->buffer, len, c->err);
     for (size_t at = 0; at < len; at += PAGE_SIZE)
-        if (slot_page_matters(offset + at) &&
-            snapshot_put_pages(c->writer, c->object, offset + at, c->buffer + at, PAGE_SIZE,
-                               c->err))
+        if (slot_page_matters(offset + at) && snapshot_put_pages(c->writer, c->object, offset + at,
+                                                                 c->buffer + at, PAGE_SIZE, c->err))
             return -1;
     return 0;
 }
@@ -91,9 +89,7 @@ struct mapping {
 /* Anonymous memory is zero where nothing is put; above a file zeros count. */
 static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, size_t len)
 {
-    struct iovec to = {c->buffer, len}, from = {(void *)addr, len};
-
-    if (process_vm_readv(c->pid, &to, 1, &from, 1, 0) != (ssize_t)len)
+    if (pread(c->memory, c->buffer, len, (off_t)addr) != (ssize_t)len)
         return failed(c->err, "reading private memory");
     if (m->file)
         return snapshot_put_pages(c->writer, c->object, addr, c->buffer, len, c->err);
@@ -104,8 +100,8 @@ static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, si
         first = at;
         while (at < len && memcmp(c->buffer + at, zero, PAGE_SIZE) != 0)
             at += PAGE_SIZE;
-        if (at > first && snapshot_put_pages(c->writer, c->object, addr + first,
-                                             c->buffer + first, at - first, c->err))
+        if (at > first && snapshot_put_pages(c->writer, c->object, addr + first, c->buffer + first,
+                                             at - first, c->err))
             return -1;
     }
     return 0;
@@ -135,8 +131,7 @@ static int put_mapping(struct capture *c, const struct mapping *m)
                 n++;
             for (first = n; n < pages && n - first < CHUNK_PAGES && is_private(entries[n]);)
                 n++;
-            if (n > first &&
-                put_run(c, m, at + first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
+            if (n > first && put_run(c, m, at + first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
                 return -1;
         }
         at += pages * PAGE_SIZE;
@@ -156,20 +151,28 @@ static bool parse(const char *line, struct mapping *m)
     return rights[3] == 'p' && end <= USER_MAX && (end <= INSIDE_BASE || start >= INSIDE_END);
 }
 
-static int put_space(struct capture *c, uint32_t number, int pid)
+static int open_file(const struct host_space *space, const char *name)
 {
-    char path[64], *line = NULL;
+    char path[80];
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", space->pid, space->tid, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The first thread of the process may have ended, so another's files are asked. */
+static int put_space(struct capture *c, uint32_t number, const struct host_space *space)
+{
+    int maps_fd = open_file(space, "maps");
+    FILE *maps = maps_fd < 0 ? NULL : fdopen(maps_fd, "r");
+    char *line = NULL;
     size_t size = 0;
     struct mapping m;
     int rc = 0;
 
     c->object = SNAPSHOT_SPACE(number);
-    c->pid = pid;
-    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-    FILE *maps = fopen(path, "re");
-    snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
-    c->pagemap = open(path, O_RDONLY | O_CLOEXEC);
-    if (!maps || c->pagemap < 0)
+    c->pagemap = open_file(space, "pagemap");
+    c->memory = open_file(space, "mem");
+    if (!maps || c->pagemap < 0 || c->memory < 0)
         rc = failed(c->err, "looking at a process of the sandbox");
     while (!rc && getline(&line, &size, maps) > 0)
         if (parse(line, &m))
@@ -179,10 +182,12 @@ static int put_space(struct capture *c, uint32_t number, int pid)
         fclose(maps);
     if (c->pagemap >= 0)
         close(c->pagemap);
+    if (c->memory >= 0)
+        close(c->memory);
     return rc;
 }
 
-int capture_memory(struct sandbox *s, const int32_t *pids, uint32_t count,
+int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t count,
                    struct snapshot_writer *writer, struct snapshot_error *err)
 {
     struct capture c = {.writer = writer, .err = err, .buffer = malloc(CHUNK)};
@@ -193,7 +198,7 @@ int capture_memory(struct sandbox *s, const int32_t *pids, uint32_t count,
     if (!rc)
         rc = put_object(&c, SNAPSHOT_POOL, s->pool_fd);
     for (uint32_t n = 0; !rc && n < count; n++)
-        rc = put_space(&c, n, pids[n]);
+        rc = put_space(&c, n, &spaces[n]);
     free(c.buffer);
     return rc;
 }

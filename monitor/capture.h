@@ -5,8 +5,8 @@
 #include "../snapshot/snapshot.h"
 #include "sandbox.h"
 
-/* pids: host processes of the address spaces, by number; they are ours.  0 or -1. */
-int capture_memory(struct sandbox *s, const int32_t *pids, uint32_t count,
+/* spaces: where the address spaces are, by number; their processes are ours.  0 or -1. */
+int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t count,
                    struct snapshot_writer *writer, struct snapshot_error *err);
 
 #endif

@@ -113,14 +113,14 @@ static int put_metadata(struct sandbox *s, struct snapshot_writer *w, uint32_t s
                           : 0;
 }
 
-static int write_snapshot(struct sandbox *s, const int32_t *pids, uint32_t count,
+static int write_snapshot(struct sandbox *s, const struct host_space *spaces, uint32_t count,
                           struct snapshot_error *err)
 {
     struct snapshot_writer *w = open_writer(s, err);
 
     if (!w)
         return -1;
-    if (put_metadata(s, w, count, err) || capture_memory(s, pids, count, w, err)) {
+    if (put_metadata(s, w, count, err) || capture_memory(s, spaces, count, w, err)) {
         snapshot_abandon(w);
         return -1;
     }
@@ -130,23 +130,23 @@ static int write_snapshot(struct sandbox *s, const int32_t *pids, uint32_t count
 /* ---- the call of the inside ------------------------------------------------------------ */
 
 /* The list is copied once; every process must be one of ours. */
-static int32_t *take_pids(struct sandbox *s, const struct request *r)
+static struct host_space *take_spaces(struct sandbox *s, const struct request *r)
 {
-    uint64_t count = r->a5, size = count * sizeof(int32_t);
+    uint64_t count = r->a5, size = count * sizeof(struct host_space);
 
     if (count == 0 || count > SPACES_MAX || r->a4 > SEG_SIZE - size)
         return NULL;
-    int32_t *pids = malloc(size);
-    if (!pids)
+    struct host_space *spaces = malloc(size);
+    if (!spaces)
         return NULL;
-    memcpy(pids, s->segment + r->a4, size);
+    memcpy(spaces, s->segment + r->a4, size);
     for (uint64_t i = 0; i < count; i++) {
-        if (!process_is_ours(s, pids[i])) {
-            free(pids);
+        if (!process_is_ours(s, spaces[i].pid)) {
+            free(spaces);
             return NULL;
         }
     }
-    return pids;
+    return spaces;
 }
 
 long serve_freeze_ready(struct sandbox *s, struct request *r)
@@ -159,12 +159,12 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
         answer(s, -EBUSY, "save: the sandbox does not come to rest: it goes on");
         return 0;
     }
-    int32_t *pids = take_pids(s, r);
-    if (!pids)
+    struct host_space *spaces = take_spaces(s, r);
+    if (!spaces)
         return MALFORMED;
     place_identity(false);
-    int rc = write_snapshot(s, pids, (uint32_t)r->a5, &err);
-    free(pids);
+    int rc = write_snapshot(s, spaces, (uint32_t)r->a5, &err);
+    free(spaces);
     if (rc) {
         char text[600];
         snprintf(text, sizeof(text), "save: %s: the sandbox goes on", err.text);

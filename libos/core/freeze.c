@@ -182,15 +182,15 @@ static void release_all(void)
     }
 }
 
-/* Gives every address space in use a number; their host processes, by number. */
-static s32 *number_spaces(u32 *count, size_t *size)
+/* Gives every address space in use a number; where they are, by number. */
+static struct host_space *number_spaces(u32 *count, size_t *size)
 {
     u32 slots = thread_slots();
-    s32 *pids = kpages_alloc(slots * sizeof(*pids));
+    struct host_space *spaces = kpages_alloc(slots * sizeof(*spaces));
 
     *count = 0;
-    *size = slots * sizeof(*pids);
-    if (!pids)
+    *size = slots * sizeof(*spaces);
+    if (!spaces)
         return NULL;
     for (u32 n = 0; n < slots; n++) {
         struct thread *t = thread_slot(n);
@@ -201,10 +201,10 @@ static s32 *number_spaces(u32 *count, size_t *size)
         struct thread *t = thread_slot(n);
         if (!t->parked || t->kthread || t->proc->mm->space)
             continue;
-        pids[(*count)++] = t->host_pid;
+        spaces[(*count)++] = (struct host_space){t->host_pid, (s32)t->host_tid};
         t->proc->mm->space = *count;
     }
-    return pids;
+    return spaces;
 }
 
 static void record_clocks(void)
@@ -216,22 +216,22 @@ static void record_clocks(void)
 
 static void save(void)
 {
-    s32 *pids = NULL;
+    struct host_space *spaces = NULL;
     u32 count = 0;
     size_t size = 0;
 
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
     if (come_to_rest())
-        pids = number_spaces(&count, &size);
+        spaces = number_spaces(&count, &size);
     record_clocks();
-    if (pids)
-        host_freeze_ready(pids, count, 0);
+    if (spaces)
+        host_freeze_ready(spaces, count, 0);
     else
-        host_freeze_ready((s32 *)SEG_BASE, 0, EBUSY);
+        host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY);
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
-    if (pids)
-        kpages_free(pids, size);
+    if (spaces)
+        kpages_free(spaces, size);
 }
 
 static void saver(void *arg)

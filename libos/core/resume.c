@@ -37,7 +37,7 @@ static void start_threads(struct thread *leader)
     leader->host_pid = leader->proc->host_pid = (s32)leader->host_tid;
     for (u32 n = 0; n < thread_slots(); n++) {
         struct thread *t = thread_slot(n);
-        if (!t->parked || t->kthread || t == leader || t->proc->mm != mm)
+        if (!t->resumed || t->kthread || t == leader || t->proc->mm != mm)
             continue;
         t->host_pid = t->proc->host_pid = leader->host_pid;
         if (host_thread_create(t) < 0)
@@ -60,7 +60,7 @@ static _Noreturn void go_on(struct thread *t)
 {
     while (!__atomic_load_n(&start_gate.open, __ATOMIC_SEQ_CST))
         host_wait(&start_gate.open, 0, HOST_FOREVER);
-    t->resumed = t->parked = false;
+    t->resumed = false;
     /* An interrupted call is executed again, a stop looked at again. */
     __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_SEQ_CST);
     freeze_load_xstate(t);
@@ -91,7 +91,8 @@ static void renew_threads(struct thread *me)
             t->host_tid = 0;
         }
         t->resumed = t->parked;
-        if (!t->parked)
+        t->parked = false;
+        if (!t->resumed)
             continue;
         pal_thread_init(t);
         t->state = THREAD_INSIDE;
@@ -125,7 +126,7 @@ static void start_kthreads(void)
 
         if (!t->kthread || !t->resumed)
             continue;
-        t->resumed = t->parked = false;
+        t->resumed = false;
         t->host_pid = boot()->host_pid;
         if (host_thread_create(t) < 0)
             start_fail(EAGAIN, "resume:", "no host thread");

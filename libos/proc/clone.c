@@ -94,6 +94,8 @@ void thread_first_run(struct thread *t)
         mm_fork_child(t->proc->mm);
     }
     t->fork_child = false;
+    if (freeze_wanted()) /* or those that fork for ever were never caught */
+        __atomic_fetch_or(&t->attention, ATTN_RENDEZVOUS, __ATOMIC_SEQ_CST);
     if (t->set_child_tid)
         put_user((s32)t->tid, t->set_child_tid);
     t->set_child_tid = 0;
@@ -162,9 +164,7 @@ static long start_space(struct process *child, struct thread *t, u64 flags)
     unlock(&mm->lock);
     if (rc < 0)
         mm_put(child->mm);
-    else
-        t->host_pid = (s32)rc;
-    return rc;
+    return rc; /* t may be gone again, and its slot another's */
 }
 
 static long give_pidfd(struct process *child, uptr to)

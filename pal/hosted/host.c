@@ -247,4 +247,7 @@ long host_report(int kind, uint64_t a, uint64_t b, const char *text)
     return 0;
 }
 
-long host_freeze_ready(const int32_t *spaces, uint32_t count, int error) { return -ENOSYS; }
+long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error)
+{
+    return -ENOSYS;
+}
