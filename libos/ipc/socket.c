@@ -128,6 +128,8 @@ static struct file *socket_file(struct socket *s, u32 flags)
     f->inode->mode = S_IFSOCK | 0777;
     f->inode->uid = current()->cred.fsuid;
     f->inode->gid = current()->cred.fsgid;
+    s->ino = f->inode->ino;
+    s->uid = f->inode->uid;
     return f;
 }
 
@@ -173,6 +175,8 @@ static struct socket *create(int family, int type, int protocol)
     case AF_INET:
     case AF_INET6:
         return inet_create((u16)family, (u16)type, protocol);
+    case AF_NETLINK:
+        return netlink_create((u16)type, protocol);
     default:
         return ERR_PTR(-EAFNOSUPPORT);
     }

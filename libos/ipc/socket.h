@@ -26,6 +26,7 @@ enum {
 #define AF_UNIX          1
 #define AF_INET          2
 #define AF_INET6         10
+#define AF_NETLINK       16
 #define AF_MAX           46
 #define SOL_SOCKET       1
 #define SCM_RIGHTS       1
@@ -107,6 +108,8 @@ struct socket {
     struct waitq read_wait, write_wait;
     struct sockopts opt;
     struct sockcred peer_cred;
+    u64 ino; /* of its file, as /proc shows it; 0: none yet */
+    u32 uid; /* of who made it */
 };
 
 #define SOCK_SNDBUF_DEFAULT 212992u
@@ -149,6 +152,7 @@ long cmsg_next(const struct sockmsg *m, size_t *at, struct cmsg *c, uptr *data);
 /* socket(2) of the families: the object or ERR_PTR. */
 struct socket *unix_create(u16 type, int protocol);
 struct socket *inet_create(u16 family, u16 type, int protocol);
+struct socket *netlink_create(u16 type, int protocol);
 
 long socket_option_set(struct socket *s, int name, uptr val, u32 len);
 long socket_option_get(struct socket *s, int name, uptr val, uptr len);

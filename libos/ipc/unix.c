@@ -20,6 +20,7 @@
 #include <linux/poll.h>
 #include <linux/sockios.h>
 
+#include "../net/inet.h"
 #include "ipc.h"
 #include "lib.h"
 #include "unix.h"
@@ -42,6 +43,7 @@ struct unix_sock *unix_new(u16 type)
     list_init(&u->pending);
     lock_init(&u->receive_lock);
     u->max_backlog = 10; /* net.unix.max_dgram_qlen */
+    unix_list_add(u);
     return u;
 }
 
@@ -63,6 +65,7 @@ static void unix_destroy(struct socket *s)
 {
     struct unix_sock *u = to_unix(s), *peer = u->peer;
 
+    unix_list_remove(u);
     unix_addr_put(u->addr);
     kfree(u);
     if (peer)
@@ -465,7 +468,7 @@ static long unix_ioctl(struct socket *s, u32 cmd, uptr arg)
     case TIOCOUTQ:
         return put_user((s32)READ_ONCE(u->sent), arg);
     default:
-        return -ENOTTY;
+        return interface_ioctl(cmd, arg);
     }
 }
 

@@ -49,6 +49,7 @@ struct unix_sock {
     /* bound names, under unix_names' lock */
     struct unix_sock *next_bound; /* hash chain of abstract names */
     struct path_s path;
+    struct list all; /* under the lock of that list */
 };
 
 static inline struct unix_sock *to_unix(struct socket *s) { return (struct unix_sock *)s; }
@@ -58,6 +59,10 @@ struct unix_sock *unix_new(u16 type);
 void unix_lock_two(struct unix_sock *a, struct unix_sock *b);
 void unix_unlock_two(struct unix_sock *a, struct unix_sock *b);
 struct unix_sock *unix_peer(struct unix_sock *u); /* with a reference, or NULL */
+/* /proc/net/unix: a line for each socket.  unix_list.c */
+void unix_listing(struct textbuf *b);
+void unix_list_add(struct unix_sock *u);
+void unix_list_remove(struct unix_sock *u);
 /* Names: unix_name.c */
 long unix_bind(struct socket *s, const u8 *name, u32 len);
 /* The socket a name belongs to: a reference or ERR_PTR. */

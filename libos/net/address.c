@@ -73,6 +73,14 @@ long inet_own_add(const u8 ip[16])
     return rc;
 }
 
+bool inet_own_nth(u32 n, u8 ip[16])
+{
+    if (n >= __atomic_load_n(&own.count, __ATOMIC_ACQUIRE))
+        return false;
+    memcpy(ip, own.ip[n], 16);
+    return true;
+}
+
 static u16 family_of(const u8 *name) { return *(const u16 *)name; }
 
 long inet_addr_get(const struct socket *s, const u8 *name, u32 len, struct inet_addr *a)

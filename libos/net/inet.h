@@ -104,6 +104,7 @@ bool inet_is_broadcast(const u8 ip[16]);
 /* Loopback, or an address added by inet_own_add(). */
 bool inet_is_own(const u8 ip[16]);
 long inet_own_add(const u8 ip[16]);
+bool inet_own_nth(u32 n, u8 ip[16]); /* the nth of those; false: no more */
 extern const u8 inet_v4_any[16], inet_v6_any[16], inet_v4_loopback[16], inet_v6_loopback[16];
 
 /* A struct sockaddr as given for s: 0 or -errno. */
@@ -143,10 +144,16 @@ long inet_name(struct socket *s, u8 *name, bool peer);
 long inet_ioctl(struct socket *s, u32 cmd, uptr arg); /* interfaces and what all have */
 long interface_ioctl(u32 cmd, uptr arg);              /* of sockets of any family */
 
+/* The lines of /proc/net/tcp and its like; how many sockets there are.  listing.c */
+void inet_listing(struct textbuf *b, u16 type, u16 family);
+u32 inet_count(u16 type, u16 family);
+
 /* Options of other levels than SOL_SOCKET: option.c */
 long inet_option_set(struct socket *s, int level, int name, uptr val, u32 len);
 long inet_option_get(struct socket *s, int level, int name, uptr val, uptr len);
 void inet_option_defaults(struct inet_sock *i);
+/* Bytes to be read, and sent but not taken by the receiver; of a listener the backlog. */
+void inet_queues(struct inet_sock *i, u32 *in, u32 *out);
 u8 inet_state(const struct inet_sock *i); /* TCP_ESTABLISHED ... as /proc/net and TCP_INFO show */
 
 #endif

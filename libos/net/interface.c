@@ -8,8 +8,9 @@
 
 #define LOOPBACK_INDEX 1
 #define LOOPBACK_MTU   65536
-#define LOOPBACK_FLAGS 0x49 /* IFF_UP, IFF_LOOPBACK, IFF_RUNNING: <linux/if.h> needs a C library   \
-                             */
+#define LOOPBACK_FLAGS                                                                             \
+    0x49 /* IFF_UP, IFF_LOOPBACK, IFF_RUNNING: <linux/if.h> needs a C library                      \
+          */
 #define ARPHRD_LOOPBACK_ 772
 
 struct request { /* = struct ifreq */

@@ -19,6 +19,7 @@
 #include <linux/sockios.h>
 
 #include "lib.h"
+#include "udp.h"
 #include "usercopy.h"
 
 struct inet_sock *tcp_new(u16 family)
@@ -237,6 +238,24 @@ static s32 unacknowledged(struct tcp_sock *t)
     rcv = rcv == TCP_RCVBUF_DEFAULT ? TCP_AUTO_BUFFER : rcv;
     bytes = READ_ONCE(t->peer->in.bytes);
     return bytes > rcv ? (s32)(bytes - rcv) : 0;
+}
+
+void inet_queues(struct inet_sock *i, u32 *in, u32 *out)
+{
+    struct tcp_sock *t = to_tcp(&i->s);
+
+    *in = *out = 0;
+    if (i->s.ops == &tcp_ops && i->s.state == SS_LISTENING) {
+        *in = t->waiting;
+        *out = t->max_backlog;
+    } else if (i->s.ops == &tcp_ops) {
+        lock(&i->s.lock);
+        *in = t->in.bytes;
+        *out = (u32)unacknowledged(t);
+        unlock(&i->s.lock);
+    } else if (i->s.type == SOCK_DGRAM) {
+        *in = to_udp(&i->s)->queued;
+    }
 }
 
 static long tcp_ioctl(struct socket *s, u32 cmd, uptr arg)

@@ -16,7 +16,8 @@
 #include "lib.h"
 #include "usercopy.h"
 
-#define UDP_MAX   65507u
+#define UDP_MAX4  65507u
+#define UDP_MAX6  65527u
 #define OVERHEAD  768u /* what Linux accounts besides the data, about */
 #define BROADCAST 6    /* SO_BROADCAST */
 
@@ -224,7 +225,7 @@ static long udp_send(struct socket *s, struct sockmsg *m)
     rc = destination(u, m, &to);
     if (rc)
         return rc;
-    if (m->data->left > UDP_MAX)
+    if (m->data->left > (inet_is_v4(to.ip) ? UDP_MAX4 : UDP_MAX6))
         return -EMSGSIZE;
     if (s->shutdown & SHUT_WRITE)
         return -EPIPE;
