@@ -1,0 +1,30 @@
+/* What the options and the manifest of a run say, before it becomes a configuration. */
+#ifndef BAILEY_CLI_SETTINGS_H
+#define BAILEY_CLI_SETTINGS_H
+
+#include "image_root.h"
+#include "monitor/monitor.h"
+#include "network.h"
+#include "resources.h"
+#include "string_list.h"
+#include "user.h"
+#include "volume.h"
+
+struct settings {
+    struct sandbox_config config;
+    struct strings env;
+    struct volumes volumes;
+    struct network network;
+    struct limits limits;
+    struct user user;
+    const char *user_text;
+    char *root, *workdir;
+    const char *image_text;
+    struct image_root image;
+    struct strings program; /* with an image */
+    const char *trace;      /* file name, "" for standard error, NULL: off */
+    const char *diff;       /* file name, "-" for a list on standard error, NULL: off */
+    bool detach, remove;    /* -d, --rm */
+};
+
+#endif
