@@ -1,6 +1,7 @@
 /* The sandbox's entry in the runtime directory; see registration.h. */
 #include "registration.h"
 
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -61,8 +62,24 @@ static int announce(void *context)
     return listener;
 }
 
-void registration_attach(struct registration *r, struct sandbox_config *config)
+static const char *const *own_dirs(char *file)
 {
+    static char runtime[4096];
+    static const char *list[3];
+    size_t n = 0;
+
+    runtime_directory(runtime, sizeof(runtime));
+    if (*runtime)
+        list[n++] = runtime;
+    if (file)
+        list[n++] = dirname(file);
+    list[n] = NULL;
+    return list;
+}
+
+void registration_attach(struct registration *r, struct sandbox_config *config, char *file)
+{
+    config->own_dirs = own_dirs(file);
     r->state.started = time(NULL);
     r->state.root = (char *)(config->root_dir ? config->root_dir : config->root_image);
     r->state.program.items = (char **)config->argv;

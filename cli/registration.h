@@ -22,8 +22,10 @@ struct registration {
 void registration_init(struct registration *r);
 /* Takes the name now; 0 or an exit code after a message. */
 int registration_claim(struct registration *r, const char *name, const char *program);
-/* Lets the monitor announce it: the name that was claimed, or one made later. */
-void registration_attach(struct registration *r, struct sandbox_config *config);
+/* Lets the monitor announce it: the name that was claimed, or one made later.  After the run,
+ * this process may write only to the runtime directory and beside `file` (or NULL), whose
+ * text it keeps and changes. */
+void registration_attach(struct registration *r, struct sandbox_config *config, char *file);
 /* The run is over. */
 void registration_end(struct registration *r, int exit_code);
 

@@ -88,7 +88,7 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     if (!code && s->name)
         code = registration_claim(&registration, s->name, d.config.argv[0]);
     if (!code) {
-        registration_attach(&registration, &d.config);
+        registration_attach(&registration, &d.config, NULL);
         code = monitor_run(&d.config, &err);
         registration_end(&registration, code);
         if (err.text[0])

@@ -152,23 +152,6 @@ static int describe(struct snapshot_pairs *description, struct sandbox_config *c
     return description_make(description, config);
 }
 
-/* What is written after the run: the entry in the runtime directory, and an archive of
- * changes that stayed empty goes. */
-static const char *const *own_dirs(const struct settings *s)
-{
-    static char runtime[4096];
-    static const char *list[3];
-    size_t n = 0;
-
-    runtime_directory(runtime, sizeof(runtime));
-    if (*runtime)
-        list[n++] = runtime;
-    if (s->diff && !s->config.diff_list)
-        list[n++] = dirname(need(strdup(s->diff))); /* for the process's life */
-    list[n] = NULL;
-    return list;
-}
-
 /* From the network on: everything that a detached run does for itself. */
 static int run_claimed(struct settings *s, struct registration *registration,
                        struct sandbox_config *config)
@@ -181,8 +164,9 @@ static int run_claimed(struct settings *s, struct registration *registration,
     if (!code)
         code = describe(&description, config, save_path, sizeof(save_path));
     if (!code) {
-        registration_attach(registration, config);
-        config->own_dirs = own_dirs(s);
+        /* An archive of changes that stayed empty goes. */
+        bool archive = s->diff && !config->diff_list;
+        registration_attach(registration, config, archive ? need(strdup(s->diff)) : NULL);
         code = monitor_run(config, &err);
     }
     snapshot_pairs_free(&description);

@@ -166,6 +166,8 @@ _Noreturn void resume_start(struct boot_info *b)
     freeze_forget();
     freeze_record.generation++;
     set_clocks(b);
+    hostio_forget();
+    jobs_forget();
     renew_threads(me);
     random_reseed();
     inet_host_resume();
@@ -177,6 +179,7 @@ _Noreturn void resume_start(struct boot_info *b)
     open_gate();
     if (alive)
         go_on(me);
+    hostpoll_start(); /* nobody is left here whom the monitor could interrupt */
     me->proc = NULL;
     host_thread_exit();
 }

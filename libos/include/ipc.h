@@ -11,7 +11,12 @@ struct boot_stream;
  * reference, or ERR_PTR.  hostio.c */
 struct file *hostio_file_new(const struct boot_stream *s);
 
-/* After a resume, in this order: watched host streams; the standard streams. */
+/* Looks at the monitor's bell from now on, for when no thread of the first host process can. */
+long hostpoll_start(void);
+
+/* After a resume, in this order: streams that were handed in meanwhile are gone; watched host
+ * streams; the standard streams. */
+void hostio_forget(void);
 void hostpoll_resume(void);
 void hostio_resume(void);
 /* The handle is closed with the last file on it. */

@@ -29,7 +29,7 @@ void process_set_args(struct process *p, const char *text, size_t len); /* NUL-s
 void process_add_thread(struct process *p, struct thread *t);
 /* Into the table and the children of the caller, or (sibling) of the caller's parent. */
 void process_link(struct process *p, bool sibling);
-void process_release(struct process *p);   /* zombie collected */
+void process_release(struct process *p); /* zombie collected */
 
 /* Ends every other thread of the process and waits until they are gone (exec). */
 long kill_other_threads(void);
@@ -65,6 +65,7 @@ long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *
 /* ---- programs that come from outside (proc/jobs.c) ---- */
 void jobs_mail(u64 which);                    /* bits of boot_info.job_mail */
 void jobs_end(struct process *p, int status); /* p, which has no parent, has ended */
+void jobs_forget(void);                       /* after a resume: who ordered them is gone */
 
 /* ---- futexes (proc/futex.c) ---- */
 void futex_wake_addr(uptr addr, int n);

@@ -42,6 +42,7 @@ void relay_end(struct relay *r);
 /* The terminal, kept from going away until relay_resize, which may outlive the relay. */
 struct pty *relay_hold(struct relay *r);
 void relay_resize(struct pty *p, u32 rows, u32 cols);
+/* Everything is closed: programs on the terminal see it hang up. */
 void relay_close(struct relay *r);
 
 /* ---- job control, for every kind of terminal: job.c ---- */

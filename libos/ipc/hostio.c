@@ -48,6 +48,8 @@ static long move_once(struct hostio *h, struct uio *u, bool write, size_t limit,
     const struct host_iovec *v = (const struct host_iovec *)u->iov;
     int n = MIN(u->n, 1024);
 
+    if (h->gone)
+        return write ? -EIO : 0;
     _Static_assert(sizeof(struct host_iovec) == sizeof(struct iov), "iov layout");
     if (first.len > limit || (u->n == 1 && first.len > u->left)) {
         first.len = MIN(limit, u->left);
@@ -73,7 +75,8 @@ static void skip_empty(struct uio *u)
 static long move_now(struct hostio *h, struct uio *u, bool write)
 {
     u32 want = write ? POLLOUT : POLLIN;
-    size_t piece = h->type == HOST_TTY && write ? TTY_PIECE : write ? PIPE_PIECE : ~0UL;
+    bool tty = h->type == HOST_TTY || h->type == HOST_CHAR;
+    size_t piece = tty && write ? TTY_PIECE : write ? PIPE_PIECE : ~0UL;
     long rc;
 
     if (!READ_ONCE(h->waited)) {
@@ -82,7 +85,7 @@ static long move_now(struct hostio *h, struct uio *u, bool write)
             return rc;
         WRITE_ONCE(h->waited, true);
     }
-    if (!h->poll.always && !hostpoll_probe(&h->poll, want))
+    if (!h->poll.always && !h->gone && !hostpoll_probe(&h->poll, want))
         return -EAGAIN;
     if (h->poll.always)
         piece = ~0UL;
@@ -164,6 +167,8 @@ static u32 stream_poll(struct file *f, struct poll_table *pt)
     u32 all = POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLPRI | POLLRDHUP;
     u32 mask;
 
+    if (h->gone)
+        return (all & ~(u32)POLLPRI) | POLLHUP;
     poll_wait(pt, &h->poll.wait);
     mask = hostpoll_probe(&h->poll, all);
     if (pt && pt->queue && !h->poll.always)
@@ -256,6 +261,8 @@ static const struct file_ops hostio_file_ops;
 
 /* Standard streams in use, for a resume. */
 static struct hostio *standard[3];
+static struct lock owned_lock; /* a leaf */
+static struct list owned_streams = {&owned_streams, &owned_streams};
 
 /* ---- life time and attributes ---------------------------------------------- */
 
@@ -281,8 +288,12 @@ static void hostio_evict(struct inode *i)
     hostpoll_destroy(&h->poll);
     /* A standard handle stays: its number means this stream to the monitor, which keeps the
      * stream open as well, so nobody outside would notice. */
-    if (h->owned)
+    if (h->owned) {
+        lock(&owned_lock);
+        list_del(&h->owned_link);
+        unlock(&owned_lock);
         host_close(h->poll.handle);
+    }
     kfree(h);
 }
 
@@ -397,6 +408,26 @@ void hostio_own(struct file *f)
     struct hostio *h = f->inode->private;
 
     h->owned = true;
+    lock(&owned_lock);
+    list_add(&owned_streams, &h->owned_link);
+    unlock(&owned_lock);
+}
+
+/* Alone.  Handles of before mean other streams now, or nothing. */
+void hostio_forget(void)
+{
+    struct hostio *h, *next;
+
+    list_for_each_safe(h, next, &owned_streams, owned_link)
+    {
+        list_del(&h->owned_link);
+        h->owned = false;
+        h->gone = true;
+        hostpoll_destroy(&h->poll);
+        h->poll.handle = -1;
+        h->poll.armed = 0;
+        waitq_wake_all(&h->poll.wait, 0);
+    }
 }
 
 bool hostio_is_tty(struct file *f)

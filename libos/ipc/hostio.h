@@ -11,9 +11,11 @@ struct hostio {
     struct hostpoll poll; /* with the handle */
     u32 type;             /* enum host_type */
     bool owned;           /* closed with the last file: nobody else uses the handle */
+    bool gone;            /* was owned, and is not in this run: a resume has no name for it */
     bool waited;          /* no HOST_NOWAIT: wait until ready, then move a piece */
     bool positioned;      /* a file: the host keeps a position */
     struct boot_stream boot;
+    struct list owned_link;
 };
 
 /* The terminal's session and foreground process group.  terminal.c */

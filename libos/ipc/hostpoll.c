@@ -160,7 +160,7 @@ static void poller(void *arg)
     }
 }
 
-static long poller_start(void)
+long hostpoll_start(void)
 {
     long rc = 0;
 
@@ -177,7 +177,7 @@ static long poller_start(void)
 
 long hostpoll_attach(struct hostpoll *hp, int handle, u32 events)
 {
-    long rc = poller_start();
+    long rc = hostpoll_start();
 
     if (!rc)
         rc = enter(hp, handle);
@@ -196,7 +196,7 @@ long hostpoll_arm(struct hostpoll *hp, u32 events)
 {
     u32 want;
     int op;
-    long rc = poller_start();
+    long rc = hostpoll_start();
 
     if (rc || hp->always)
         return rc;

@@ -6,6 +6,7 @@
 #include <asm/errno.h>
 #include <linux/poll.h>
 
+#include "ipc.h"
 #include "kalloc.h"
 #include "ktime.h"
 #include "lib.h"
@@ -242,6 +243,8 @@ _Noreturn void thread_exit(int code)
         futex_wake_addr(t->clear_child_tid, 1);
     }
     vfork_done(t);
+    if (t == thread_slot(0) && READ_ONCE(p->nthreads) > 1)
+        hostpoll_start(); /* the monitor interrupts us when it has something to say */
     ref_get(&mm->refs);
     lock(&p->lock);
     if (!p->group_exit)

@@ -7,6 +7,9 @@
  *
  * Locking: jobs_lock, a leaf, protects the table.  A job's number belongs to the monitor
  * again as soon as its end (or failure) has been reported, so the entry is cleared before.
+ *
+ * A resumed sandbox has no jobs: their processes go on, their terminals hang up, and nobody
+ * asks how they end.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -22,9 +25,9 @@
 #include "vfs.h"
 
 struct job {
-    u64 early;           /* signals that came before it was there */
-    struct relay *relay; /* NULL: no terminal */
-    s32 pid;             /* 0: not there yet, or any more */
+    u64 early;          /* signals that came before it was there */
+    struct relay relay; /* with a terminal */
+    s32 pid;            /* 0: not there yet, or any more */
     int status;
 };
 
@@ -300,13 +303,13 @@ static struct thread *new_thread(void)
 }
 
 /* From here on the process can be signalled; what came before is delivered first. */
-static void publish(u32 n, struct process *p, struct relay *r)
+static void publish(u32 n, struct process *p)
 {
     u64 early;
 
     lock(&jobs_lock);
     early = jobs[n].early;
-    jobs[n] = (struct job){.pid = p->pid, .relay = r};
+    jobs[n].pid = p->pid;
     unlock(&jobs_lock);
     for (int sig = 1; early; sig++, early >>= 1)
         if (early & 1)
@@ -314,7 +317,7 @@ static void publish(u32 n, struct process *p, struct relay *r)
 }
 
 /* 0: it runs. */
-static long start(u32 n, const struct order *o, struct relay *r)
+static long start(u32 n, const struct order *o)
 {
     struct process *own = current()->proc;
     const struct cred own_cred = current()->cred;
@@ -334,7 +337,7 @@ static long start(u32 n, const struct order *o, struct relay *r)
     first_cred(&t->cred, j->flags & JOB_USER ? j->uid : boot()->uid,
                j->flags & JOB_USER ? j->gid : boot()->gid);
     become(p, &t->cred);
-    rc = furnish(n, o, t, r);
+    rc = furnish(n, o, t, &jobs[n].relay);
     become(own, &own_cred);
     if (rc) {
         discard(p, t);
@@ -342,7 +345,7 @@ static long start(u32 n, const struct order *o, struct relay *r)
     }
     p->mm->host_threads = 1;
     process_table_set(p->pid, p);
-    publish(n, p, j->flags & JOB_TTY ? r : NULL);
+    publish(n, p);
     report(n, HOST_JOB_STARTED, (u64)p->pid);
     if (space_start(t) < 0)
         panic("no address space for a new program");
@@ -353,30 +356,34 @@ static long start(u32 n, const struct order *o, struct relay *r)
 
 static void clear(u32 n)
 {
+    struct relay relay;
+
     lock(&jobs_lock);
+    relay = jobs[n].relay;
     jobs[n] = (struct job){0};
     unlock(&jobs_lock);
+    relay_close(&relay);
 }
 
 static void job_thread(void *arg)
 {
     u32 n = (u32)(uptr)arg;
     struct order o = {0};
-    struct relay r = {0};
+    bool terminal = false;
     long rc = read_order(n, &o);
 
-    if (rc == 0)
-        rc = start(n, &o, &r);
+    if (rc == 0) {
+        terminal = o.job->flags & JOB_TTY;
+        rc = start(n, &o);
+    }
     kfree(o.job);
     if (rc) {
-        relay_close(&r);
         clear(n);
         report(n, HOST_JOB_FAILED, (u64)-rc);
-    } else if (r.master) {
-        relay_run(&r);
+    } else if (terminal) {
+        relay_run(&jobs[n].relay);
         int status = jobs[n].status;
         clear(n);
-        relay_close(&r);
         report(n, HOST_JOB_ENDED, (u64)status);
     }
     signal_flush(&current()->sig.pending);
@@ -384,19 +391,38 @@ static void job_thread(void *arg)
 
 void jobs_end(struct process *p, int status)
 {
-    struct relay *r;
+    struct job *job = &jobs[p->job];
+    bool ours, terminal;
 
     lock(&jobs_lock);
-    r = jobs[p->job].relay;
-    jobs[p->job].pid = 0;
-    jobs[p->job].status = status;
+    ours = job->pid == p->pid;
+    terminal = job->relay.master;
+    if (ours) {
+        job->pid = 0;
+        job->status = status;
+    }
     unlock(&jobs_lock);
-    if (r) {
-        relay_end(r);
-    } else {
+    if (ours && terminal) {
+        relay_end(&job->relay);
+    } else if (ours) {
         clear(p->job);
         report(p->job, HOST_JOB_ENDED, (u64)status);
     }
+}
+
+/* Alone. */
+void jobs_forget(void)
+{
+    for (u32 n = 0; n < thread_slots(); n++) {
+        struct thread *t = thread_slot(n);
+        if (!t->parked || !t->kthread || t->kfunc != job_thread)
+            continue;
+        t->parked = t->kthread = false;
+        thread_free(t);
+    }
+    for (u32 n = 1; n < BOOT_JOBS; n++)
+        relay_close(&jobs[n].relay);
+    memset(jobs, 0, sizeof(jobs));
 }
 
 /* ---- the mailbox ------------------------------------------------------------------------------
@@ -426,8 +452,8 @@ static void job_mail(u32 n)
         pid = jobs[n].pid;
         if (!pid)
             jobs[n].early |= signals;
-        if (window && jobs[n].relay)
-            pty = relay_hold(jobs[n].relay);
+        if (window && jobs[n].relay.pty)
+            pty = relay_hold(&jobs[n].relay);
         unlock(&jobs_lock);
     }
     if (pty)

@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 
 #include "../ipc/pollwait.h"
+#include "freeze.h"
 #include "lib.h"
 #include "pty.h"
 
@@ -39,14 +40,14 @@ long relay_open(struct relay *r, struct file *in, struct file *out, u32 rows, u3
     }
     p->locked = false;
     p->size = (struct winsize){.ws_row = (u16)rows, .ws_col = (u16)cols};
-    r->master = file_anon("/dev/ptmx", &pty_master_fops, p, O_RDWR | O_NONBLOCK);
-    if (IS_ERR(r->master)) {
-        r->master = NULL;
+    struct file *master = file_anon("/dev/ptmx", &pty_master_fops, p, O_RDWR | O_NONBLOCK);
+    if (IS_ERR(master)) {
         pty_put(p);
         relay_close(r);
-        return -ENOMEM;
+        return PTR_ERR(master);
     }
-    r->pty = p; /* the master's reference */
+    r->master = master;
+    WRITE_ONCE(r->pty, p); /* the master's reference */
     return 0;
 }
 
@@ -161,6 +162,8 @@ static long scan(void *arg, struct pollwait *pw, bool wait)
     bool ended = __atomic_load_n(&r->ended, __ATOMIC_SEQ_CST);
     u32 want = (waiting(&f->typed) ? POLLOUT : 0u) | (waiting(&f->shown) ? 0u : POLLIN), ready = 0;
 
+    if (freeze_wanted())
+        return 1;
     if (waiting(&f->shown))
         ready |= pollwait_ask(pw, r->out, POLLOUT, wait) & (POLLOUT | gone);
     if (ended)
@@ -178,6 +181,9 @@ void relay_run(struct relay *r)
 
     for (;;) {
         bool ended = __atomic_load_n(&r->ended, __ATOMIC_SEQ_CST);
+
+        if (freeze_wanted())
+            freeze_park(current());
         bool moved = move_shown(&f);
 
         if (!ended)

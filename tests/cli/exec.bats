@@ -198,3 +198,49 @@ exec_in() { try timeout 60 "$BAILEY" exec "$@"; }
     try bash -c "'$BAILEY' exec -t box sh -c 'tty; stty -echo; echo x' </dev/null"
     [ "$output" = $'/dev/pts/0\r\nx\r' ] || fail "output"
 }
+
+@test "program 1's first thread has ended" {
+    command -v gcc >/dev/null || skip "no compiler"
+    cat >threads.c <<'END'
+#include <pthread.h>
+#include <unistd.h>
+static void *rest(void *arg) { sleep(60); return arg; }
+int main(void)
+{
+    pthread_t t;
+    pthread_create(&t, NULL, rest, NULL);
+    pthread_exit(NULL);
+}
+END
+    gcc -o threads threads.c -lpthread
+    start box -v "$place:/v" -- /v/threads
+    exec_in box echo here
+    answered 0 here
+    bailey stop -t 30 box
+    answered 0 box
+}
+
+@test "a save, and what a resumed sandbox makes of its jobs" {
+    start box -- sleep 60
+    "$BAILEY" exec -i box sh -c 'echo ready; cat; echo end >/tmp/end; sleep 50' >out 3>&- < <(sleep 20) &
+    main=$!
+    eventually 10 grep -q ready out
+    "$BAILEY" exec -t box sh -c 'trap "" HUP; echo ready; cat; echo end >/tmp/end2; sleep 50' >out2 3>&- </dev/null &
+    second=$!
+    eventually 10 grep -q ready out2
+    bailey save --keep -o snap box
+    [ "$status" = 0 ] || fail "save"
+    exec_in box echo still
+    answered 0 still
+    kill "$main" "$second"
+    "$BAILEY" resume --name again snap </dev/null >out3 2>&1 3>&- &
+    eventually 10 eval '"$BAILEY" ps -q | grep -q again' || fail "resume: $(cat out3)"
+    eventually 10 eval '"$BAILEY" exec again cat /tmp/end | grep -q end' || fail "standard input ends"
+    for i in $(seq 40); do
+        "$BAILEY" exec again true || fail "run $i"
+    done
+    exec_in again pgrep -xc sleep
+    [ "$output" -ge 2 ] || fail "they go on"
+    bailey stop -t 0 again
+    [ "$status" = 0 ] || fail "stop"
+}
