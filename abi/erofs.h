@@ -19,7 +19,6 @@
 #define EROFS_SB_OFFSET  1024u
 #define EROFS_MAGIC      0xe0f5e1e2u
 #define EROFS_NAME_MAX   255u
-#define EROFS_INCOMPAT_0 1u /* "zero padding": set by mkfs.erofs always, says nothing here */
 
 struct erofs_super {
     uint32_t magic, checksum, feature_compat;

@@ -51,8 +51,7 @@ static int check_super(struct erofs_file *f, struct image_error *err)
         return -1;
     if (sb->magic != EROFS_MAGIC)
         return erofs_file_bad(f, "not an EROFS file system", err);
-    if (sb->block_bits != 12 || (sb->feature_incompat & ~EROFS_INCOMPAT_0) || sb->extra_devices ||
-        sb->dir_block_bits) {
+    if (sb->block_bits != 12 || sb->feature_incompat || sb->extra_devices || sb->dir_block_bits) {
         image_fail(err, 0, "image %s: compressed, or of another kind not read here", f->shown);
         return image_hint(err, "bailey image build makes them, or mkfs.erofs -Enoinline_data");
     }

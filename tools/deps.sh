@@ -5,9 +5,9 @@
 # asked and nothing is fetched when everything is there.
 set -eu
 
-build="gcc libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3
+build="gcc libarchive-dev zlib1g-dev libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3
        libzstd-dev libsodium-dev libjson-c-dev"
-tests="busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
+tests="attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl
        nginx-light redis-server redis-tools memcached postgresql openssh-server openssh-client dbus curl
        iproute2 net-tools"

@@ -37,8 +37,7 @@ long erofs_image_open(struct erofs_image *im, const void *base, u64 size)
         return rc == -EUCLEAN ? -EINVAL : rc;
     if (sb.magic != EROFS_MAGIC)
         return -EINVAL;
-    if (sb.block_bits != 12 || (sb.feature_incompat & ~EROFS_INCOMPAT_0) || sb.extra_devices ||
-        sb.dir_block_bits)
+    if (sb.block_bits != 12 || sb.feature_incompat || sb.extra_devices || sb.dir_block_bits)
         return -EOPNOTSUPP;
     if ((u64)sb.blocks * EROFS_BLOCK > size || !sb.blocks)
         return -EUCLEAN;

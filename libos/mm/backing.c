@@ -104,10 +104,12 @@ long backing_map(struct vma *v, bool populate)
 long backing_fill(struct vma *v, uptr addr)
 {
     uptr page = ALIGN_DOWN(addr, PAGE_SIZE), to;
-    u64 end = file_end(v), off = v->offset + (v->filled - v->start);
     long rc;
 
-    if (v->kind != VMA_POOL || page < v->filled || off >= end)
+    if (v->kind != VMA_POOL)
+        return -EFAULT;
+    u64 end = file_end(v), off = v->offset + (v->filled - v->start);
+    if (page < v->filled || off >= end)
         return -EFAULT;
     to = v->filled + MIN(end - off, v->end - v->filled);
     if (page >= to)
