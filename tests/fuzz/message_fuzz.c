@@ -26,9 +26,9 @@ static struct sandbox_config config;
 static struct error error;
 static char directory[] = "/tmp/bailey-fuzz-XXXXXX";
 
-/* In place of loop.c: nothing is killed or said. */
 /* A save needs a whole sandbox. */
 long serve_freeze_ready(struct sandbox *s, struct request *r) { return -1; }
+/* In place of loop.c: nothing is killed or said. */
 void say(const char *format, ...) {}
 void sandbox_fail(struct sandbox *s, const char *format, ...) {}
 void sandbox_violation(struct sandbox *s, const char *what) {}
@@ -36,7 +36,6 @@ void sandbox_mail(struct sandbox *s) {}
 void manage_answer(struct client *c, enum manage_kind kind, int64_t value) {}
 uint64_t manage_client_id(const struct client *c) { return 0; }
 struct client *manage_client(uint64_t id) { return NULL; }
-long serve_freeze_ready(struct sandbox *s, struct request *r) { return 0; }
 
 static void set_up(void)
 {
