@@ -44,6 +44,7 @@ void thread_work(void)
 {
     __atomic_fetch_and(&current()->attention, ~ATTN_WORK, __ATOMIC_SEQ_CST);
     async_run();
+    mm_remote_serve();
 }
 
 /* Called by the way out (pal/entry.S) while t->attention is not clear. */

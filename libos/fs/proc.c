@@ -137,16 +137,6 @@ long proc_may_access(const struct pseudo *p)
     return ok || capable(CAP_SYS_PTRACE) ? 0 : -EACCES;
 }
 
-bool proc_is_mine(const struct pseudo *p)
-{
-    struct mm *mm = proc_mm(p);
-    bool mine = mm && mm == current()->proc->mm;
-
-    if (mm)
-        mm_put(mm);
-    return mine;
-}
-
 /* ---- process directories -------------------------------------------------- */
 
 static const struct pseudo_node pid_node = {

@@ -109,33 +109,47 @@ void proc_mem_use(const struct pseudo *p, struct mem_use *use)
 
 static long mem_open(struct file *f) { return proc_may_access(pseudo_of(f->inode)); }
 
-/* Both directions go through a buffer: a fault on either side then has its own errno. */
+#define MEM_CHUNK 16384
+
+/* Through a buffer: a fault on either side then has its own errno.  Bytes moved. */
+static long mem_part(struct process *proc, struct uio *u, u64 pos, char *chunk, bool write)
+{
+    size_t n = MIN(u->left, (size_t)MEM_CHUNK);
+    long ok;
+
+    if (write) {
+        n = uio_copy_in(chunk, u, n);
+        if (!n)
+            return -EFAULT;
+    }
+    ok = mm_remote_copy(proc, pos, chunk, n, write);
+    if (ok > 0 && !write && uio_copy_out(u, chunk, (size_t)ok) != (size_t)ok)
+        return -EFAULT;
+    return ok == -EINTR ? -ERESTARTSYS : ok == 0 || ok == -ETIMEDOUT ? -EIO : ok;
+}
+
 static long mem_transfer(struct file *f, struct uio *u, u64 *pos, bool write)
 {
-    char chunk[1024];
+    struct process *proc = proc_get(pseudo_of(f->inode));
+    char *chunk = kmalloc(MEM_CHUNK);
     size_t done = 0;
+    long n = 0;
 
-    if (!proc_is_mine(pseudo_of(f->inode)))
-        return -EIO; /* other address spaces are out of reach */
-    while (u->left) {
-        size_t n = MIN(u->left, sizeof(chunk)), ok;
-
-        if (write) {
-            ok = uio_copy_in(chunk, u, n);
-            if (!ok)
-                return done ? (long)done : -EFAULT;
-            ok -= user_copy_out(*pos, chunk, ok);
-        } else {
-            ok = n - user_copy_in(chunk, *pos, n);
-            if (ok && uio_copy_out(u, chunk, ok) != ok)
-                return done ? (long)done : -EFAULT;
-        }
-        done += ok;
-        *pos += ok;
-        if (ok < n)
+    while (proc && chunk && u->left) {
+        n = mem_part(proc, u, *pos, chunk, write);
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+        *pos += (u64)n;
+        if (n < MEM_CHUNK)
             break;
     }
-    return done ? (long)done : -EIO;
+    if (!chunk)
+        n = -ENOMEM;
+    kfree(chunk);
+    if (proc)
+        process_put(proc);
+    return done ? (long)done : n == -ESRCH ? 0 : n; /* gone: nothing more to read */
 }
 
 static long mem_read(struct file *f, struct uio *u, u64 *pos)

@@ -12,41 +12,51 @@
 
 /* ---- program memory: cmdline, environ, auxv, mem ------------------------------- */
 
-/* Program memory of the caller's own address space as text. */
-static long copy_program(struct textbuf *b, uptr start, uptr end)
+/* Program memory as text; what can't be read ends it.  0, or why nothing could be. */
+static long copy_program(struct process *proc, struct textbuf *b, uptr start, uptr end)
 {
-    char chunk[512];
+    char chunk[1024];
+    long n = 0;
 
     while (start < end) {
-        size_t n = MIN(sizeof(chunk), end - start);
-        size_t left = user_copy_in(chunk, start, n);
+        size_t part = MIN(sizeof(chunk), end - start);
 
-        text_bytes(b, chunk, n - left);
-        if (left)
+        n = mm_remote_copy(proc, start, chunk, part, false);
+        if (n > 0)
+            text_bytes(b, chunk, (size_t)n);
+        if (n < (long)part)
             break;
-        start += n;
+        start += part;
     }
-    return 0;
+    return n == -EINTR ? -ERESTARTSYS : MIN(n, 0L);
 }
 
 /* Programs overwrite their arguments to change what ps shows, so the memory is the
- * truth; what exec was given is kept for readers in other address spaces. */
+ * truth; what exec was given is kept for the case that the process can't be asked. */
 long proc_show_cmdline(const struct pseudo *p, struct textbuf *b)
 {
-    bool mine = proc_is_mine(p);
     struct process *proc = proc_get(p);
     uptr start, end;
+    bool zombie;
+    long rc = 0;
 
     if (!proc)
         return -ESRCH;
     lock(&proc->lock);
     start = proc->arg_start;
     end = proc->arg_end;
-    if (!mine && !proc->zombie && proc->args)
-        text_bytes(b, proc->args, proc->args_len);
+    zombie = proc->zombie;
     unlock(&proc->lock);
+    if (!zombie)
+        rc = copy_program(proc, b, start, end);
+    if (rc == -ETIMEDOUT && !b->len) {
+        lock(&proc->lock);
+        if (proc->args)
+            text_bytes(b, proc->args, proc->args_len);
+        unlock(&proc->lock);
+    }
     process_put(proc);
-    return mine ? copy_program(b, start, end) : 0;
+    return rc == -ERESTARTSYS ? rc : 0;
 }
 
 long proc_show_environ(const struct pseudo *p, struct textbuf *b)
@@ -62,9 +72,9 @@ long proc_show_environ(const struct pseudo *p, struct textbuf *b)
         return -ESRCH;
     start = proc->env_start;
     end = proc->env_end;
-    rc = proc->zombie ? -ESRCH : 0;
+    rc = proc->zombie ? -ESRCH : copy_program(proc, b, start, end);
     process_put(proc);
-    return rc == 0 && proc_is_mine(p) ? copy_program(b, start, end) : rc;
+    return rc == -ETIMEDOUT ? -EIO : rc;
 }
 
 long proc_show_auxv(const struct pseudo *p, struct textbuf *b)

@@ -23,8 +23,6 @@ long proc_may_access(const struct pseudo *p);
 /* The thread meant (the leader for a process), with proc->lock held; NULL: unlocked. */
 struct thread *proc_lock_thread(const struct pseudo *p, struct process **proc);
 void proc_unlock_thread(struct process *proc);
-/* True if the caller runs in that address space, so that its memory can be copied. */
-bool proc_is_mine(const struct pseudo *p);
 
 /* "R", "S" ...: and the name in status. */
 char proc_state(const struct process *proc, const struct thread *t);

@@ -91,6 +91,11 @@ struct mapping_request {
     struct inode *inode;
 };
 
+/* Copies between buf, in the segment, and the memory of any process: one of its threads does
+ * it if it isn't ours.  Sleeps for 2 s at most.  Bytes moved (a fault ends it short), -ESRCH
+ * (it has ended), -ETIMEDOUT, -EINTR. */
+long mm_remote_copy(struct process *p, uptr addr, void *buf, size_t n, bool write);
+
 struct mm *mm_new(void);
 /* Copies the VMAs for fork (the host copies the pages).  The caller holds old->lock until
  * the host has copied, so that tree and pages agree. */

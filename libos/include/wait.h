@@ -73,7 +73,8 @@ void wake_batch_flush(struct wake_batch *b);
 void mailbox_poll(void);
 /* ATTN_WORK: what this thread is to do for others before it sleeps or goes on. */
 void thread_work(void);
-void async_run(void); /* signals of O_ASYNC: fs/async.c */
+void async_run(void);       /* signals of O_ASYNC: fs/async.c */
+void mm_remote_serve(void); /* copies of our memory for others: mm/remote.c */
 
 /* Waits until cond holds; rc = 0, -EINTR or -ETIMEDOUT. */
 #define wait_event(queue, cond, deadline)                                                          \

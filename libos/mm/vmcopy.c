@@ -1,8 +1,4 @@
-/* process_vm_readv and process_vm_writev.
- *
- * Only the caller's own address space is mapped where this code runs, so its own
- * process is what can be reached; others answer EPERM, as under a ptrace restriction.
- */
+/* process_vm_readv and process_vm_writev: piece by piece through a buffer. */
 #include <linux/errno.h>
 
 #include "internal.h"
@@ -13,8 +9,9 @@
 #include "uio.h"
 #include "usercopy.h"
 
-#define IOV_MAX_ 1024
-#define CHUNK    2048
+#define IOV_MAX_   1024
+#define CHUNK      16384
+#define CAP_PTRACE 19
 
 struct side {
     struct iov *iov;
@@ -51,25 +48,60 @@ static size_t left(struct side *s)
     return s->n ? s->iov->len - s->done : 0;
 }
 
-/* Bytes moved; a fault ends it short. */
-static s64 transfer(struct side *from, struct side *to)
+/* One piece through buf: bytes moved, or why none were. */
+static s64 transfer_part(struct process *p, uptr mine, uptr theirs, u8 *buf, size_t part,
+                         bool write)
 {
-    u8 buf[CHUNK];
-    s64 total = 0;
+    s64 n = (s64)part;
 
-    for (;;) {
-        size_t n = MIN(MIN(left(from), left(to)), sizeof(buf)), got;
+    if (write)
+        n -= (s64)user_copy_in(buf, mine, part);
+    if (n)
+        n = mm_remote_copy(p, theirs, buf, (size_t)n, write);
+    if (n > 0 && !write)
+        n -= (s64)user_copy_out(mine, buf, (size_t)n);
+    return n == 0 || n == -ETIMEDOUT ? -EFAULT : n == -EINTR ? -ERESTARTSYS : n;
+}
 
-        if (!n)
-            return total;
-        got = n - user_copy_in(buf, from->iov->base + from->done, n);
-        got -= user_copy_out(to->iov->base + to->done, buf, got);
-        from->done += got;
-        to->done += got;
-        total += (s64)got;
-        if (got < n)
-            return total ? total : -EFAULT;
+/* Bytes moved; a fault ends it short. */
+static s64 transfer(struct process *p, struct side *local, struct side *remote, bool write)
+{
+    u8 *buf = kmalloc(CHUNK);
+    s64 total = 0, n = buf ? 0 : -ENOMEM;
+
+    while (buf) {
+        size_t part = MIN(MIN(left(local), left(remote)), (size_t)CHUNK);
+
+        n = 0;
+        if (!part)
+            break;
+        n = transfer_part(p, local->iov->base + local->done, remote->iov->base + remote->done, buf,
+                          part, write);
+        if (n < 0)
+            break;
+        local->done += (size_t)n;
+        remote->done += (size_t)n;
+        total += n;
+        if (n < (s64)part)
+            break;
     }
+    kfree(buf);
+    return total ? total : n;
+}
+
+/* As for attaching with ptrace. */
+static long may_access(struct process *p)
+{
+    const struct cred *me = &current()->cred, *c;
+    bool ok;
+
+    lock(&p->lock);
+    c = p->leader ? &p->leader->cred : NULL;
+    ok = p == current()->proc || capable(CAP_PTRACE) ||
+         (c && p->dumpable && me->uid == c->uid && me->uid == c->euid && me->uid == c->suid &&
+          me->gid == c->gid && me->gid == c->egid && me->gid == c->sgid);
+    unlock(&p->lock);
+    return !c ? -ESRCH : ok ? 0 : -EPERM;
 }
 
 static long vm_copy(s32 pid, uptr lvec, u64 ln, uptr rvec, u64 rn, u64 flags, bool write)
@@ -88,14 +120,14 @@ static long vm_copy(s32 pid, uptr lvec, u64 ln, uptr rvec, u64 rn, u64 flags, bo
     r = remote.iov;
     if (rc)
         goto out;
-    if (pid != current()->proc->pid && pid != current()->tid) {
-        p = process_find(pid);
-        rc = p ? -EPERM : -ESRCH;
-        if (p)
-            process_put(p);
-        goto out;
-    }
-    rc = write ? transfer(&local, &remote) : transfer(&remote, &local);
+    p = process_find(pid);
+    if (!p)
+        p = process_of_tid(pid);
+    rc = p ? may_access(p) : -ESRCH;
+    if (!rc)
+        rc = transfer(p, &local, &remote, write);
+    if (p)
+        process_put(p);
 out:
     kfree(l);
     kfree(r);

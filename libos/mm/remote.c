@@ -1,0 +1,176 @@
+/* The memory of other address spaces.
+ *
+ * Nothing of another host process is mapped here, so one of its own threads copies: the
+ * asker puts a request on a list and kicks; whoever of that address space next sleeps or
+ * returns to its program (ATTN_WORK) carries it out, between program memory and a buffer of
+ * the segment.  The asker waits for a while only: a process may be ending, or all of its
+ * threads may be in the host.
+ *
+ * requests_lock, a leaf, covers the list and the states.  A request lies on its asker's
+ * stack, so whoever has taken it must finish it.
+ */
+#include <linux/errno.h>
+
+#include "internal.h"
+#include "ktime.h"
+#include "lib.h"
+#include "thread.h"
+#include "usercopy.h"
+
+#define PATIENCE  2000000000ULL
+#define TRY_AGAIN 5000000ULL
+
+enum request_state { ASKED, TAKEN, DONE };
+
+struct request {
+    struct list link;
+    struct mm *mm;
+    uptr addr;
+    void *buf;
+    size_t n, moved;
+    bool write;
+    enum request_state state;
+    struct thread *asker;
+};
+
+static struct lock requests_lock;
+static struct list requests = LIST_INIT(requests);
+
+static size_t copy(uptr addr, void *buf, size_t n, bool write)
+{
+    return n - (write ? user_copy_out(addr, buf, n) : user_copy_in(buf, addr, n));
+}
+
+/* ---- the other side -------------------------------------------------------------------- */
+
+static struct request *take(const struct mm *mm)
+{
+    struct request *r, *found = NULL;
+
+    lock(&requests_lock);
+    list_for_each(r, &requests, link)
+    {
+        if (r->mm == mm) {
+            found = r;
+            break;
+        }
+    }
+    if (found) {
+        list_del(&found->link);
+        found->state = TAKEN;
+    }
+    unlock(&requests_lock);
+    return found;
+}
+
+void mm_remote_serve(void)
+{
+    struct thread *t = current(), *asker;
+    struct request *r;
+
+    if (t->kthread || t->exiting || list_empty(&requests))
+        return;
+    while ((r = take(t->proc->mm))) {
+        r->moved = copy(r->addr, r->buf, r->n, r->write);
+        asker = r->asker;
+        __atomic_store_n(&r->state, DONE, __ATOMIC_RELEASE); /* r is gone */
+        thread_wake(asker);
+    }
+}
+
+/* ---- the asker ----------------------------------------------------------------------------- */
+
+/* One thread mostly; all of them if that didn't help.  False: none is left. */
+static bool kick(struct process *p, bool all)
+{
+    struct thread *t;
+    bool any = false;
+
+    lock(&p->lock);
+    list_for_each(t, &p->threads, link)
+    {
+        if (t->exiting)
+            continue;
+        thread_kick(t, ATTN_WORK);
+        any = true;
+        if (!all)
+            break;
+    }
+    unlock(&p->lock);
+    return any;
+}
+
+/* Takes the request back, unless somebody works on it: then it is done in a moment. */
+static bool withdraw(struct request *r)
+{
+    bool mine;
+
+    lock(&requests_lock);
+    mine = r->state == ASKED;
+    if (mine)
+        list_del(&r->link);
+    unlock(&requests_lock);
+    return mine;
+}
+
+static bool done(const struct request *r)
+{
+    return __atomic_load_n(&r->state, __ATOMIC_ACQUIRE) == DONE;
+}
+
+static long wait_for(struct request *r, struct process *p)
+{
+    u64 end = deadline_in(PATIENCE);
+    long rc = 0;
+
+    for (bool all = false; !done(r); all = true) {
+        u32 seq = thread_sleep_begin();
+
+        if (!kick(p, all))
+            rc = -ESRCH;
+        else if (now_mono() > end)
+            rc = -ETIMEDOUT;
+        else if (!done(r))
+            rc = thread_sleep(seq, deadline_in(TRY_AGAIN));
+        if (rc == -ETIMEDOUT && now_mono() < end)
+            rc = 0;
+        if (rc && withdraw(r))
+            return rc;
+        while (rc && !done(r))
+            thread_sleep_uninterruptible(thread_sleep_begin(), deadline_in(TRY_AGAIN));
+        rc = 0;
+    }
+    return 0;
+}
+
+static struct mm *mm_of(struct process *p)
+{
+    struct mm *mm;
+
+    lock(&p->lock);
+    mm = p->zombie || !p->nthreads ? NULL : p->mm;
+    if (mm)
+        ref_get(&mm->refs);
+    unlock(&p->lock);
+    return mm;
+}
+
+long mm_remote_copy(struct process *p, uptr addr, void *buf, size_t n, bool write)
+{
+    struct request r = {.addr = addr, .buf = buf, .n = n, .write = write, .asker = current()};
+    long rc;
+
+    r.mm = mm_of(p);
+    if (!r.mm)
+        return -ESRCH;
+    if (r.mm == current()->proc->mm) {
+        mm_put(r.mm);
+        return (long)copy(addr, buf, n, write);
+    }
+    lock(&requests_lock);
+    list_add_tail(&requests, &r.link);
+    unlock(&requests_lock);
+    rc = wait_for(&r, p);
+    mm_put(r.mm);
+    return rc ? rc : (long)r.moved;
+}
