@@ -116,6 +116,19 @@ static const struct file_ops socket_fops = {
 
 struct socket *file_socket(struct file *f) { return f->ops == &socket_fops ? f->private : NULL; }
 
+long socket_send_file(struct file *out, struct file *in, u64 *pos, size_t n)
+{
+    struct socket *s = file_socket(out);
+    long rc;
+
+    if (!s || !s->ops->send_file)
+        return -ENOSYS;
+    rc = s->ops->send_file(s, in, pos, n, out->flags & O_NONBLOCK ? MSG_DONTWAIT : 0);
+    if (rc == -EPIPE)
+        ipc_broken_pipe();
+    return rc;
+}
+
 static struct file *socket_file(struct socket *s, u32 flags)
 {
     struct file *f = file_anon("socket:", &socket_fops, s, O_RDWR | (flags & O_NONBLOCK));

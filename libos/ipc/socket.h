@@ -77,6 +77,8 @@ struct proto_ops {
     long (*name)(struct socket *s, u8 *name, bool peer); /* length or -errno */
     long (*send)(struct socket *s, struct sockmsg *m);
     long (*receive)(struct socket *s, struct sockmsg *m);
+    /* sendfile(2) without a copy between; pos NULL: the file's own.  May be NULL. */
+    long (*send_file)(struct socket *s, struct file *in, u64 *pos, size_t n, u32 flags);
     long (*shutdown)(struct socket *s, u32 how);
     u32 (*poll)(struct socket *s, struct poll_table *pt);
     long (*ioctl)(struct socket *s, u32 cmd, uptr arg);
@@ -136,6 +138,8 @@ long socket_install(struct socket *s, u32 flags);
 /* The socket of a descriptor; *file holds it. */
 long socket_lookup(int fd, struct file **file, struct socket **s);
 struct socket *file_socket(struct file *f); /* or NULL */
+/* sendfile(2) to a socket that can: bytes, -errno, or -ENOSYS where it has to be copied. */
+long socket_send_file(struct file *out, struct file *in, u64 *pos, size_t n);
 
 /* Control messages: cmsg.c */
 struct cmsg { /* = struct cmsghdr */

@@ -7,6 +7,7 @@
 
 #include "ipc.h"
 #include "lib.h"
+#include "socket.h"
 #include "syscalls_gen.h"
 #include "transfer.h"
 #include "usercopy.h"
@@ -75,6 +76,8 @@ static bool seekable(struct file *f) { return f->fmode & FMODE_SEEK; }
 
 static long sendfile_files(struct ends *e, size_t count)
 {
+    long rc;
+
     if (!(e->in->fmode & FMODE_READ) || !(e->out->fmode & FMODE_WRITE))
         return -EBADF;
     if (e->in_user && !seekable(e->in))
@@ -83,7 +86,9 @@ static long sendfile_files(struct ends *e, size_t count)
         return -EINVAL;
     if (!count)
         return 0;
-    return transfer(e->in, in_position(e), e->out, NULL, MIN(count, TRANSFER_MAX));
+    count = MIN(count, TRANSFER_MAX);
+    rc = socket_send_file(e->out, e->in, in_position(e), count);
+    return rc == -ENOSYS ? transfer(e->in, in_position(e), e->out, NULL, count) : rc;
 }
 
 long sys_sendfile(int out, int in, uptr offset, size_t count)

@@ -17,9 +17,9 @@ struct host_link {
     struct inet_sock *i;    /* owner; its count keeps this */
     struct lock lock;       /* closing against what the poller does with the handle */
     bool closed;
-    u32 ready;  /* atomic: LINK_* bits, count of events above */
+    u32 ready;        /* atomic: LINK_* bits, count of events above */
     bool nonblocking; /* the last receive was, so a stale event does no harm */
-    bool named; /* i->local is known to be the local address */
+    bool named;       /* i->local is known to be the local address */
 };
 #define LINK_IN    1u
 #define LINK_OUT   2u

@@ -288,6 +288,7 @@ const struct proto_ops tcp_ops = {
     .name = inet_name,
     .send = tcp_send,
     .receive = tcp_receive,
+    .send_file = tcp_send_file,
     .shutdown = tcp_shutdown,
     .poll = tcp_poll,
     .ioctl = tcp_ioctl,

@@ -53,6 +53,7 @@ void tcp_unlisten(struct tcp_sock *t);
 void tcp_connect_cancel(struct tcp_sock *t);
 
 long tcp_send(struct socket *s, struct sockmsg *m);
+long tcp_send_file(struct socket *s, struct file *in, u64 *pos, size_t n, u32 flags);
 long tcp_receive(struct socket *s, struct sockmsg *m);
 
 /* Closes t's end: what release does, for connections without a descriptor too. */

@@ -5,6 +5,7 @@
  * its queue stays while it copies.
  */
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/poll.h>
 
 #include "lib.h"
@@ -12,35 +13,82 @@
 
 /* ---- sending --------------------------------------------------------------------------- */
 
-/* Up to what there is room for: the bytes, 0 when full, or -errno. */
-static long send_some(struct tcp_sock *t, struct uio *from)
+/* What is sent: memory or a file. */
+struct sending {
+    struct uio *from;
+    struct file *in;
+    u64 *pos;
+    size_t left; /* of the file */
+};
+
+static size_t left_of(const struct sending *x) { return x->from ? x->from->left : x->left; }
+
+/* Up to n bytes of it: how many, 0 at the end of the file, or -errno. */
+static long fill(struct sending *x, u8 *to, size_t n)
+{
+    struct uio u;
+    struct iov v;
+    long rc;
+
+    if (x->from) {
+        rc = (long)uio_copy_in(to, x->from, n);
+        return rc ? rc : -EFAULT;
+    }
+    uio_init(&u, &v, (uptr)to, n, true);
+    rc = file_read(x->in, &u, x->pos);
+    if (rc > 0)
+        x->left -= (size_t)rc;
+    else
+        x->left = 0;
+    return rc;
+}
+
+/* To nobody. */
+static long swallow(struct sending *x)
+{
+    size_t n = left_of(x);
+    u64 at;
+
+    if (x->from) {
+        uio_advance(x->from, n);
+        return (long)n;
+    }
+    at = x->pos ? *x->pos : x->in->pos;
+    n = MIN(n, x->in->inode->size > at ? x->in->inode->size - at : 0);
+    if (x->pos)
+        *x->pos += n;
+    else
+        x->in->ops->llseek(x->in, (s64)n, SEEK_CUR);
+    x->left = 0;
+    return (long)n;
+}
+
+/* Up to what there is room for: the bytes, 0 when full (or the file ends), or -errno. */
+static long send_some(struct tcp_sock *t, struct sending *x)
 {
     struct tcp_sock *peer = t->peer;
     u8 *to;
     long n = 0;
-    size_t got;
 
     lock(&peer->i.s.lock);
     bool gone = peer->closed;
     if (!gone)
-        n = stream_reserve(&peer->in, from->left, tcp_window(t, peer), &to);
+        n = stream_reserve(&peer->in, left_of(x), tcp_window(t, peer), &to);
     unlock(&peer->i.s.lock);
     if (gone) {
         /* It arrives at nobody, who answers with a reset; the next call sees that. */
-        n = (long)from->left;
-        uio_advance(from, from->left);
         tcp_break(t);
-        return n;
+        return swallow(x);
     }
     if (n <= 0)
         return n;
-    got = uio_copy_in(to, from, (size_t)n);
+    n = fill(x, to, (size_t)n);
     lock(&peer->i.s.lock);
-    stream_commit(&peer->in, (u32)got);
+    stream_commit(&peer->in, (u32)MAX(n, 0L));
     unlock(&peer->i.s.lock);
-    if (got)
+    if (n > 0)
         waitq_wake_all(&peer->i.s.read_wait, POLLIN | POLLRDNORM);
-    return got ? (long)got : -EFAULT;
+    return n;
 }
 
 static bool may_send(struct tcp_sock *t)
@@ -62,8 +110,9 @@ static long wait_room(struct tcp_sock *t, u32 flags, u64 deadline)
     long rc;
 
     if (flags & MSG_DONTWAIT) {
+        /* An edge-triggered program waits for the wake-up that this asks for. */
         __atomic_store_n(&t->nospace, true, __ATOMIC_SEQ_CST);
-        return -EAGAIN;
+        return tcp_writable(t) && s->state != SS_CONNECTING ? 0 : -EAGAIN;
     }
     unlock(&t->send_lock);
     rc = wait_event(&s->write_wait, may_send(t), deadline);
@@ -71,44 +120,57 @@ static long wait_room(struct tcp_sock *t, u32 flags, u64 deadline)
     return socket_sleep_error(rc, s->opt.send_timeout, deadline);
 }
 
-static long send_all(struct tcp_sock *t, struct sockmsg *m, u64 deadline)
+static long send_all(struct tcp_sock *t, struct sending *x, u32 flags, u64 deadline)
 {
     struct socket *s = &t->i.s;
     long done = 0, rc = 0;
 
-    while (m->data->left) {
+    while (left_of(x)) {
         if (unlikely(s->error || (s->shutdown & SHUT_WRITE))) {
             rc = done ? 0 : socket_error(s);
             rc = rc ? rc : -EPIPE;
             break;
         }
-        rc = s->state == SS_CONNECTING ? 0 : send_some(t, m->data);
-        if (rc < 0)
+        rc = s->state == SS_CONNECTING ? 0 : send_some(t, x);
+        if (rc < 0 || !left_of(x))
             break;
         done += rc;
-        rc = rc ? 0 : wait_room(t, m->flags, deadline);
+        rc = rc ? 0 : wait_room(t, flags, deadline);
         if (rc)
             break;
     }
+    done += MAX(rc, 0L);
     return done ? done : rc;
 }
 
-long tcp_send(struct socket *s, struct sockmsg *m)
+static long send_it(struct socket *s, struct sending *x, u32 flags)
 {
     struct tcp_sock *t = to_tcp(s);
     u64 deadline = socket_deadline(s->opt.send_timeout);
     long rc;
 
-    if (m->flags & MSG_OOB)
-        return -EOPNOTSUPP;
     if (s->state != SS_CONNECTED && s->state != SS_CONNECTING) {
         rc = socket_error(s);
         return rc ? rc : -EPIPE;
     }
     lock(&t->send_lock);
-    rc = send_all(t, m, deadline);
+    rc = send_all(t, x, flags, deadline);
     unlock(&t->send_lock);
     return rc;
+}
+
+long tcp_send(struct socket *s, struct sockmsg *m)
+{
+    struct sending x = {.from = m->data};
+
+    return m->flags & MSG_OOB ? -EOPNOTSUPP : send_it(s, &x, m->flags);
+}
+
+long tcp_send_file(struct socket *s, struct file *in, u64 *pos, size_t n, u32 flags)
+{
+    struct sending x = {.in = in, .pos = pos, .left = n};
+
+    return send_it(s, &x, flags);
 }
 
 /* ---- receiving ------------------------------------------------------------------------- */
