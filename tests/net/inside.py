@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""What runs in the sandbox, for tests: inside.py WHAT ARGUMENT...  Each prints what happened,
+an error by its name.
+
+  serve PORT [N]          says "ready"; answers N connections (one) with what it read, in capitals
+  udp PORT [N]            the same with datagrams
+  get HOST PORT           connects, sends "ping", prints the answer
+  try ADDRESS PORT...     connects to each; addresses may be of either family
+  send ADDRESS PORT...    sends a datagram to each and waits a moment for an answer
+  async ADDRESS PORT      connects without blocking; what poll and SO_ERROR say
+  pour ADDRESS PORT       sends without end; what ends it
+  idle PORT N             accepts N connections, then says how many it has
+  options ADDRESS PORT    what options of a connection say
+"""
+import errno
+import select
+import socket
+import sys
+
+
+def name(e):
+    if isinstance(e, socket.timeout) or e.errno is None:
+        return 'timeout'
+    if isinstance(e, socket.gaierror):
+        return 'no address'
+    return errno.errorcode.get(e.errno, str(e.errno))
+
+
+def family(address):
+    return socket.AF_INET6 if ':' in address else socket.AF_INET
+
+
+def everything(c):
+    data = b''
+    while piece := c.recv(65536):
+        data += piece
+    return data
+
+
+def serve(port, n=1, address='0.0.0.0'):
+    s = socket.create_server((address, int(port)), family=family(address))
+    print('ready', flush=True)
+    for _ in range(int(n)):
+        c, peer = s.accept()
+        try:
+            c.sendall(everything(c).upper())
+            print(peer[0], c.getsockname()[1], flush=True)
+        except OSError as e:
+            print(name(e), flush=True)
+        c.close()
+
+
+def udp(port, n=1):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(('0.0.0.0', int(port)))
+    print('ready', flush=True)
+    for _ in range(int(n)):
+        data, peer = s.recvfrom(65536)
+        print(peer[0], flush=True)
+        s.sendto(data.upper(), peer)
+
+
+def get(host, port):
+    try:
+        with socket.create_connection((host, int(port)), 20) as c:
+            c.sendall(b'ping')
+            c.shutdown(socket.SHUT_WR)
+            print(everything(c).decode())
+    except OSError as e:
+        print(name(e))
+
+
+def attempt(address, port):
+    s = socket.socket(family(address))
+    s.settimeout(2)
+    try:
+        s.connect((address, int(port)))
+        print(address, port, 'connected')
+    except OSError as e:
+        print(address, port, name(e))
+
+
+def pairs(words):
+    return zip(words[::2], words[1::2])
+
+
+def try_(*words):
+    for address, port in pairs(words):
+        attempt(address, port)
+
+
+def send(*words):
+    for address, port in pairs(words):
+        s = socket.socket(family(address), socket.SOCK_DGRAM)
+        s.settimeout(1)
+        try:
+            s.connect((address, int(port)))
+            s.send(b'ping')
+            print(address, port, s.recv(100).decode())
+        except OSError as e:
+            print(address, port, name(e))
+
+
+def async_(address, port):
+    s = socket.socket(family(address))
+    s.setblocking(False)
+    print(errno.errorcode.get(s.connect_ex((address, int(port))), 'connected'))
+    p = select.poll()
+    p.register(s, select.POLLOUT)
+    events = p.poll(2000)
+    error = s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    print('events' if events else 'nothing', errno.errorcode.get(error, error))
+
+
+def pour(address, port):
+    s = socket.create_connection((address, int(port)), 20)
+    sent = 0
+    try:
+        while True:
+            sent += s.send(bytes(65536))
+    except OSError as e:
+        print(name(e), sent > 0)
+
+
+def idle(port, n):
+    s = socket.create_server(('0.0.0.0', int(port)), backlog=4096)
+    poll = select.epoll()
+    poll.register(s, select.EPOLLIN)
+    s.setblocking(False)
+    print('ready', flush=True)
+    kept = {}
+    while len(kept) < int(n):
+        for fd, _ in poll.poll():
+            try:
+                while fd == s.fileno():
+                    c, _ = s.accept()
+                    c.setblocking(False)
+                    kept[c.fileno()] = c
+                    poll.register(c, select.EPOLLIN | select.EPOLLET)
+            except BlockingIOError:
+                pass
+    print(len(kept), flush=True)
+    while kept:
+        for fd, _ in poll.poll():
+            if fd in kept:
+                data = kept[fd].recv(100)
+                if data:
+                    kept[fd].sendall(data.upper())
+                else:
+                    kept.pop(fd).close()
+    print('all closed', flush=True)
+
+
+def options(address, port):
+    s = socket.create_connection((address, int(port)), 20)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    print(s.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+          s.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+          s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
+          s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[0],
+          s.getpeername()[1] == int(port))
+
+
+{'try': try_, 'async': async_}.get(sys.argv[1], globals().get(sys.argv[1]))(*sys.argv[2:])

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""The other side of a connection, for tests: peer.py WHAT ARGUMENT...
+
+  get PORT [ADDRESS]         connects, sends "ping", prints what comes until the end
+  udp PORT [ADDRESS]         sends "ping" as a datagram, prints the answer
+  refused PORT               is a connection to it refused?
+  serve ADDRESS              prints a port it listens on; answers each connection with what it
+                             read up to its half-close, in capitals
+  reset ADDRESS              ... reads a little and resets the connection
+  mute ADDRESS               ... accepts and never says or reads anything
+  blackhole ADDRESS          ... listens, and its backlog is full: nobody gets through
+  flood PORT N               opens N connections, says how many, keeps them until end of input
+  abort PORT N               opens N connections and resets each
+"""
+import socket
+import struct
+import sys
+import threading
+
+
+def reset(c):
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    c.close()
+
+
+def everything(c):
+    data = b''
+    while piece := c.recv(65536):
+        data += piece
+    return data
+
+
+def get(port, address='127.0.0.1'):
+    with socket.create_connection((address, int(port)), 20) as c:
+        c.sendall(b'ping')
+        c.shutdown(socket.SHUT_WR)
+        print(everything(c).decode())
+
+
+def udp(port, address='127.0.0.1'):
+    family = socket.AF_INET6 if ':' in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(20)
+        s.sendto(b'ping', (address, int(port)))
+        print(s.recv(65536).decode())
+
+
+def refused(port):
+    try:
+        socket.create_connection(('127.0.0.1', int(port)), 20)
+    except ConnectionRefusedError:
+        print('refused')
+
+
+def listener(address, backlog=128):
+    s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
+    s.bind((address, 0))
+    s.listen(backlog)
+    print(s.getsockname()[1], flush=True)
+    return s
+
+
+def each(address, handle):
+    s = listener(address)
+    while True:
+        c, _ = s.accept()
+        threading.Thread(target=handle, args=(c,), daemon=True).start()
+
+
+def answer(c):
+    with c:
+        c.sendall(everything(c).upper())
+
+
+def serve(address):
+    each(address, answer)
+
+
+def reset_all(address):
+    each(address, lambda c: (c.recv(1000), reset(c)))
+
+
+def mute(address):
+    kept = []
+    each(address, kept.append)
+
+
+def blackhole(address):
+    s = listener(address, 0)
+    full = [socket.socket() for _ in range(4)]
+    for c in full:
+        c.setblocking(False)
+        c.connect_ex(s.getsockname())
+    sys.stdin.read()
+
+
+def flood(port, n):
+    kept = []
+    for _ in range(int(n)):
+        kept.append(socket.create_connection(('127.0.0.1', int(port)), 20))
+    print(len(kept), flush=True)
+    sys.stdin.read()
+
+
+def abort(port, n):
+    for _ in range(int(n)):
+        reset(socket.create_connection(('127.0.0.1', int(port)), 20))
+
+
+({'reset': reset_all}.get(sys.argv[1]) or globals()[sys.argv[1]])(*sys.argv[2:])
