@@ -10,6 +10,7 @@
 #include "detach.h"
 #include "description.h"
 #include "env.h"
+#include "manifest.h"
 #include "options.h"
 #include "registration.h"
 #include "runtime.h"
@@ -228,6 +229,15 @@ static int choose_program(struct settings *s, char **given)
     return 0;
 }
 
+/* Settled as for a run, but that no file is made for what it tells. */
+static int print_manifest(struct settings *s, char **given)
+{
+    s->trace = s->diff = NULL;
+    int code = settle(s);
+    s->config.argv = (const char *const *)given;
+    return code ? code : manifest_print(s, stdout);
+}
+
 int command_run(int argc, char **argv)
 {
     struct settings s = {0};
@@ -236,24 +246,34 @@ int command_run(int argc, char **argv)
 
     sandbox_config_init(&s.config);
     int code = options_parse(run_options, "run", argc, argv, &s, &rest);
-    if (!code && rest >= argc && !s.image_text)
+    char **given = code || rest < argc || !s.listed.count ? argv + rest : s.listed.items;
+    if (!code && !*given && !s.image_text && !s.print_manifest)
         code = complain("no program", "bailey run [options] -- PROGRAM [ARG...]",
                         "there is nothing to run");
-    else if (!code && rest < argc && !argv[rest][0])
+    else if (!code && *given && !**given)
         code = complain("''", NULL, "the program's name is empty");
+    if (!code && s.print_manifest) {
+        code = print_manifest(&s, given);
+        goto out;
+    }
     if (!code && s.limits.output) /* before anything takes a copy of these streams */
         code = relay_start(&relay, s.limits.output, &s.config);
     if (!code)
         code = settle(&s);
     if (!code)
-        code = choose_program(&s, argv + rest);
+        code = choose_program(&s, given);
     if (!code)
         code = run(&s);
     if (s.config.trace_fd >= 0)
         close(s.config.trace_fd);
     relay_end(&relay);
+out:
     strings_free(&s.env);
     strings_free(&s.program);
+    strings_free(&s.listed);
+    strings_free(&s.net);
+    strings_free(&s.ports);
+    strings_free(&s.servers);
     image_root_close(&s.image);
     volumes_free(&s.volumes);
     network_free(&s.network);

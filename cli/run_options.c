@@ -5,6 +5,7 @@
 #include "complain.h"
 #include "cpu.h"
 #include "env.h"
+#include "manifest.h"
 #include "number.h"
 #include "options.h"
 #include "runtime.h"
@@ -116,22 +117,34 @@ static int take_timeout(void *context, const char *shown, const char *value)
 
 static int take_net(void *context, const char *shown, const char *value)
 {
-    return network_take(&((struct settings *)context)->network, shown, value);
+    struct settings *s = context;
+
+    strings_add(&s->net, strdup(value));
+    return network_take(&s->network, shown, value);
 }
 
 static int take_publish(void *context, const char *shown, const char *value)
 {
-    return network_take_port(&((struct settings *)context)->network, shown, value);
+    struct settings *s = context;
+
+    strings_add(&s->ports, strdup(value));
+    return network_take_port(&s->network, shown, value);
 }
 
 static int take_dns(void *context, const char *shown, const char *value)
 {
-    return network_take_server(&((struct settings *)context)->network, shown, value);
+    struct settings *s = context;
+
+    strings_add(&s->servers, strdup(value));
+    return network_take_server(&s->network, shown, value);
 }
 
 static int take_cpu(void *context, const char *shown, const char *value)
 {
-    return cpu_take(&((struct settings *)context)->config, shown, value);
+    struct settings *s = context;
+
+    s->cpu = value;
+    return cpu_take(&s->config, shown, value);
 }
 
 static int take_root(void *context, const char *shown, const char *value)
@@ -159,6 +172,23 @@ static int take_image(void *context, const char *shown, const char *value)
     if (!*value)
         return complain(shown, "give a name, a digest or a file", "empty");
     s->image_text = value;
+    return 0;
+}
+
+static int take_manifest(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+
+    (void)shown;
+    strings_free(&s->listed);
+    return manifest_read(value, run_options, s, &s->listed);
+}
+
+static int take_print_manifest(void *context, const char *shown, const char *value)
+{
+    (void)shown;
+    (void)value;
+    ((struct settings *)context)->print_manifest = true;
     return 0;
 }
 
@@ -279,6 +309,9 @@ const struct option_def run_options[] = {
     FLAG('d', "detach", "go on in the background; print the name", take_detach),
     FLAG(0, "rm", "with -d: leave nothing at the end (others never do)", take_rm),
     HEADING("What it sees and may touch"),
+    VALUE(0, "manifest", "FILE", "what the other options say, as JSON", take_manifest),
+    FLAG(0, "print-manifest", "print what the run would be given; run nothing",
+         take_print_manifest),
     VALUE('v', "volume", "HOST:GUEST[:ro]", "show a host directory or file inside", take_volume),
     VALUE(0, "root", "DIR", "DIR is the root file system, not the host's\nsystem directories",
           take_root),

@@ -16,6 +16,10 @@ struct settings {
     struct volumes volumes;
     struct network network;
     struct limits limits;
+    struct strings net, ports, servers; /* --net, -p and --dns as they were given */
+    const char *cpu;
+    struct strings listed; /* program of a manifest */
+    bool print_manifest;
     struct user user;
     const char *user_text;
     char *root, *workdir;

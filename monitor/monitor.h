@@ -56,13 +56,11 @@ struct sandbox_config {
     const char *root_image; /* SANDBOX_ROOT_IMAGE: an EROFS file, read inside */
     const struct sandbox_volume *volumes;
     size_t volume_count;
-    bool read_only; /* root refuses writes instead of keeping them in memory */
-
     uint64_t memory_limit; /* bytes, 0: none */
-    uint32_t pids_max;     /* 0: default */
     uint64_t cpu_ns;       /* CPU time of all its processes together, 0: any */
-    uint32_t files_max;    /* open files of a process, and host files of all, 0: the caller's */
     uint64_t output_limit; /* bytes of a file it writes, 0: any */
+    uint32_t pids_max;     /* 0: default */
+    uint32_t files_max;    /* open files of a process, and host files of all, 0: the caller's */
     int guard_pid;         /* a child of the caller's: when it ends, so does the sandbox; 0: none */
     unsigned timeout_seconds; /* 0: none; then SIGTERM, after 2 s SIGKILL, exit code 124 */
     unsigned grace_seconds;   /* between the two, 0: 2 s */
@@ -78,19 +76,20 @@ struct sandbox_config {
     uint32_t cpu_leaf_count;
 
     int trace_fd;    /* --trace lines go here, -1: off */
+    int diff_fd;     /* what changed in memory is written here at the end, -1: off */
+    bool diff_list;  /* as lines, not as a tar archive */
+    bool read_only;  /* root refuses writes instead of keeping them in memory */
     bool debug;      /* library-OS log lines to standard error; picoprocess dumpable */
     bool quiet;      /* no lines of the monitor's own except failures */
     bool no_rewrite; /* every system call takes the trap */
     bool stats;      /* counters at the end */
-    int diff_fd;     /* what changed in memory is written here at the end, -1: off */
-    bool diff_list;  /* as lines, not as a tar archive */
     /* Management of the running sandbox (manage_protocol.h).  announce is called once, when
      * the sandbox has run for announce_ms, and returns a listening socket or -1. */
     int (*announce)(void *context);
-    unsigned announce_ms;
     /* Called once when program 1 runs; it costs the start a control call. */
     void (*started)(void *context);
     void *context;
+    unsigned announce_ms;
     /* Saving (docs/saving.md). */
     const char *save_path;   /* of a save that nobody asked for by the socket, or NULL */
     int save_signal;         /* of ours: saves, then ends; 0: none */
