@@ -266,9 +266,17 @@ long host_readlink(const char *uri, char *buf, size_t len);
 #define HOST_CLOCK_BOOTTIME         7
 /* Nanoseconds of a host clock.  Cannot fail. */
 uint64_t host_time(int clock);
-/* CPU time (ns) used by the calling host thread or its process. */
-#define HOST_CPU_THREAD 3
-#define HOST_CPU_SPACE  2
+/* What the calling host thread, or all threads of its host process (those that ended too),
+ * have used; getrusage(2).  Cannot fail.  Of others: HOST_REPORT_CPUTIME. */
+#define HOST_USAGE_SPACE  0
+#define HOST_USAGE_THREAD 1
+struct host_usage { /* = struct rusage */
+    int64_t user_s, user_us, system_s, system_us;
+    int64_t peak_kib; /* the most memory there was at a time */
+    int64_t unused1[3], minor_faults, major_faults, unused2[6];
+    int64_t waits, preempted; /* context switches: voluntary, others */
+};
+void host_usage(int who, struct host_usage *usage);
 /* Fills buf (at most 256 bytes) with fresh randomness.  Cannot fail. */
 void host_random(void *buf, size_t len);
 

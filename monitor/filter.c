@@ -87,6 +87,7 @@ CHECKS(sendmsg) = {
 CHECKS(recvmsg) = {FLAGS(INT, 2,
                          MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL |
                              MSG_ERRQUEUE | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)};
+CHECKS(getrusage) = {IN(INT, 0, 2, HOST_USAGE_SPACE, HOST_USAGE_THREAD)};
 CHECKS(accept4) = {FLAGS(INT, 3, SOCK_CLOEXEC | SOCK_NONBLOCK)};
 CHECKS(epoll_ctl) = {IN(INT, 0, 2, GATE_FD_POLL, GATE_FD_PROBE), IN(INT, 1, 3, 1, 2, 3)};
 CHECKS(epoll_pwait) = {IN(INT, 0, 2, GATE_FD_POLL, GATE_FD_PROBE), IN(WORD, 4, 1, 0)};

@@ -19,6 +19,7 @@ long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 #define HOST_NR_clone       56
 #define HOST_NR_exit        60
 #define HOST_NR_sigaltstack 131
+#define HOST_NR_getrusage   98
 #define HOST_NR_futex       202
 #define HOST_NR_exit_group  231
 #define HOST_NR_epoll_ctl   233

@@ -100,9 +100,9 @@ static struct site *find_site(struct sites *s, u64 addr, bool add)
 /* ---- reading the program's code -------------------------------------------------- */
 
 struct text {
-    struct file *file;
-    u64 offset; /* of the site in the file */
-    u64 bias;   /* address = offset + bias, within this mapping */
+    struct file *file; /* NULL: the vDSO, whose image we have */
+    u64 offset;        /* of the site in the file */
+    u64 bias;          /* address = offset + bias, within this mapping */
 };
 
 static long read_file(void *ctx, u64 offset, void *buf, size_t n)
@@ -110,7 +110,21 @@ static long read_file(void *ctx, u64 offset, void *buf, size_t n)
     return kernel_read(ctx, buf, n, offset);
 }
 
-/* The file mapping that holds the site: private, executable, not writable. */
+extern const char vdso_image_start[], vdso_image_end[];
+
+static long read_vdso(void *ctx, u64 offset, void *buf, size_t n)
+{
+    size_t size = (size_t)(vdso_image_end - vdso_image_start);
+
+    (void)ctx;
+    if (offset >= size)
+        return 0;
+    n = MIN(n, size - offset);
+    memcpy(buf, vdso_image_start + offset, n);
+    return (long)n;
+}
+
+/* The file mapping that holds the site: private, executable, not writable; or the vDSO. */
 static bool text_at(struct mm *mm, u64 site, struct text *t)
 {
     struct vma *v;
@@ -118,11 +132,11 @@ static bool text_at(struct mm *mm, u64 site, struct text *t)
 
     lock(&mm->lock);
     v = vma_find(mm, site);
-    ok = v && v->file && !(v->flags & VMA_SHARED) && (v->prot & PROT_EXEC) &&
-         !(v->prot & PROT_WRITE) && site + 2 <= v->end;
+    ok = v && (v->file || v->start == mm->vdso_base) && !(v->flags & VMA_SHARED) &&
+         (v->prot & PROT_EXEC) && !(v->prot & PROT_WRITE) && site + 2 <= v->end;
     if (ok) {
-        t->file = file_get(v->file);
-        t->offset = site - v->start + v->offset;
+        t->file = v->file ? file_get(v->file) : NULL;
+        t->offset = site - v->start + (v->file ? v->offset : 0);
         t->bias = site - t->offset;
     }
     unlock(&mm->lock);
@@ -139,7 +153,9 @@ static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan, u8 *st
 
     if (!text_at(mm, site, &t))
         return false;
-    struct code_reader r = {read_file, t.file, t.file->inode->size};
+    struct code_reader r = {read_vdso, NULL, (u64)(vdso_image_end - vdso_image_start)};
+    if (t.file)
+        r = (struct code_reader){read_file, t.file, t.file->inode->size};
     if (code_range(&r, t.offset, &start, &end) && end - start <= FUNCTION_MAX)
         code = kmalloc(end - start);
     if (code && copy_from_user(code, start + t.bias, end - start) == 0)
@@ -147,7 +163,8 @@ static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan, u8 *st
     if (ok)
         memcpy(stolen, code + (plan->patch - start - t.bias), plan->at[plan->count]);
     kfree(code);
-    file_put(t.file);
+    if (t.file)
+        file_put(t.file);
     return ok;
 }
 

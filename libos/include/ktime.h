@@ -2,6 +2,7 @@
 #ifndef LIBOS_KTIME_H
 #define LIBOS_KTIME_H
 
+#include "../../abi/host_abi.h"
 #include "list.h"
 #include "types.h"
 
@@ -54,14 +55,23 @@ void process_timers_exit(struct process *p);
 /* exec: POSIX timers go, interval timers stay. */
 void process_timers_exec(struct process *p);
 
-/* CPU time in ns.  Costs a request to the monitor. */
+/* CPU time in ns.  Of the caller's own thread and process it costs a host call, of others
+ * a request to the monitor or two. */
 #define CPU_BOTH   0
 #define CPU_USER   1
 #define CPU_SYSTEM 2
 u64 thread_cpu_ns(struct thread *t, int which);
 u64 process_cpu_ns(struct process *p, int which);
-/* Both parts, summing up to the exact total; t NULL: of the whole process.  Two requests. */
+/* Both parts, summing up to the exact total; t NULL: of the whole process. */
 void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system);
+static inline u64 usage_user_ns(const struct host_usage *u)
+{
+    return (u64)u->user_s * NSEC + (u64)u->user_us * 1000;
+}
+static inline u64 usage_system_ns(const struct host_usage *u)
+{
+    return (u64)u->system_s * NSEC + (u64)u->system_us * 1000;
+}
 /* The most bytes the process had in memory at a time; remembered in p->max_rss. */
 u64 process_peak(struct process *p);
 

@@ -103,27 +103,27 @@ struct thread {
     u64 fs_base;
     char comm[16];
     u64 start_ns;
-    s32 nice;
     u64 affinity[16]; /* CPU set as the program set it; 0 words: all */
+    s32 nice;
     s32 exit_code;
-    bool exiting;
     s32 vfork_done; /* parent of a vfork sleeps until set */
     struct thread *vfork_parent;
     struct waitq exit_wait;
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
-    u64 syscalls;   /* served so far */
+    int trace_args;
+    bool exiting;
     u8 spin_credit; /* how well waiting awake went lately: core/wait.c */
     u8 sleeps;
+    bool parked;  /* by a save: what it needs to go on is in regs, fs_base and xstate */
+    bool resumed; /* its host thread is new: goes on from there */
+    u64 syscalls; /* served so far */
     u64 cpu_start;
     const char *walk_rest; /* what follows the component being looked up: fs/hostfs_ahead.c */
     void *trace;           /* --trace: the line being built */
     const char *trace_rest;
-    int trace_args;
 
     /* A save (core/freeze.c). */
     void *xstate;               /* parked: vector registers, pages of the segment */
-    bool parked;                /* at rest: what it needs to go on is in regs, fs_base and xstate */
-    bool resumed;               /* its host thread is new: goes on from there */
     struct thread *vfork_child; /* sleeps until this one has memory of its own */
     u64 deadline;               /* the last deadline_in, and in which call (t->syscalls) that was */
     u64 deadline_call;

@@ -80,9 +80,17 @@ long sys_getrusage(int who, uptr to)
     if (who == RUSAGE_CHILDREN) {
         u.maxrss = (s64)(p->child_max_rss / 1024);
     } else if (who == RUSAGE_SELF || who == 1 /* RUSAGE_THREAD */) {
-        cpu_split_ns(p, who == 1 ? current() : NULL, &user, &system);
-        process_peak(p);
+        struct host_usage used;
+        host_usage(who == 1 ? HOST_USAGE_THREAD : HOST_USAGE_SPACE, &used);
+        user = usage_user_ns(&used);
+        system = usage_system_ns(&used);
+        if ((u64)used.peak_kib << 10 > p->max_rss)
+            p->max_rss = (u64)used.peak_kib << 10;
         u.maxrss = (s64)(p->max_rss / 1024);
+        u.minflt = used.minor_faults;
+        u.majflt = used.major_faults;
+        u.nvcsw = used.waits;
+        u.nivcsw = used.preempted;
     } else {
         return -EINVAL;
     }

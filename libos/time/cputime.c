@@ -1,4 +1,5 @@
-/* CPU time.  The host counts it; asking costs a request to the monitor.
+/* CPU time.  The host counts it: of the caller's own it tells with one host call, of others
+ * the monitor has to be asked.
  *
  * A host process belongs to one process of the sandbox except for the short while of a
  * vfork, so the time of a process is that of its host process: threads that have ended
@@ -20,8 +21,22 @@
 #define CPUCLOCK_VIRT   1
 #define CPUCLOCK_SCHED  2
 
+/* id: a host thread, or -(a host process).  Of oneself the host tells quickly. */
+static bool ask_about_self(s64 id, struct host_usage *usage)
+{
+    if (id != (s64)current()->host_tid && id != -(s64)current()->host_pid)
+        return false;
+    host_usage(id > 0 ? HOST_USAGE_THREAD : HOST_USAGE_SPACE, usage);
+    return true;
+}
+
 static u64 ask_host(s64 id, int which)
 {
+    struct host_usage usage;
+
+    if (ask_about_self(id, &usage))
+        return (which == CPU_SYSTEM ? 0 : usage_user_ns(&usage)) +
+               (which == CPU_USER ? 0 : usage_system_ns(&usage));
     long ns = host_report(HOST_REPORT_CPUTIME, (u64)id, (u64)which, NULL);
 
     return ns > 0 ? (u64)ns : 0;
@@ -43,40 +58,59 @@ u64 process_cpu_ns(struct process *p, int which)
     return pid > 0 ? ask_host(-(s64)pid, which) : 0;
 }
 
-/* The host knows the sum exactly and the parts in clock ticks: their ratio splits it. */
+/* Of others the host knows the sum exactly and the parts in clock ticks: their ratio
+ * splits it. */
 void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system)
 {
     s64 id = t ? (s64)t->host_tid : -(s64)p->host_pid;
-    u64 all = id ? ask_host(id, CPU_BOTH) : 0, ticks = id ? ask_host(id, 3) : 0;
+    struct host_usage usage;
+
+    if (ask_about_self(id, &usage)) {
+        *user = usage_user_ns(&usage);
+        *system = usage_system_ns(&usage);
+        return;
+    }
+    u64 all = id ? ask_host(id, CPU_BOTH) : 0;
+    u64 ticks = id ? (u64)host_report(HOST_REPORT_CPUTIME, (u64)id, 3, NULL) : 0;
     u64 u = ticks >> 32, s = ticks & 0xffffffff;
 
     *system = u + s ? all / (u + s) * s : 0;
     *user = all - *system;
 }
 
-u64 process_peak(struct process *p)
+static void raise_peak(struct process *p, u64 bytes)
 {
-    long pages = p->host_pid > 0 ? host_report(HOST_REPORT_MEMORY, (u64)p->host_pid, 1, NULL) : 0;
-    u64 bytes = pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
-
     if (bytes > READ_ONCE(p->max_rss))
         WRITE_ONCE(p->max_rss, bytes);
+}
+
+u64 process_peak(struct process *p)
+{
+    struct host_usage usage;
+    u64 bytes = 0;
+
+    if (ask_about_self(-(s64)p->host_pid, &usage)) {
+        bytes = (u64)usage.peak_kib << 10;
+    } else if (p->host_pid > 0) {
+        long pages = host_report(HOST_REPORT_MEMORY, (u64)p->host_pid, 1, NULL);
+        bytes = pages > 0 ? (u64)pages << PAGE_SHIFT : 0;
+    }
+    raise_peak(p, bytes);
     return bytes;
 }
 
-/* A process shorter than this is taken to have computed all the time: asking would cost
- * it a noticeable part of its life. */
-#define SHORT_LIFE (3 * NSEC / 1000)
-
+/* At the end of p, by its last thread.  One that ends in the space of its parent (vfork) has
+ * used nothing that could be told apart. */
 void process_cpu_account(struct process *p)
 {
-    u64 life = now_boot() - p->start_ns;
+    struct host_usage usage;
 
-    p->utime = life;
-    if (life > SHORT_LIFE && p != init_process) { /* nobody waits for program 1 */
-        cpu_split_ns(p, NULL, &p->utime, &p->stime);
-        process_peak(p);
-    }
+    if ((p->parent && p->parent->host_pid == p->host_pid) ||
+        !ask_about_self(-(s64)p->host_pid, &usage))
+        return;
+    p->utime = usage_user_ns(&usage);
+    p->stime = usage_system_ns(&usage);
+    raise_peak(p, (u64)usage.peak_kib << 10);
 }
 
 bool clock_is_cpu(int clockid)

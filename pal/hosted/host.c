@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -201,6 +202,12 @@ uint64_t host_time(int clock)
 
     clock_gettime(clock, &ts);
     return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+void host_usage(int who, struct host_usage *usage)
+{
+    _Static_assert(sizeof(*usage) == sizeof(struct rusage), "the kernel's form");
+    getrusage(who, (struct rusage *)usage);
 }
 
 void host_random(void *buf, size_t len)
