@@ -331,25 +331,43 @@ long sys_listen(int fd, int backlog)
     return rc;
 }
 
-/* The descriptor first would be safer for the connection, but Linux too drops it when the
- * address can't be written. */
-static long accept_one(struct file *f, struct socket *s, uptr addr, uptr addr_len, u32 flags)
+/* The file and, if wanted, the name of a connection taken off; an address that can't be
+ * written drops it, as on Linux. */
+static struct file *accept_file(struct file *f, struct socket *s, uptr addr, uptr addr_len,
+                                u32 flags)
 {
     struct socket *conn = s->ops->accept(s, f->flags & O_NONBLOCK);
     u8 name[SOCKNAME_MAX];
-    long len, fd;
+    struct file *file;
+    long len, rc;
 
     if (IS_ERR(conn))
-        return PTR_ERR(conn);
+        return ERR_PTR(PTR_ERR(conn));
     len = addr ? conn->ops->name(conn, name, true) : 0;
-    fd = socket_install(conn, flags);
-    if (fd < 0 || !addr)
+    file = socket_file(conn, flags);
+    if (IS_ERR(file) || !addr)
+        return file;
+    rc = len < 0 ? -ECONNABORTED : name_to_user(name, len, addr, addr_len);
+    if (!rc)
+        return file;
+    file_put(file);
+    return ERR_PTR(rc);
+}
+
+/* The number comes first: where there is none the connection stays in the backlog. */
+static long accept_one(struct file *f, struct socket *s, uptr addr, uptr addr_len, u32 flags)
+{
+    long fd = fd_reserve(0, flags & O_CLOEXEC);
+    struct file *file;
+
+    if (fd < 0)
         return fd;
-    long rc = len < 0 ? -ECONNABORTED : name_to_user(name, len, addr, addr_len);
-    if (rc) {
-        fd_close((int)fd);
-        return rc;
+    file = accept_file(f, s, addr, addr_len, flags);
+    if (IS_ERR(file)) {
+        fd_unreserve((int)fd);
+        return PTR_ERR(file);
     }
+    fd_publish((int)fd, file);
     return fd;
 }
 
