@@ -34,6 +34,9 @@ static int add_root(struct snapshot_pairs *p, const struct sandbox_config *c)
         return snapshot_pairs_add(p, "root", "host");
     if (realpath(path, real))
         path = real;
+    if (c->root_mode == SANDBOX_ROOT_IMAGE && c->root_digest &&
+        snapshot_pairs_add(p, "root-digest", "%s", c->root_digest))
+        return -1;
     return snapshot_pairs_add(p, c->root_mode == SANDBOX_ROOT_DIR ? "root-dir" : "root-image", "%s",
                               path);
 }
@@ -95,6 +98,8 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->root_mode = SANDBOX_ROOT_DIR;
     else if (strcmp(name, "root-image") == 0 && (c->root_image = value))
         c->root_mode = SANDBOX_ROOT_IMAGE;
+    else if (strcmp(name, "root-digest") == 0)
+        c->root_digest = value;
     else if (c->volume_count < MONITOR_VOLUMES_MAX && strcmp(name, "volume-host") == 0)
         v->host = value;
     else if (c->volume_count < MONITOR_VOLUMES_MAX && strcmp(name, "volume-guest") == 0)

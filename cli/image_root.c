@@ -60,3 +60,29 @@ void image_root_close(struct image_root *r)
     free(r->path);
     r->path = NULL;
 }
+
+int image_root_resume(struct sandbox_config *config, char **path)
+{
+    const char *wanted = config->root_digest;
+    char file[STORE_PATH], digest[DIGEST_TEXT];
+    struct image_error err = {0};
+    struct store store;
+
+    *path = NULL;
+    if (config->root_mode != SANDBOX_ROOT_IMAGE)
+        return 0;
+    if (!wanted || !digest_is(wanted))
+        return complain("resume", NULL, "the file does not say which image it needs");
+    if (store_open(&store, true, &err) < 0 && store_open(&store, false, &err) < 0)
+        return complain_image(&err);
+    store_image_path(&store, wanted, file);
+    if (store_digest(&store, file, wanted, false, digest, &err) == 0)
+        *path = need(strdup(file));
+    else if (store_digest(&store, config->root_image, wanted, false, digest, &err) == 0)
+        *path = need(strdup(config->root_image));
+    if (!*path)
+        return complain("resume", "bailey image import FILE", "its image %s (%s) is not here",
+                        wanted, config->root_image);
+    config->root_image = *path;
+    return 0;
+}

@@ -5,6 +5,7 @@
 #include "image/config.h"
 #include "image/digest.h"
 #include "image/erofs_file.h"
+#include "monitor/monitor.h"
 #include "string_list.h"
 
 struct image_root {
@@ -19,6 +20,9 @@ int image_root_open(struct image_root *r, const char *ref);
 /* The program to be run: what the image puts before `given`, or its own command if nothing
  * is given.  The words are borrowed. */
 void image_root_program(const struct image_root *r, char **given, struct strings *argv);
+/* Finds the image of a saved sandbox, by its digest in the store or where it was then:
+ * config->root_image becomes its file (*path, to be freed). */
+int image_root_resume(struct sandbox_config *config, char **path);
 void image_root_close(struct image_root *r);
 
 /* Prints an image's error the way the command line does. */

@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "snapshot/cpu.h"
 #include "description.h"
+#include "image_root.h"
 #include "registration.h"
 #include "runtime.h"
 
@@ -74,6 +75,10 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     size_t size;
     const void *bytes = snapshot_meta(reader, "config", &size);
     int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
+    char *image = NULL;
+
+    if (!code)
+        code = image_root_resume(&d.config, &image);
 
     registration_init(&registration);
     d.config.resume = reader;
@@ -94,6 +99,7 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
         if (err.text[0])
             complain_text(err.text, err.hint[0] ? err.hint : NULL);
     }
+    free(image);
     free(d.argv);
     return code;
 }

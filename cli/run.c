@@ -85,6 +85,7 @@ static int settle_image(struct settings *s)
     const struct image_config *c = &s->image.config;
     s->config.root_mode = SANDBOX_ROOT_IMAGE;
     s->config.root_image = s->image.path;
+    s->config.root_digest = s->image.digest;
     if (!s->user_text && c->user)
         s->user_text = c->user;
     if (!s->workdir && c->workdir)

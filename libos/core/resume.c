@@ -174,6 +174,7 @@ _Noreturn void resume_start(struct boot_info *b)
     hostpoll_resume();
     hostio_resume();
     hostfs_resume();
+    erofs_resume();
     start_spaces();
     restore_space(me);
     open_gate();

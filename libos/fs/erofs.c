@@ -21,6 +21,7 @@
 #include "lib.h"
 #include "lower.h"
 #include "mm.h"
+#include "proc.h"
 #include "thread.h"
 #include "usercopy.h"
 
@@ -29,6 +30,7 @@
 struct erofs {
     struct super super;
     struct erofs_image image;
+    u32 export_index;
     int handle;
     struct lock lock;
     struct inode **table; /* by nid, chained through node->next */
@@ -42,6 +44,8 @@ struct node {
 };
 
 static const struct inode_ops inode_ops, dir_inode_ops;
+
+static struct erofs *root_image; /* there is one place to map it */
 
 static struct erofs *erofs_of(const struct super *s)
 {
@@ -324,6 +328,7 @@ struct super *erofs_new(u32 export_index)
         return ERR_PTR(-ENOMEM);
     long rc = map_image(export_index, &fs->image);
     fs->handle = (int)rc;
+    fs->export_index = export_index;
     fs->super.type = "erofs";
     fs->super.magic = EROFS_SUPER_MAGIC;
     fs->super.dev = super_new_dev();
@@ -336,5 +341,24 @@ struct super *erofs_new(u32 export_index)
         kfree(fs);
         return IS_ERR(root) ? (void *)root : ERR_PTR(-ENOMEM);
     }
+    root_image = fs;
     return &fs->super;
+}
+
+int erofs_handle(void) { return root_image ? root_image->handle : -1; }
+
+/* That it is the same image is the command line's to check, by its digest; here only what
+ * would let reads run past the end. */
+void erofs_resume(void)
+{
+    struct erofs_image now;
+
+    if (!root_image)
+        return;
+    long rc = map_image(root_image->export_index, &now);
+    if (rc >= 0 && (now.size != root_image->image.size || now.meta != root_image->image.meta))
+        rc = -ESTALE;
+    if (rc < 0)
+        start_fail((int)-rc, "resume:", "the image cannot be mapped");
+    root_image->handle = (int)rc;
 }

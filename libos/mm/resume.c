@@ -86,16 +86,23 @@ static long renew_handle(struct vma *v)
                                 .len = v->end - v->start,
                                 .prot = v->prot,
                                 .shared = v->flags & VMA_SHARED,
-                                .handle = -1};
+                                .handle = -1,
+                                .host_end = ~0ULL};
     long rc;
 
     if (v->kind != VMA_HOST)
         return 0;
+    if (v->host_end != ~0ULL) { /* the image is the same, whatever became of the file since */
+        v->handle = erofs_handle();
+        return 0;
+    }
     rc = v->file->ops->mmap(v->file, &m);
     if (rc)
         return rc;
     v->kind = m.kind; /* of a file of the base that was changed since: memory */
     v->handle = m.handle;
+    v->host_base = m.host_base;
+    v->host_end = m.host_end;
     v->inode = m.inode;
     return 0;
 }

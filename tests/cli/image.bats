@@ -416,3 +416,27 @@ for address in (a + 8192, b + 8192):
 print("fine")'
     answered 0 fine
 }
+
+@test "image: a snapshot finds its image by digest, or says which is missing" {
+    image_setup
+    export XDG_RUNTIME_DIR=$place/run
+    mkdir -m 700 run
+    built world
+    "$BAILEY" run --name saved --image out.erofs -v "$place:/host" -- sh -c \
+        ': >/host/up; while [ ! -e /host/go ]; do :; done; cat /etc/greeting' >first 2>errors &
+    run=$!
+    eventually 20 [ -e up ]
+    bailey save saved -o saved.bailey
+    [ "$status" = 0 ] || fail "save"
+    wait "$run" || true
+    : >go
+    bailey resume saved.bailey
+    answered 0 hello
+    mv out.erofs elsewhere.erofs
+    bailey resume saved.bailey
+    refused 125 "$(digest_of elsewhere.erofs)" "out.erofs" "import"
+    bailey image import elsewhere.erofs
+    rm elsewhere.erofs
+    bailey resume saved.bailey
+    answered 0 hello
+}
