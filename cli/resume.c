@@ -9,13 +9,15 @@
 #include "snapshot/cpu.h"
 #include "description.h"
 #include "image_root.h"
+#include "detach.h"
+#include "memory_file.h"
 #include "registration.h"
 #include "runtime.h"
 
 struct settings {
     struct snapshot_read_options read;
     const char *name;
-    bool quiet, stats, debug;
+    bool quiet, stats, debug, detach;
 };
 
 static int take_name(void *context, const char *shown, const char *value)
@@ -55,9 +57,11 @@ static int take_base(void *context, const char *shown, const char *value)
 TAKE_SWITCH(quiet)
 TAKE_SWITCH(stats)
 TAKE_SWITCH(debug)
+TAKE_SWITCH(detach)
 
 const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},
+    {OPTION_FLAG, 'd', "detach", NULL, "go on in the background; print the name", take_detach},
     {OPTION_VALUE, 0, "key", "FILE", "key of an encrypted snapshot", take_key},
     {OPTION_VALUE, 0, "signer", "FILE", "public key that must have signed it", take_signer},
     {OPTION_VALUE, 0, "base", "FILE", "where its base is", take_base},
@@ -67,12 +71,47 @@ const struct option_def resume_options[] = {
     {.kind = OPTION_HEADING},
 };
 
-static int run(struct snapshot_reader *reader, const struct settings *s, const char *path)
+/* -1: this is the process that runs it; otherwise all is done. */
+static int claim(const struct settings *s, struct registration *r,
+                 const struct sandbox_config *config)
+{
+    registration_init(r);
+    r->state.detached = r->state.keep = s->detach;
+    if (!s->name && !s->detach)
+        return -1;
+    int code = registration_claim(r, s->name, config->argv[0]);
+    if (code)
+        return code;
+    return s->detach ? detach(r, NULL, 0) : -1;
+}
+
+static int go_on(struct description *d, struct snapshot_reader *reader, const struct settings *s)
 {
     struct registration registration;
+    struct memory_source source;
+    struct save_file save = {.path = "sandbox.bailey"};
     struct error err = {0};
+    int code = claim(s, &registration, &d->config);
+
+    if (code >= 0)
+        return code;
+    resume_source(&source, reader);
+    save_file_init(&save);
+    d->config.resume = &source;
+    d->config.save = &save.sink;
+    registration_attach(&registration, &d->config, NULL);
+    code = monitor_run(&d->config, &err);
+    registration_end(&registration, code);
+    if (err.text[0])
+        complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    detach_end(&registration, code);
+    return code;
+}
+
+static int run(struct snapshot_reader *reader, const struct settings *s, const char *path)
+{
     struct description d;
-    size_t size;
+    size_t size = 0;
     const void *bytes = snapshot_meta(reader, "config", &size);
     int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
     char *image = NULL;
@@ -80,8 +119,6 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     if (!code)
         code = image_root_resume(&d.config, &image);
 
-    registration_init(&registration);
-    d.config.resume = reader;
     d.config.name = s->name;
     d.config.quiet = s->quiet;
     d.config.stats = s->stats;
@@ -90,15 +127,8 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     d.config.description_size = size;
     if (!code)
         code = cpu_settle(&d.config);
-    if (!code && s->name)
-        code = registration_claim(&registration, s->name, d.config.argv[0]);
-    if (!code) {
-        registration_attach(&registration, &d.config, NULL);
-        code = monitor_run(&d.config, &err);
-        registration_end(&registration, code);
-        if (err.text[0])
-            complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    }
+    if (!code)
+        code = go_on(&d, reader, s);
     free(image);
     free(d.argv);
     return code;

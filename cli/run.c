@@ -11,6 +11,7 @@
 #include "description.h"
 #include "env.h"
 #include "manifest.h"
+#include "memory_file.h"
 #include "options.h"
 #include "registration.h"
 #include "runtime.h"
@@ -145,12 +146,17 @@ static const char *start_hint(int code, const char *text)
 }
 
 /* What a snapshot says of this run, and where one goes that nobody names. */
-static int describe(struct snapshot_pairs *description, struct sandbox_config *config, char *path,
-                    size_t size)
+static int describe(struct snapshot_pairs *description, struct sandbox_config *config,
+                    struct save_file *save)
 {
-    snprintf(path, size, "%s.bailey", config->name ? config->name : "sandbox");
-    if (!config->save_path)
-        config->save_path = path;
+    static char path[NAME_LENGTH_MAX + 16];
+
+    snprintf(path, sizeof(path), "%s.bailey", config->name ? config->name : "sandbox");
+    save->path = config->save_path ? config->save_path : path;
+    if (config->save_signal)
+        config->save_path = save->path;
+    save_file_init(save);
+    config->save = &save->sink;
     return description_make(description, config);
 }
 
@@ -159,12 +165,12 @@ static int run_claimed(struct settings *s, struct registration *registration,
                        struct sandbox_config *config)
 {
     struct snapshot_pairs description = {0};
-    char save_path[128];
+    struct save_file save = {0};
     struct error err = {0};
     int code = network_start(&s->network, config);
 
     if (!code)
-        code = describe(&description, config, save_path, sizeof(save_path));
+        code = describe(&description, config, &save);
     if (!code) {
         /* An archive of changes that stayed empty goes. */
         bool archive = s->diff && !config->diff_list;

@@ -1,4 +1,4 @@
-/* Reads all memory of a sandbox at rest and gives it to a snapshot writer.
+/* Reads all memory of a sandbox at rest and gives it to the file of a save.
  *
  * Segment and pool are memory objects of ours; private memory belongs to the host
  * processes, which are our children.  What they are says the kernel (maps, pagemap), not
@@ -23,18 +23,19 @@
 #define PAGE_OF_FILE (1ULL << 61)
 
 struct capture {
-    struct snapshot_writer *writer;
-    struct snapshot_error *err;
+    const struct memory_sink *sink;
+    void *file;
+    struct error *err;
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
     int memory, pagemap; /* files of /proc */
 };
 
-static int failed(struct snapshot_error *err, const char *what)
+static int failed(struct error *err, const char *what) { return error_set(err, errno, "%s", what); }
+
+static int put(struct capture *c, uint64_t offset, const uint8_t *data, size_t len)
 {
-    *err = (struct snapshot_error){.kind = SNAPSHOT_SYSTEM, .number = errno};
-    snprintf(err->text, sizeof(err->text), "%s: %s", what, strerror(errno));
-    return -1;
+    return c->sink->put(c->file, c->object, offset, data, len, c->err);
 }
 
 /* ---- memory objects --------------------------------------------------------------- */
@@ -53,11 +54,10 @@ static int put_data(struct capture *c, int fd, uint64_t offset, size_t len)
 
     if (n != (ssize_t)len)
         return failed(c->err, "reading the sandbox's memory");
-    if (c->object != SNAPSHOT_SEGMENT || offset + len <= SEG_SLOTS)
-        return snapshot_put_pages(c->writer, c->object, offset, c->buffer, len, c->err);
+    if (c->object != MEMORY_SEGMENT || offset + len <= SEG_SLOTS)
+        return put(c, offset, c->buffer, len);
     for (size_t at = 0; at < len; at += PAGE_SIZE)
-        if (slot_page_matters(offset + at) && snapshot_put_pages(c->writer, c->object, offset + at,
-                                                                 c->buffer + at, PAGE_SIZE, c->err))
+        if (slot_page_matters(offset + at) && put(c, offset + at, c->buffer + at, PAGE_SIZE))
             return -1;
     return 0;
 }
@@ -92,7 +92,7 @@ static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, si
     if (pread(c->memory, c->buffer, len, (off_t)addr) != (ssize_t)len)
         return failed(c->err, "reading private memory");
     if (m->file)
-        return snapshot_put_pages(c->writer, c->object, addr, c->buffer, len, c->err);
+        return put(c, addr, c->buffer, len);
     for (size_t at = 0, first; at < len;) {
         static const uint8_t zero[PAGE_SIZE];
         while (at < len && memcmp(c->buffer + at, zero, PAGE_SIZE) == 0)
@@ -100,8 +100,7 @@ static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, si
         first = at;
         while (at < len && memcmp(c->buffer + at, zero, PAGE_SIZE) != 0)
             at += PAGE_SIZE;
-        if (at > first && snapshot_put_pages(c->writer, c->object, addr + first, c->buffer + first,
-                                             at - first, c->err))
+        if (at > first && put(c, addr + first, c->buffer + first, at - first))
             return -1;
     }
     return 0;
@@ -169,7 +168,7 @@ static int put_space(struct capture *c, uint32_t number, const struct host_space
     struct mapping m;
     int rc = 0;
 
-    c->object = SNAPSHOT_SPACE(number);
+    c->object = MEMORY_SPACE(number);
     c->pagemap = open_file(space, "pagemap");
     c->memory = open_file(space, "mem");
     if (!maps || c->pagemap < 0 || c->memory < 0)
@@ -188,15 +187,15 @@ static int put_space(struct capture *c, uint32_t number, const struct host_space
 }
 
 int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t count,
-                   struct snapshot_writer *writer, struct snapshot_error *err)
+                   const struct memory_sink *sink, void *file, struct error *err)
 {
-    struct capture c = {.writer = writer, .err = err, .buffer = malloc(CHUNK)};
+    struct capture c = {.sink = sink, .file = file, .err = err, .buffer = malloc(CHUNK)};
     int rc = c.buffer ? 0 : failed(err, "memory for reading the sandbox");
 
     if (!rc)
-        rc = put_object(&c, SNAPSHOT_SEGMENT, s->segment_fd);
+        rc = put_object(&c, MEMORY_SEGMENT, s->segment_fd);
     if (!rc)
-        rc = put_object(&c, SNAPSHOT_POOL, s->pool_fd);
+        rc = put_object(&c, MEMORY_POOL, s->pool_fd);
     for (uint32_t n = 0; !rc && n < count; n++)
         rc = put_space(&c, n, &spaces[n]);
     free(c.buffer);

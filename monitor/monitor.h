@@ -23,7 +23,8 @@
 
 #define MONITOR_VOLUMES_MAX    62
 
-struct snapshot_reader;
+struct memory_sink;
+struct memory_source;
 
 /* A volume: host directory or single file shown at an absolute guest path. */
 struct sandbox_volume {
@@ -92,11 +93,12 @@ struct sandbox_config {
     void *context;
     unsigned announce_ms;
     /* Saving (docs/saving.md). */
-    const char *save_path;   /* of a save that nobody asked for by the socket, or NULL */
-    int save_signal;         /* of ours: saves, then ends; 0: none */
-    const void *description; /* "config" of a snapshot (snapshot.h), or NULL */
+    const struct memory_sink *save; /* how a snapshot is written; NULL: not at all */
+    const char *save_path;          /* of a save that nobody asked for by the socket, or NULL */
+    int save_signal;                /* of ours: saves, then ends; 0: none */
+    const void *description;        /* "config" of a snapshot (snapshot.h), or NULL */
     size_t description_size;
-    struct snapshot_reader *resume; /* go on from this one; or NULL */
+    const struct memory_source *resume; /* go on from this one, or NULL */
     /* Directories the caller goes on writing in after the run (NULL-terminated, or NULL): the
      * process keeps no rights over others. */
     const char *const *own_dirs;

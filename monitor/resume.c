@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
-#include "../snapshot/snapshot.h"
+#include "memory_file.h"
 
 #define SPACES_MAX 65536u
 
@@ -24,26 +24,33 @@ static int refuse(struct sandbox *s, const char *why, const char *hint)
     return hint ? error_hint(s->err, hint) : -1;
 }
 
-static int refuse_error(struct sandbox *s, const struct snapshot_error *err)
+/* Four sums over interleaved words: a build differs in all of them. */
+void image_identity(uint8_t id[32], const struct image *image)
 {
-    return refuse(s, err->text, err->hint[0] ? err->hint : NULL);
+    uint64_t sum[4] = {image->size, 1, 2, 3};
+
+    for (uint64_t i = 0; i + 8 <= image->size; i += 8) {
+        uint64_t word;
+        memcpy(&word, image->bytes + i, 8);
+        uint64_t *to = &sum[i / 8 % 4];
+        *to = (*to ^ word) * 0x100000001b3u;
+        *to ^= *to >> 29;
+    }
+    memcpy(id, sum, 32);
 }
 
 /* ---- what the host must have ---------------------------------------------------------- */
 
-static int check(struct sandbox *s, const struct image *image, struct saved_state *state)
+static int check(struct sandbox *s, struct saved_state *state)
 {
-    struct snapshot_reader *r = s->config->resume;
-    const struct snapshot_info *info = snapshot_info(r);
-    uint8_t digest[32];
+    const struct memory_source *from = s->config->resume;
     size_t len;
-    const void *bytes = snapshot_meta(r, "state", &len);
+    const void *bytes = from->note(from->context, "state", &len);
 
     if (!bytes || len != sizeof(*state))
         return refuse(s, "the file holds no sandbox", NULL);
     memcpy(state, bytes, sizeof(*state));
-    snapshot_digest(digest, image->bytes, image->size);
-    if (info->abi_version != BOOT_VERSION || memcmp(digest, info->image, sizeof(digest)) != 0)
+    if (memcmp(s->image_id, from->image, sizeof(from->image)) != 0)
         return refuse(s, "saved by another version of bailey",
                       "resume it with the version that saved it");
     if (state->xsave_size != s->xsave_size || state->xcr0 != s->xcr0)
@@ -76,7 +83,7 @@ static int load_piece(void *context, uint32_t object, uint64_t offset, const voi
                       uint64_t len)
 {
     struct sandbox *s = context;
-    bool segment = object == SNAPSHOT_SEGMENT;
+    bool segment = object == MEMORY_SEGMENT;
     uint64_t size = segment ? SEG_SIZE : POOL_SIZE;
 
     if (offset > size || len > size - offset)
@@ -97,18 +104,19 @@ struct layout {
 };
 
 /* Counts (places NULL) or lists the ranges of private memory. */
-static uint64_t list_places(struct snapshot_reader *r, struct layout *l)
+static uint64_t list_places(const struct memory_source *from, struct layout *l)
 {
-    struct snapshot_range range;
-    uint32_t at = snapshot_find_range(r, SNAPSHOT_SPACE(0), 0), space = 0;
-    uint64_t count = 0;
+    uint32_t at = 0, object, space = 0;
+    uint64_t count = 0, offset, len;
 
-    while (snapshot_next_range(r, &at, &range) && range.object < SNAPSHOT_SPACE(l->spaces)) {
-        uint32_t n = range.object - SNAPSHOT_SPACE(0);
+    while (from->next(from->context, &at, &object, &offset, &len)) {
+        uint32_t n = object - MEMORY_SPACE(0);
+        if (object < MEMORY_SPACE(0) || n >= l->spaces)
+            continue;
         if (l->places) {
             while (space <= n)
                 l->first[space++] = count;
-            l->places[count] = (struct place){range.offset, range.len, 0};
+            l->places[count] = (struct place){offset, len, 0};
         }
         count++;
     }
@@ -145,7 +153,7 @@ static int load_private(void *context, uint32_t object, uint64_t offset, const v
                         uint64_t len)
 {
     const struct layout *l = context;
-    uint32_t n = object - SNAPSHOT_SPACE(0);
+    uint32_t n = object - MEMORY_SPACE(0);
     const uint8_t *bytes = data;
 
     if (n >= l->spaces || !data)
@@ -171,49 +179,50 @@ static int load_private(void *context, uint32_t object, uint64_t offset, const v
     return len ? -1 : 0;
 }
 
-static int load_spaces(struct sandbox *s, uint32_t spaces, struct snapshot_error *err)
+static int load_spaces(struct sandbox *s, uint32_t spaces)
 {
-    struct snapshot_reader *r = s->config->resume;
+    const struct memory_source *from = s->config->resume;
     struct layout l = {.fd = s->pages_fd, .spaces = spaces};
-    uint64_t count = list_places(r, &l);
+    uint64_t count = list_places(from, &l);
     int rc = -1;
 
     l.places = calloc(count + 1, sizeof(*l.places));
     l.first = calloc(spaces + 1, sizeof(*l.first));
     if (l.places && l.first) {
-        list_places(r, &l);
+        list_places(from, &l);
         rc = write_tables(&l);
     }
     if (rc == 0)
-        rc = snapshot_load(r, SNAPSHOT_SPACE(0), SNAPSHOT_SPACE(spaces - 1), load_private, &l, err);
+        rc = from->load(from->context, MEMORY_SPACE(0), MEMORY_SPACE(spaces - 1), load_private, &l,
+                        s->err);
     free(l.places);
     free(l.first);
     return rc;
 }
 
-int resume_memory(struct sandbox *s, const struct image *image)
+int resume_memory(struct sandbox *s)
 {
-    struct snapshot_error err = {0};
+    const struct memory_source *from = s->config->resume;
     struct saved_state state;
 
-    if (check(s, image, &state) < 0)
+    if (check(s, &state) < 0)
         return -1;
     s->pages_fd = memfd_create("bailey-pages", MFD_CLOEXEC);
     if (s->pages_fd < 0)
         return error_set(s->err, errno, "resume: memory");
-    if (snapshot_load(s->config->resume, SNAPSHOT_SEGMENT, SNAPSHOT_POOL, load_piece, s, &err) ||
-        load_spaces(s, state.spaces, &err)) {
-        if (!err.text[0])
-            return error_set(s->err, errno, "resume: filling memory");
-        return refuse_error(s, &err);
+    if (from->load(from->context, MEMORY_SEGMENT, MEMORY_POOL, load_piece, s, s->err) ||
+        load_spaces(s, state.spaces)) {
+        if (!s->err->text[0])
+            error_set(s->err, errno, "filling memory");
+        return error_wrap(s->err, "resume");
     }
     return 0;
 }
 
 void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
 {
-    const uint32_t of_run = BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST |
-                            BOOT_NO_REWRITE | BOOT_STATS;
+    const uint32_t of_run =
+        BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST | BOOT_NO_REWRITE | BOOT_STATS;
 
     saved->magic = BOOT_MAGIC;
     saved->version = BOOT_VERSION;

@@ -41,6 +41,8 @@ static int64_t now_us(void)
 
 int save_start(struct sandbox *s, int fd, bool keep, uint64_t client)
 {
+    if (!s->config->save)
+        return -ENOSYS;
     if (request.wanted)
         return -EBUSY;
     request.wanted = true;
@@ -77,54 +79,33 @@ void save_give_up(struct sandbox *s)
 
 /* ---- the file ----------------------------------------------------------------------- */
 
-static struct snapshot_writer *open_writer(struct sandbox *s, struct snapshot_error *err)
-{
-    struct snapshot_write_options options = {.abi_version = BOOT_VERSION};
-    struct error ignored = {0};
-    struct image image;
-
-    if (image_find(&image, &ignored) == 0)
-        snapshot_digest(options.image, image.bytes, image.size);
-    if (request.fd >= 0)
-        return snapshot_writer_open_fd(request.fd, "snapshot", &options, err);
-    return snapshot_writer_open(s->config->save_path, &options, err);
-}
-
-static int put_metadata(struct sandbox *s, struct snapshot_writer *w, uint32_t spaces,
-                        struct snapshot_error *err)
+static int put_notes(struct sandbox *s, void *file, uint32_t spaces, struct error *err)
 {
     const struct saved_state state = {.spaces = spaces,
                                       .boot_version = BOOT_VERSION,
                                       .xsave_size = s->xsave_size,
                                       .xcr0 = s->xcr0};
     const struct sandbox_config *c = s->config;
-    struct snapshot_pairs cpu = {0};
-    int rc = snapshot_cpu_describe(&cpu, c->cpu_level);
 
-    if (rc == 0)
-        rc = snapshot_put_meta(w, "cpu", cpu.bytes, cpu.size, err);
-    snapshot_pairs_free(&cpu);
-    if (rc < 0)
-        return rc;
-
-    if (snapshot_put_meta(w, "state", &state, sizeof(state), err))
+    if (c->save->note(file, "state", &state, sizeof(state), err))
         return -1;
-    return c->description ? snapshot_put_meta(w, "config", c->description, c->description_size, err)
+    return c->description ? c->save->note(file, "config", c->description, c->description_size, err)
                           : 0;
 }
 
-static int write_snapshot(struct sandbox *s, const struct host_space *spaces, uint32_t count,
-                          struct snapshot_error *err)
+static int write_file(struct sandbox *s, const struct host_space *spaces, uint32_t count,
+                      struct error *err)
 {
-    struct snapshot_writer *w = open_writer(s, err);
+    const struct memory_sink *sink = s->config->save;
+    void *file = sink->open(sink->context, request.fd, s->image_id, err);
 
-    if (!w)
+    if (!file)
         return -1;
-    if (put_metadata(s, w, count, err) || capture_memory(s, spaces, count, w, err)) {
-        snapshot_abandon(w);
+    if (put_notes(s, file, count, err) || capture_memory(s, spaces, count, sink, file, err)) {
+        sink->abandon(file);
         return -1;
     }
-    return snapshot_finish(w, NULL, err);
+    return sink->finish(file, err);
 }
 
 /* ---- the call of the inside ------------------------------------------------------------ */
@@ -151,7 +132,7 @@ static struct host_space *take_spaces(struct sandbox *s, const struct request *r
 
 long serve_freeze_ready(struct sandbox *s, struct request *r)
 {
-    struct snapshot_error err = {0};
+    struct error err = {0};
 
     if (!request.wanted)
         return -ECANCELED;
@@ -163,12 +144,13 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
     if (!spaces)
         return MALFORMED;
     place_identity(false);
-    int rc = write_snapshot(s, spaces, (uint32_t)r->a5, &err);
+    int rc = write_file(s, spaces, (uint32_t)r->a5, &err);
     free(spaces);
+    int number = errno;
     if (rc) {
-        char text[600];
+        char text[1200];
         snprintf(text, sizeof(text), "save: %s: the sandbox goes on", err.text);
-        answer(s, err.number ? -err.number : -EIO, text);
+        answer(s, -number, text);
         return 0;
     }
     bool end = !request.keep;

@@ -12,15 +12,18 @@ struct saved_state {
 };
 
 /* Asks the inside to come to rest; what follows is done when it has.  fd: where to write,
- * taken over; -1: config->save_path.  client: who gets the answer (manage.h), 0: nobody.
+ * taken over; -1: --save-to's file.  client: who gets the answer (manage.h), 0: nobody.
  * 0 or -EBUSY. */
 int save_start(struct sandbox *s, int fd, bool keep, uint64_t client);
 /* The inside did not answer in time. */
 void save_give_up(struct sandbox *s);
 
+/* 32 bytes that tell one inside image from another; no proof against anybody. */
+void image_identity(uint8_t id[32], const struct image *image);
+
 /* Fills the memory objects of a new sandbox from config->resume, before its first process
  * starts.  0 or -1 with s->err. */
-int resume_memory(struct sandbox *s, const struct image *image);
+int resume_memory(struct sandbox *s);
 /* Puts what is this host's and this run's into the saved boot_info. */
 void resume_boot(struct boot_info *saved, const struct boot_info *fresh);
 

@@ -417,6 +417,8 @@ static void raise_file_limit(void)
 
 static int prepare_segment(struct sandbox *s, const struct image *image)
 {
+    if (s->config->save || s->config->resume)
+        image_identity(s->image_id, image);
     if (!s->config->resume) {
         image_copy_data(image, s->segment);
         return boot_fill(s, s->boot);
@@ -424,7 +426,7 @@ static int prepare_segment(struct sandbox *s, const struct image *image)
     struct boot_info *fresh = calloc(1, BOOT_SIZE);
     int rc = fresh ? boot_fill(s, fresh) : error_set(s->err, ENOMEM, "resume");
     if (rc == 0)
-        rc = resume_memory(s, image);
+        rc = resume_memory(s);
     if (rc == 0) {
         fresh->pages_handle = GATE_FD_PAGES;
         resume_boot(s->boot, fresh);

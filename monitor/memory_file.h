@@ -1,0 +1,48 @@
+/* The file of a save, as the monitor sees it: numbered memory objects and notes.
+ *
+ * The command line has the format and gives the monitor these functions; they copy what
+ * they are given and judge none of it.
+ */
+#ifndef BAILEY_MONITOR_MEMORY_FILE_H
+#define BAILEY_MONITOR_MEMORY_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+#define MEMORY_SEGMENT  1u
+#define MEMORY_POOL     2u
+#define MEMORY_SPACE(n) (0x10000000u + (uint32_t)(n)) /* private memory of space n */
+
+/* Functions return 0, or -1 with *err filled. */
+struct memory_sink {
+    void *context;
+    /* Begins a file on a descriptor, or, where that is -1, the one --save-to names.  image:
+     * what the inside image is known by.  NULL: *err. */
+    void *(*open)(void *context, int fd, const uint8_t image[32], struct error *err);
+    int (*note)(void *file, const char *key, const void *bytes, size_t len, struct error *err);
+    int (*put)(void *file, uint32_t object, uint64_t offset, const void *data, size_t len,
+               struct error *err);
+    /* Either ends it. */
+    int (*finish)(void *file, struct error *err);
+    void (*abandon)(void *file);
+};
+
+/* A piece of an object; called from several threads at once.  0, or -1 to stop. */
+typedef int memory_piece(void *context, uint32_t object, uint64_t offset, const void *data,
+                         uint64_t len);
+
+struct memory_source { /* checked: it is what was written */
+    void *context;
+    uint8_t image[32];
+    const void *(*note)(void *context, const char *key, size_t *len); /* NULL: there is none */
+    /* The next range that holds something, by object and offset; *at starts as 0. */
+    bool (*next)(void *context, uint32_t *at, uint32_t *object, uint64_t *offset, uint64_t *len);
+    /* Gives all pages of the objects [first, last]; data NULL: zeros, of any length. */
+    int (*load)(void *context, uint32_t first, uint32_t last, memory_piece *piece, void *to,
+                struct error *err);
+};
+
+#endif
