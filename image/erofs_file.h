@@ -42,7 +42,7 @@ struct erofs_inode {
     uint64_t xattrs;
     uint32_t xattrs_size;
 };
-int erofs_inode_read(const struct erofs_file *f, uint64_t nid, struct erofs_inode *i,
+int erofs_file_inode(const struct erofs_file *f, uint64_t nid, struct erofs_inode *i,
                      struct image_error *err);
 /* n bytes of its data from `off` on, which lie within its size. */
 int erofs_data_read(const struct erofs_file *f, const struct erofs_inode *i, uint64_t off, void *to,

@@ -60,7 +60,7 @@ static int check_data(const struct erofs_file *f, const struct erofs_inode *i,
     return 0;
 }
 
-int erofs_inode_read(const struct erofs_file *f, uint64_t nid, struct erofs_inode *i,
+int erofs_file_inode(const struct erofs_file *f, uint64_t nid, struct erofs_inode *i,
                      struct image_error *err)
 {
     struct erofs_extended e;
@@ -184,12 +184,12 @@ char *erofs_file_text(const struct erofs_file *f, const char *path, size_t max)
     struct image_error err;
     struct erofs_inode i = {0};
 
-    if (erofs_inode_read(f, f->super.root_nid, &i, &err) < 0)
+    if (erofs_file_inode(f, f->super.root_nid, &i, &err) < 0)
         return NULL;
     while (*path) {
         struct search s = {.name = path, .len = strcspn(path, "/")};
         if (!S_ISDIR(i.mode) || erofs_dir_each(f, &i, match, &s, &err) != 1 ||
-            erofs_inode_read(f, s.nid, &i, &err) < 0)
+            erofs_file_inode(f, s.nid, &i, &err) < 0)
             return NULL;
         path += s.len + (path[s.len] == '/');
     }

@@ -197,7 +197,7 @@ static int take_name(struct loader *l, struct node *dir, const char *name, size_
         dir_append(dir, name, len, s->node);
         return 0;
     }
-    if (erofs_inode_read(l->file, nid, &i, l->err) < 0)
+    if (erofs_file_inode(l->file, nid, &i, l->err) < 0)
         return -1;
     struct node *n = node_new(l->tree, i.mode);
     take_inode(n, &i);
@@ -268,7 +268,7 @@ int input_image(struct tree *t, const struct erofs_file *image, int spool, uint6
     int rc = grow(&l);
 
     if (rc == 0)
-        rc = erofs_inode_read(image, image->super.root_nid, &i, err);
+        rc = erofs_file_inode(image, image->super.root_nid, &i, err);
     if (rc == 0 && !S_ISDIR(i.mode))
         rc = bad(&l, "its root is no directory");
     if (rc == 0) {
