@@ -1,0 +1,51 @@
+# needs: ps top pgrep pkill pstree killall bash
+# timeout: 60
+# What looks at processes and signals them, on a family of known shape.
+cat > family.sh <<'EOF'
+#!/bin/bash
+# Three children and a grandchild, with names of their own.
+mkfifo ready
+cp "$(command -v sleep)" napper && cp "$(command -v sleep)" dozer
+./napper 1000 & ./napper 2000 & (./dozer 3000 & echo $! > dozer.pid; echo > ready; wait) &
+read x < ready
+echo $$ > family.pid
+echo > started
+wait
+EOF
+chmod +x family.sh
+mkfifo started
+bash ./family.sh 2> /dev/null &
+read x < started
+family=$(cat family.pid)
+echo "== ps"
+ps -o comm=,args= --ppid "$family" | sort
+ps -o ppid= -p "$(cat dozer.pid)" | tr -d ' ' | xargs -I{} ps -o comm= -p {}
+ps -o stat=,ni=,nlwp=,user= -p "$family" | tr -s ' '
+ps -C napper -o pid= | wc -l
+ps axo pid,comm | awk -v p="$family" '$1 == p { print $2 }'
+echo "== pgrep"
+pgrep -P "$family" | wc -l
+pgrep -P "$family" -l napper | cut -d' ' -f2
+pgrep -f 'napper 2000' -P "$family" | wc -l
+pgrep -P "$family" -a napper | cut -d' ' -f2-
+echo "== pstree"
+pstree -a "$family" | sed 's/[^ -~]//g' | tr -s ' `|-' ' '
+pstree -T "$family" | head -c 7; echo
+echo "== top"
+top -b -n 1 -p "$family" | awk '/family|bash/ { print $NF }'
+top -b -n 2 -d 0.1 | grep -c '^ *PID'
+echo "== signals"
+pkill -STOP -P "$family" -f 'napper 1000'; sleep 0.1
+ps -o stat= -p "$(pgrep -P "$family" -f 'napper 1000')" | cut -c1
+pkill -CONT -P "$family" -f 'napper 1000'; sleep 0.1
+ps -o stat= -p "$(pgrep -P "$family" -f 'napper 1000')" | cut -c1
+renice -n 5 -p "$family" | sed 's/^[0-9]*/N/'
+ps -o ni= -p "$family" | tr -d ' '
+kill -0 "$family" && echo alive
+pkill -P "$family" napper; sleep 0.1
+pgrep -P "$family" napper || echo "no napper"
+killall -q -e dozer; wait; echo "all ended"
+echo "== /proc"
+sh -c 'tr "\0" " " < /proc/$PPID/cmdline; echo; grep -c . /proc/self/maps > /dev/null && echo maps; readlink /proc/self/cwd | sed "s,.*/,,"'
+env -i ONE=1 TWO=2 sleep 5 & p=$!; sleep 0.2; tr '\0' '\n' < /proc/$p/environ | sort; tr '\0' ' ' < /proc/$p/cmdline; echo
+awk '{ print $2, $3 }' /proc/$p/stat; kill $p; wait $p; echo $?
