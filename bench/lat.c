@@ -8,6 +8,8 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -217,6 +219,111 @@ static void op_unix(void)
         abort();
 }
 
+/* A connection over the loopback to a child that runs `serve` with its end. */
+static int tcp_to(void (*serve)(int fd))
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(at);
+    int l = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+
+    if (bind(l, (void *)&at, len) || listen(l, 1) || getsockname(l, (void *)&at, &len) ||
+        connect(s, (void *)&at, len))
+        abort();
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (fork() == 0) {
+        int t = accept(l, NULL, NULL);
+
+        close(s);
+        setsockopt(t, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        serve(t);
+    }
+    close(l);
+    return s;
+}
+
+static void serve_echo(int fd) { echo(fd, fd); }
+
+static void op_tcp(void)
+{
+    static int s;
+    char c = 1;
+
+    if (!s)
+        s = tcp_to(serve_echo);
+    if (write(s, &c, 1) != 1 || read(s, &c, 1) != 1)
+        abort();
+}
+
+/* A megabyte sent, one byte back. */
+static void serve_bulk(int fd)
+{
+    static char in[65536];
+    size_t total = 0;
+
+    for (ssize_t n; (n = read(fd, in, sizeof(in))) > 0;) {
+        total += (size_t)n;
+        if (total % (16 * sizeof(in)) == 0 && write(fd, in, 1) != 1)
+            break;
+    }
+    _exit(0);
+}
+
+static void bulk(int s)
+{
+    for (int i = 0; i < 16; i++) {
+        if (write(s, buffer, sizeof(buffer)) != sizeof(buffer))
+            abort();
+    }
+    if (read(s, buffer, 1) != 1)
+        abort();
+}
+
+static void op_tcp_bulk(void)
+{
+    static int s;
+
+    if (!s)
+        s = tcp_to(serve_bulk);
+    bulk(s);
+}
+
+static void op_unix_bulk(void)
+{
+    static int s[2];
+
+    if (!s[1]) {
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, s))
+            abort();
+        if (fork() == 0) {
+            close(s[0]);
+            serve_bulk(s[1]);
+        }
+    }
+    bulk(s[0]);
+}
+
+static void op_connect(void)
+{
+    static struct sockaddr_in at = {.sin_family = AF_INET};
+    static socklen_t len = sizeof(at);
+    static int l;
+    int s, t;
+
+    if (!l) {
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        l = socket(AF_INET, SOCK_STREAM, 0);
+        if (bind(l, (void *)&at, len) || listen(l, 16) || getsockname(l, (void *)&at, &len))
+            abort();
+    }
+    struct linger hard = {1, 0}; /* leaves no TIME_WAIT: ports would run out */
+    s = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(s, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    if (connect(s, (void *)&at, len) || (t = accept(l, NULL, NULL)) < 0)
+        abort();
+    close(s);
+    close(t);
+}
+
 static const struct {
     const char *name;
     void (*op)(void);
@@ -227,7 +334,8 @@ static const struct {
     {"stat", op_stat},          {"fstat", op_fstat},          {"mmap_4k", op_mmap4k},
     {"mmap_64k", op_mmap64k},   {"signal_self", op_signal},   {"thread", op_thread},
     {"futex_pp", op_futex},     {"pipe_pp", op_pipe},         {"unix_pp", op_unix},
-    {"fork_exit", op_fork},     {"fork_exec", op_fork_exec},
+    {"tcp_pp", op_tcp},         {"tcp_connect", op_connect},  {"tcp_1m", op_tcp_bulk},
+    {"unix_1m", op_unix_bulk},  {"fork_exit", op_fork},       {"fork_exec", op_fork_exec},
 };
 
 static int by_value(const void *a, const void *b)

@@ -27,6 +27,7 @@ struct unix_msg {
     struct list link;
     struct unix_sock *owner; /* sender: reference; its `sent` is charged */
     struct unix_extra extra;
+    bool piece; /* is PIECE_SIZE bytes, from there */
     u32 charge;
     u32 len, used; /* bytes, bytes read (stream) */
     u8 data[];

@@ -8,6 +8,7 @@
 #include <linux/poll.h>
 
 #include "lib.h"
+#include "piece.h"
 #include "unix.h"
 
 static struct {
@@ -26,15 +27,25 @@ static u32 charge_of(size_t len)
     return size + 256;
 }
 
+static void memory_put(struct unix_msg *m)
+{
+    if (m->piece)
+        piece_put(m);
+    else
+        kfree(m);
+}
+
 struct unix_msg *unix_msg_new(struct unix_sock *sender, size_t len, struct uio *from)
 {
-    struct unix_msg *m = kmalloc(sizeof(*m) + len);
+    bool piece = len > PIECE_SIZE / 2 && sizeof(struct unix_msg) + len <= PIECE_SIZE;
+    struct unix_msg *m = piece ? piece_get() : kmalloc(sizeof(*m) + len);
 
     if (!m)
         return ERR_PTR(-ENOBUFS);
     memset(m, 0, sizeof(*m));
+    m->piece = piece;
     if (uio_copy_in(m->data, from, len) < len) {
-        kfree(m);
+        memory_put(m);
         return ERR_PTR(-EFAULT);
     }
     list_init(&m->link);
@@ -57,7 +68,7 @@ static void free_now(struct unix_msg *m)
     if (unix_writable(owner))
         waitq_wake_all(&owner->s.write_wait, POLLOUT | POLLWRNORM | POLLWRBAND);
     unix_put(owner);
-    kfree(m);
+    memory_put(m);
 }
 
 static void bury(struct unix_msg *m)

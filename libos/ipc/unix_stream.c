@@ -8,9 +8,10 @@
 #include <linux/poll.h>
 
 #include "lib.h"
+#include "piece.h"
 #include "unix.h"
 
-#define PIECE 32768u
+#define PIECE (PIECE_SIZE - 320) /* what is charged for it is a power of two */
 
 /* One message to the peer; the bytes or -errno.  Takes over *x. */
 static long send_piece(struct unix_sock *u, struct unix_sock *peer, struct uio *from, size_t n,

@@ -6,60 +6,23 @@
  * its beginning, so that questions and answers stay in the same cache lines; large ones
  * are freed, so that an idle connection holds little.
  *
- * Locking: all functions under the lock of the owner (socket->lock); kept.lock is a leaf.
+ * Locking: all functions under the lock of the owner (socket->lock).
  */
 #include "stream.h"
 
 #include <linux/errno.h>
 
+#include "../ipc/piece.h"
 #include "kalloc.h"
 #include "lib.h"
-#include "lock.h"
 
 #define SMALL 2048u
-#define LARGE 32768u
-#define KEPT  256u /* large pieces kept for the next sender: giving memory back is dear */
-
-static struct {
-    struct lock lock;
-    u32 count;
-    struct chunk *first;
-} kept;
-
-static struct chunk *large_get(void)
-{
-    struct chunk *c;
-
-    lock(&kept.lock);
-    c = kept.first;
-    if (c) {
-        kept.first = c->next;
-        kept.count--;
-    }
-    unlock(&kept.lock);
-    return c ? c : kpages_alloc(LARGE);
-}
-
-static void large_put(struct chunk *c)
-{
-    bool keep;
-
-    lock(&kept.lock);
-    keep = kept.count < KEPT;
-    if (keep) {
-        c->next = kept.first;
-        kept.first = c;
-        kept.count++;
-    }
-    unlock(&kept.lock);
-    if (!keep)
-        kpages_free(c, LARGE);
-}
+#define LARGE PIECE_SIZE
 
 static struct chunk *chunk_new(size_t want)
 {
     u32 size = want + sizeof(struct chunk) <= SMALL ? SMALL : LARGE;
-    struct chunk *c = size == SMALL ? kmalloc(size) : large_get();
+    struct chunk *c = size == SMALL ? kmalloc(size) : piece_get();
 
     if (!c)
         return NULL;
@@ -76,7 +39,7 @@ static void chunk_free(struct chunk *c)
     if (is_small(c))
         kfree(c);
     else
-        large_put(c);
+        piece_put(c);
 }
 
 long stream_reserve(struct stream *q, size_t want, u32 limit, u8 **to)

@@ -28,7 +28,8 @@ struct tcp_sock {
 
 #define TCP_SNDBUF_DEFAULT 16384u
 #define TCP_RCVBUF_DEFAULT 131072u
-#define TCP_AUTO_BUFFER    262144u /* of either side, until the program sets a size */
+#define TCP_AUTO_BUFFER                                                                            \
+    131072u /* of either side, until the program sets a size: more would only wait in caches */
 
 static inline struct tcp_sock *to_tcp(struct socket *s) { return (struct tcp_sock *)s; }
 static inline void tcp_put(struct tcp_sock *t) { socket_put(&t->i.s); }
