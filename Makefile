@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test stress bench check docs install clean
+.PHONY: all deps demo test soak stress bench check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -35,6 +35,13 @@ stress:
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/stress/run --long
 	@BUILD=$(BUILD) tests/stress/run --mix $(MIX)
+
+CYCLES ?= 1000
+# Saves and resumes a changing workload CYCLES times, killing it now and then.
+soak:
+	@tools/deps.sh build tests
+	@$(MAKE) --no-print-directory all
+	@tests/soak/save_cycles $(BUILD) $(CYCLES) $$$$
 
 bench:
 	@tools/deps.sh build bench

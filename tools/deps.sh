@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [build|tests|checks|bench]...     (no word: all of them)
+# usage: deps.sh [build|tests|checks|bench|qemu]...     (no word: all but qemu)
 #
 # Installs what building and testing need, on Debian 12 and its relatives.  Nothing is
 # asked and nothing is fetched when everything is there.
@@ -14,6 +14,8 @@ tests="attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux procps n
 checks="clang clang-format clang-tidy cppcheck"
 bench="bubblewrap runsc wrk redis-tools nginx-light postgresql"
 
+qemu="qemu-system-x86 busybox"
+
 missing=
 for group in ${*:-build tests checks bench}; do
     case $group in
@@ -21,6 +23,7 @@ for group in ${*:-build tests checks bench}; do
     tests) packages=$tests ;;
     checks) packages=$checks ;;
     bench) packages=$bench ;;
+    qemu) packages=$qemu ;;
     *) echo "deps.sh: $group: no such group of packages" >&2; exit 2 ;;
     esac
     for package in $packages; do

@@ -9,6 +9,8 @@
 #   design      rules of the design that a program can check
 #   hostile     programs that try to break out, and a host that must not notice
 #   stress      the stress tests in their short form; `make stress` has the long one
+#   soak        ten cycles of saving and resuming; `make soak` has a thousand
+#   another kernel  a snapshot between two machines under QEMU, where there is one
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
@@ -99,6 +101,8 @@ suite guest guest "$build" .
 suite hostile hostile "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
+suite soak tests/soak/save_cycles "$build" 10
+suite "another kernel" tests/qemu/other_kernel "$build"
 
 skipped=$(grep -cE '^ok.*# *(SKIP|skip)' "$results")
 failed=$(grep -c '^not ok' "$results")
