@@ -146,6 +146,8 @@ static void close_door(struct door *door)
     free(door);
 }
 
+int named_directory(void) { return directory; }
+
 void named_leave(void)
 {
     if (presence >= 0)

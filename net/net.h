@@ -74,6 +74,7 @@ void dns_query(struct service *s, struct relay *from, const uint8_t *message, si
 /* ---- named.c ---- */
 int named_start(const struct net_config *c); /* 0 or -errno, as net_service_start */
 void named_end(const struct net_config *c);  /* the name is free again */
+int named_directory(void);                   /* descriptor or -1 */
 void named_leave(void);                      /* this process has no part in it any more */
 bool named_member(const struct service *s, const char *name);
 long named_connect(struct service *s, struct answer *answer, const struct host_address *a);

@@ -15,6 +15,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <linux/capability.h>
+#include <linux/landlock.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -248,9 +249,8 @@ static bool serve(struct service *s)
 
 /* ---- the process ----------------------------------------------------------------------- */
 
-/* Root keeps the right to bind low ports and no other; files are out of reach anyway but
- * for the directory of a named network. */
-static void confine(void)
+/* Root keeps the right to bind low ports and no other. */
+static void drop_rights(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct rights[2] = {{0, 0, 0}, {0, 0, 0}};
@@ -260,6 +260,26 @@ static void confine(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     syscall(SYS_capset, &header, rights);
+}
+
+/* With Landlock: no file but the sockets of a named network. */
+static void leave_files(int directory)
+{
+    const uint64_t all[] = {0, 13, 14, 15}; /* rights by version of the interface */
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    uint64_t handled = abi < 1 ? 0 : (1ull << all[abi < 3 ? abi : 3]) - 1;
+    struct landlock_path_beneath_attr own = {.allowed_access = LANDLOCK_ACCESS_FS_MAKE_SOCK |
+                                                               LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                                                               LANDLOCK_ACCESS_FS_READ_DIR,
+                                             .parent_fd = directory};
+    long fd = handled ? syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0) : -1;
+
+    if (fd < 0)
+        return;
+    if (directory >= 0)
+        syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &own, 0);
+    syscall(SYS_landlock_restrict_self, (int)fd, 0);
+    close((int)fd);
 }
 
 static struct service service; /* there is one */
@@ -297,7 +317,8 @@ static _Noreturn void child(struct service *s)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    confine();
+    drop_rights();
+    leave_files(named_directory());
     run(s);
 }
 

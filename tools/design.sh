@@ -41,8 +41,8 @@ rule "libos/ and pal/ include no header of the host" host_headers
 outside() { includes libos pal | grep -E '"[^"]*(monitor|cli|snapshot|image)/'; }
 rule "libos/ and pal/ know nothing outside but abi/" outside
 
-inner() { includes monitor snapshot image | grep -E '"[^"]*(libos|pal|cli)/'; }
-rule "monitor/, snapshot/ and image/ know nothing inside but abi/" inner
+inner() { includes monitor snapshot image net | grep -E '"[^"]*(libos|pal|cli)/'; }
+rule "monitor/, snapshot/, image/ and net/ know nothing inside but abi/" inner
 
 contract_only() { includes abi | grep -E '"[^"]*(libos|pal|monitor|cli|snapshot|image)/'; }
 rule "abi/ includes nothing of either side" contract_only

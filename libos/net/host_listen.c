@@ -65,7 +65,7 @@ static struct inet_sock *take_named(struct door *d)
     struct {
         u64 len;
         s32 level, type, handle, pad;
-    } control;
+    } control = {0};
     struct host_iovec v = {&visitor, sizeof(visitor)};
     struct host_msghdr m = {
         .iov = &v, .iov_len = 1, .control = &control, .control_len = sizeof(control)};

@@ -127,7 +127,7 @@ static size_t put_name(uint8_t *to)
             break;
         to[n++] = length;
         for (uint8_t i = 0; i < length; i++)
-            to[n++] = below(30) ? (uint8_t)"abcXYZ0-_t"[below(10)] : (uint8_t)below(256);
+            to[n++] = below(30) ? (uint8_t) "abcXYZ0-_t"[below(10)] : (uint8_t)below(256);
     }
     if (below(4) == 0) {
         to[n++] = (uint8_t)(0xc0 | below(2));
