@@ -43,6 +43,11 @@ soak:
 	@$(MAKE) --no-print-directory all
 	@tests/soak/save_cycles $(BUILD) $(CYCLES) $$$$
 
+# Every parser of outside data under libFuzzer, FUZZ_SECONDS each.
+fuzz:
+	@tools/deps.sh build tests
+	@tools/fuzz.sh $(BUILD) $(FUZZ_SECONDS)
+
 bench:
 	@tools/deps.sh build bench
 	@$(MAKE) --no-print-directory all
@@ -63,4 +68,4 @@ install: all
 	install -D -m 644 cli/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bailey
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-sanitize
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fuzz

@@ -198,8 +198,10 @@ static int64_t total_of_process(pid_t pid)
 static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
 {
     char path[64];
-    pid_t id = (pid_t)(who > 0 ? who : who < 0 ? -who : s->child);
 
+    if (who > INT32_MAX || who < -INT32_MAX)
+        return -ESRCH;
+    pid_t id = (pid_t)(who > 0 ? who : who < 0 ? -who : s->child);
     if (getpgid(id) != s->group)
         return -ESRCH;
     if (what == 0)

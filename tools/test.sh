@@ -7,6 +7,7 @@
 #   unit        meson's tests: the library OS as an ordinary program, the monitor's parts
 #   sanitizers  the same with address and undefined-behaviour sanitizers
 #   design      rules of the design that a program can check
+#   fuzzing     every parser of outside data, a few seconds each (make fuzz: long)
 #   hostile     programs that try to break out, and a host that must not notice
 #   stress      the stress tests in their short form; `make stress` has the long one
 #   soak        ten cycles of saving and resuming; `make soak` has a thousand
@@ -98,6 +99,7 @@ suite sanitizers sanitizers
 suite design tools/design.sh "$build"
 suite stress stress "$build"
 suite guest guest "$build" .
+suite fuzzing tools/fuzz.sh "$build" 3
 suite hostile hostile "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user

@@ -37,6 +37,15 @@ void manage_answer(struct client *c, enum manage_kind kind, int64_t value) {}
 uint64_t manage_client_id(const struct client *c) { return 0; }
 struct client *manage_client(uint64_t id) { return NULL; }
 
+static void clean_up(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "rm -rf %s", directory);
+    if (system(command) != 0)
+        abort();
+}
+
 static void set_up(void)
 {
     const struct rlimit small = {1 << 20, 1 << 20};
@@ -44,6 +53,7 @@ static void set_up(void)
     signal(SIGXFSZ, SIG_IGN);
     if (setrlimit(RLIMIT_FSIZE, &small) < 0 || !mkdtemp(directory))
         abort();
+    atexit(clean_up);
     sandbox.config = &config;
     sandbox.err = &error;
     sandbox.child = sandbox.group = -1;
@@ -229,12 +239,10 @@ int main(int argc, char **argv)
 {
     static uint8_t input[65536];
     unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
-    char command[64];
 
     state = argc > 2 ? strtoul(argv[2], NULL, 0) : 88172645463325252ull;
     for (unsigned long i = 0; i < rounds; i++)
         LLVMFuzzerTestOneInput(input, make_input(input));
-    snprintf(command, sizeof(command), "rm -rf %s", directory);
-    return system(command);
+    return 0;
 }
 #endif
