@@ -14,6 +14,7 @@
 
 #define JOB_TTY      1u /* give it a pseudo terminal, connected to the streams */
 #define JOB_USER     2u /* uid and gid are meant; otherwise as program 1 was started */
+#define JOB_DIFF     4u /* no program: what changed in memory, as `run --diff` has it, to stream 2 */
 
 struct job_header {
     uint64_t magic;

@@ -30,6 +30,7 @@ int command_wait(int argc, char **argv);
 int command_save(int argc, char **argv);
 int command_resume(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_commit(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -24,6 +24,8 @@ const struct command commands[] = {
      save_options, NULL},
     {"resume", "resume [options] FILE", "Let a saved sandbox go on", command_resume, resume_options,
      run_notes},
+    {"commit", "commit NAME IMAGE", "Make an image of what a sandbox changed", command_commit, NULL,
+     NULL},
     {"image", "image COMMAND ...", "Build, keep and look at root images", command_image, NULL,
      NULL},
     {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,

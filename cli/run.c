@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "commit.h"
 #include "complain.h"
 #include "cpu.h"
 #include "detach.h"
@@ -48,6 +49,11 @@ static int open_diff(struct settings *s)
 {
     char what[512];
 
+    if (s->commit) {
+        int code = commit_prepare(s);
+        if (code)
+            return code;
+    }
     if (!s->diff)
         return 0;
     s->config.diff_list = strcmp(s->diff, "-") == 0;
@@ -171,6 +177,8 @@ static int run_claimed(struct settings *s, struct registration *registration,
 
     if (!code)
         code = describe(&description, config, &save);
+    if (!code)
+        code = commit_start(s);
     if (!code) {
         /* An archive of changes that stayed empty goes. */
         bool archive = s->diff && !config->diff_list;
@@ -183,6 +191,8 @@ static int run_claimed(struct settings *s, struct registration *registration,
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
     close_diff(s, err.text[0] != 0);
+    if (s->commit)
+        code = commit_run(s, code, err.text[0] != 0);
     detach_end(registration, code);
     return code;
 }
@@ -284,6 +294,7 @@ out:
     image_root_close(&s.image);
     volumes_free(&s.volumes);
     network_free(&s.network);
+    free(s.commit_file);
     free(s.user.home);
     free(s.root);
     free(s.workdir);

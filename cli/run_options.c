@@ -9,6 +9,7 @@
 #include "number.h"
 #include "options.h"
 #include "runtime.h"
+#include "image/store.h"
 #include "settings.h"
 
 #include <errno.h>
@@ -229,6 +230,15 @@ static int take_save_to(void *context, const char *shown, const char *value)
     return 0;
 }
 
+static int take_commit(void *context, const char *shown, const char *value)
+{
+    if (!store_tag_ok(value))
+        return complain(shown, "use letters, digits, _ . : -", "'%s' is no name for an image",
+                        value);
+    ((struct settings *)context)->commit = value;
+    return 0;
+}
+
 static int take_diff(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
@@ -339,6 +349,7 @@ const struct option_def run_options[] = {
     VALUE(0, "save-to", "FILE", "the snapshot (default: NAME.bailey)", take_save_to),
     HEADING("What it tells"),
     {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
+    VALUE(0, "commit", "NAME", "keep what it changed as an image of this name", take_commit),
     VALUE(0, "diff", "FILE.tar", "what it changed in memory; - for a list at the end", take_diff),
     FLAG(0, "stats", "counters at the end", take_stats),
     FLAG('q', "quiet", "nothing but failures", take_quiet),

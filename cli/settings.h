@@ -28,7 +28,10 @@ struct settings {
     struct strings program; /* with an image */
     const char *trace;      /* file name, "" for standard error, NULL: off */
     const char *diff;       /* file name, "-" for a list on standard error, NULL: off */
-    bool detach, remove;    /* -d, --rm */
+    const char *commit;     /* tag of the image made of the changes, NULL: off */
+    char *commit_file;      /* where they are until then */
+    int commit_go, commit_result;
+    bool detach, remove; /* -d, --rm */
 };
 
 #endif

@@ -32,7 +32,16 @@ static struct {
     u32 progress; /* changes when a thread parks: what the saver sleeps on */
     u32 starting;
     struct thread *saver;
+    struct task *task; /* to be done while everything rests */
 } freeze;
+
+struct task {
+    void (*run)(void *arg);
+    void *arg;
+    struct thread *asker;
+    long result;
+    u32 done;
+};
 
 struct freeze_record freeze_record;
 
@@ -234,25 +243,38 @@ static void save(void)
         kpages_free(spaces, size);
 }
 
+static void run_task(struct task *t)
+{
+    __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
+    t->result = come_to_rest() ? 0 : -EBUSY;
+    if (t->result == 0)
+        t->run(t->arg);
+    release_all();
+    struct thread *asker = t->asker; /* t ends with its asker's wait */
+    __atomic_store_n(&t->done, 1, __ATOMIC_SEQ_CST);
+    thread_wake(asker);
+}
+
 static void saver(void *arg)
 {
+    struct task *task;
+
     __atomic_store_n(&freeze.saver, current(), __ATOMIC_SEQ_CST);
     for (;;) {
         u32 seq = thread_sleep_begin();
         if (__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST))
             save();
+        else if ((task = __atomic_exchange_n(&freeze.task, NULL, __ATOMIC_SEQ_CST)))
+            run_task(task);
         else
             thread_sleep_uninterruptible(seq, HOST_FOREVER);
     }
 }
 
-void freeze_poll(void)
+static void call_saver(void)
 {
-    struct thread *t;
+    struct thread *t = __atomic_load_n(&freeze.saver, __ATOMIC_SEQ_CST);
 
-    if (likely(!__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST)))
-        return;
-    t = __atomic_load_n(&freeze.saver, __ATOMIC_SEQ_CST);
     if (t)
         thread_wake(t);
     else if (!__atomic_exchange_n(&freeze.starting, 1, __ATOMIC_SEQ_CST) &&
@@ -260,10 +282,36 @@ void freeze_poll(void)
         __atomic_store_n(&freeze.starting, 0, __ATOMIC_SEQ_CST); /* no memory: never answers */
 }
 
+long freeze_while(void (*run)(void *arg), void *arg)
+{
+    struct task t = {.run = run, .arg = arg, .asker = current()}, *none = NULL;
+
+    if (!__atomic_compare_exchange_n(&freeze.task, &none, &t, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+        return -EBUSY;
+    call_saver();
+    for (;;) {
+        u32 seq = thread_sleep_begin();
+        if (__atomic_load_n(&t.done, __ATOMIC_SEQ_CST))
+            return t.result;
+        if (freeze_wanted())
+            freeze_park(current());
+        else
+            thread_sleep_uninterruptible(seq, HOST_FOREVER);
+    }
+}
+
+void freeze_poll(void)
+{
+    if (unlikely(__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST)))
+        call_saver();
+}
+
 /* The saver's slot starts anew with the other library-OS threads. */
 void freeze_forget(void)
 {
     freeze.active = 0;
+    freeze.task = NULL;
     if (freeze.saver)
         freeze.saver->parked = true;
 }

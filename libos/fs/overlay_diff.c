@@ -98,11 +98,12 @@ static void show_names(struct diff *f, struct inode *dir)
             dentry_put(l);
         if (!push(f, e->name, e->len))
             continue;
-        if (!e->inode)
+        bool dir = e->inode && S_ISDIR(e->inode->mode);
+        if (!e->inode || (existed && dir)) /* another directory: nothing of the old one stays */
             show(f, 'D', NULL);
-        else if (existed && !S_ISDIR(e->inode->mode))
+        if (existed && e->inode && !dir)
             show(f, 'C', e->inode);
-        else
+        else if (e->inode)
             show_tree(f, e->inode);
         pop(f, len);
     }

@@ -19,6 +19,9 @@ struct thread;
 void freeze_poll(void);
 /* Are threads to park? */
 bool freeze_wanted(void);
+/* Calls run(arg) while every other thread rests, from a thread of the library OS that may
+ * park itself meanwhile.  0, or -EBUSY: it did not come to that. */
+long freeze_while(void (*run)(void *arg), void *arg);
 /* At the system-call boundary: rests while a save lasts.  A thread that was resumed does
  * not return from here but starts anew: from its registers, or its kfunc. */
 void freeze_park(struct thread *t);

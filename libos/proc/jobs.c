@@ -16,6 +16,7 @@
 
 #include "../../abi/job.h"
 #include "../fs/fs.h"
+#include "freeze.h"
 #include "ipc.h"
 #include "kalloc.h"
 #include "lib.h"
@@ -365,18 +366,48 @@ static void clear(u32 n)
     relay_close(&relay);
 }
 
-static void job_thread(void *arg)
-{
-    u32 n = (u32)(uptr)arg;
-    struct order o = {0};
-    bool terminal = false;
-    long rc = read_order(n, &o);
+struct diff_job {
+    int handle;
+    long result;
+};
 
-    if (rc == 0) {
-        terminal = o.job->flags & JOB_TTY;
-        rc = start(n, &o);
-    }
-    kfree(o.job);
+static void write_diff(void *arg)
+{
+    struct diff_job *d = arg;
+
+    d->result = diff_write(d->handle, false);
+}
+
+/* What changed, while nothing changes. */
+static long run_diff(u32 n)
+{
+    struct host_attr a;
+    char uri[32];
+
+    uri_of(uri, sizeof(uri), n, 2);
+    long handle = host_open(uri, O_RDWR, 0, &a);
+    if (handle < 0)
+        return handle;
+    struct diff_job d = {(int)handle, 0};
+    long rc = freeze_while(write_diff, &d);
+    host_close(d.handle);
+    return rc ? rc : d.result;
+}
+
+/* The thread of a job that is no program. */
+static void diff_thread(u32 n)
+{
+    long rc = run_diff(n);
+
+    clear(n);
+    report(n, rc ? HOST_JOB_FAILED : HOST_JOB_ENDED, rc ? (u64)-rc : 0);
+}
+
+static void program_thread(u32 n, const struct order *o)
+{
+    bool terminal = o->job->flags & JOB_TTY;
+    long rc = start(n, o);
+
     if (rc) {
         clear(n);
         report(n, HOST_JOB_FAILED, (u64)-rc);
@@ -386,6 +417,23 @@ static void job_thread(void *arg)
         clear(n);
         report(n, HOST_JOB_ENDED, (u64)status);
     }
+}
+
+static void job_thread(void *arg)
+{
+    u32 n = (u32)(uptr)arg;
+    struct order o = {0};
+    long rc = read_order(n, &o);
+
+    if (rc) {
+        clear(n);
+        report(n, HOST_JOB_FAILED, (u64)-rc);
+    } else if (o.job->flags & JOB_DIFF) {
+        diff_thread(n);
+    } else {
+        program_thread(n, &o);
+    }
+    kfree(o.job);
     signal_flush(&current()->sig.pending);
 }
 

@@ -440,3 +440,54 @@ print("fine")'
     bailey resume saved.bailey
     answered 0 hello
 }
+
+@test "image: commit keeps what a run changed" {
+    image_setup
+    built world -e GREETING=kept
+    mkdir -p world/dir/below
+    : >world/dir/old
+    built world -e GREETING=kept
+    bailey run --image out.erofs --commit changed:1 -- sh -c '
+        echo new >/etc/new; echo more >>/etc/greeting; rm /bin/md5sum; rm -r /dir; mkdir /dir
+        echo fresh >/dir/fresh; ln -s /etc/new /link; mkdir /etc/sub; echo x >/etc/sub/x; exit 3'
+    answered 3 ""
+    bailey run --image changed:1 -- sh -c '
+        cat /etc/new /link /etc/greeting; ls /dir; ls /bin/md5sum 2>/dev/null; cat /etc/sub/x; echo $GREETING'
+    answered 0 "new
+new
+hello
+more
+fresh
+x
+kept"
+    bailey image info changed:1
+    [ "$(jq -r .config.BaileyBase <<<"$output")" = "$(digest_of out.erofs)" ] || fail "the base"
+    bailey image verify changed:1
+    [ "$status" = 0 ] || fail "verify"
+    bailey run --commit host -- true
+    refused 125 "--image"
+    [ -z "$(find "$XDG_DATA_HOME" -name 'new-*')" ] || fail "temporary files are left"
+}
+
+@test "image: commit of a running sandbox, which goes on" {
+    image_setup
+    export XDG_RUNTIME_DIR=$place/run
+    mkdir -m 700 run
+    built world
+    "$BAILEY" run --name live --image out.erofs -v "$place:/host" -- sh -c \
+        'echo one >/etc/live; cat /etc/live & wait; : >/host/up
+         while [ ! -e /host/go ]; do echo two >/etc/busy; done; cat /etc/live' >first 2>errors &
+    run=$!
+    eventually 20 [ -e up ]
+    bailey commit live snap
+    answered 0 ""
+    : >go
+    wait "$run"
+    [ "$(cat first)" = "one
+one" ] || fail "$(cat first errors)"
+    in_image snap -- sh -c 'cat /etc/live /etc/busy'
+    answered 0 "one
+two"
+    bailey commit live again
+    refused 125 live
+}
