@@ -1,10 +1,17 @@
 /* Between the monitor, which knows no format, and snapshot/, which knows no sandbox. */
+#define _GNU_SOURCE
 #include "memory_file.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "abi/boot.h"
+#include "complain.h"
+#include "snapshot/cpu.h"
+
+enum { FORM_MAX = 16384 };
 
 _Static_assert(MEMORY_SEGMENT == SNAPSHOT_SEGMENT && MEMORY_POOL == SNAPSHOT_POOL &&
                    MEMORY_SPACE(7) == SNAPSHOT_SPACE(7),
@@ -21,16 +28,75 @@ static int give_error(struct error *to, const struct snapshot_error *from)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-static void *sink_open(void *context, int fd, const uint8_t image[32], struct error *err)
+/* The form that was asked for, as save_form_pack made it. */
+static void take_form(struct snapshot_write_options *o, const char *name, const char *value)
+{
+    if (strcmp(name, "base") == 0)
+        o->base = value;
+    else if (strcmp(name, "encrypt") == 0)
+        o->encrypt_key_file = value;
+    else if (strcmp(name, "sign") == 0)
+        o->sign_key_file = value;
+    else if (strcmp(name, "warm") == 0)
+        o->warm = true;
+}
+
+int save_form_pack(const struct snapshot_write_options *o)
+{
+    struct snapshot_pairs pairs = {0};
+    int rc = 0, fd = memfd_create("form", MFD_CLOEXEC);
+
+    if (o->base)
+        rc |= snapshot_pairs_add(&pairs, "base", "%s", o->base);
+    if (o->encrypt_key_file)
+        rc |= snapshot_pairs_add(&pairs, "encrypt", "%s", o->encrypt_key_file);
+    if (o->sign_key_file)
+        rc |= snapshot_pairs_add(&pairs, "sign", "%s", o->sign_key_file);
+    if (o->warm)
+        rc |= snapshot_pairs_add(&pairs, "warm", "yes");
+    if (fd < 0 || rc || (pairs.size && pwrite(fd, pairs.bytes, pairs.size, 0) < 0))
+        need(NULL);
+    snapshot_pairs_free(&pairs);
+    return fd;
+}
+
+/* What programs saw of the CPU, and where that was. */
+static int note_host(struct snapshot_writer *w, const struct save_file *f,
+                     struct snapshot_error *error)
+{
+    struct snapshot_pairs cpu = {0}, kernel = {0};
+
+    if (snapshot_cpu_describe(&cpu, f->cpu_level) ||
+        snapshot_pairs_add(&kernel, "release", "%s", f->host.release) ||
+        snapshot_pairs_add(&kernel, "machine", "%s", f->host.machine))
+        need(NULL);
+    int rc = snapshot_put_meta(w, "cpu", cpu.bytes, cpu.size, error);
+    if (rc == 0)
+        rc = snapshot_put_meta(w, "kernel", kernel.bytes, kernel.size, error);
+    snapshot_pairs_free(&cpu);
+    snapshot_pairs_free(&kernel);
+    return rc;
+}
+
+static void *sink_open(void *context, int fd, int form, const uint8_t image[32], struct error *err)
 {
     struct save_file *f = context;
+    struct snapshot_write_options o = {.abi_version = BOOT_VERSION};
     struct snapshot_error error = {0};
+    char pairs[FORM_MAX];
+    const char *name, *value;
+    size_t at = 0;
 
-    f->options.abi_version = BOOT_VERSION;
-    memcpy(f->options.image, image, sizeof(f->options.image));
-    struct snapshot_writer *w =
-        fd >= 0 ? snapshot_writer_open_fd(fd, "the snapshot", &f->options, &error)
-                : snapshot_writer_open(f->path, &f->options, &error);
+    ssize_t size = form >= 0 ? pread(form, pairs, sizeof(pairs), 0) : 0;
+    while (size > 0 && snapshot_pairs_next(pairs, (size_t)size, &at, &name, &value))
+        take_form(&o, name, value);
+    memcpy(o.image, image, sizeof(o.image));
+    struct snapshot_writer *w = fd >= 0 ? snapshot_writer_open_fd(fd, "the snapshot", &o, &error)
+                                        : snapshot_writer_open(f->path, &o, &error);
+    if (w && note_host(w, f, &error)) {
+        snapshot_abandon(w);
+        w = NULL;
+    }
     if (!w)
         give_error(err, &error);
     return w;
@@ -63,6 +129,7 @@ static void sink_abandon(void *file) { snapshot_abandon(file); }
 
 void save_file_init(struct save_file *f)
 {
+    uname(&f->host); /* the monitor may not ask later */
     f->sink = (struct memory_sink){.context = f,
                                    .open = sink_open,
                                    .note = sink_note,

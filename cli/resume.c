@@ -96,6 +96,7 @@ static int go_on(struct description *d, struct snapshot_reader *reader, const st
     if (code >= 0)
         return code;
     resume_source(&source, reader);
+    save.cpu_level = d->config.cpu_level;
     save_file_init(&save);
     d->config.resume = &source;
     d->config.save = &save.sink;

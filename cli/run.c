@@ -161,6 +161,7 @@ static int describe(struct snapshot_pairs *description, struct sandbox_config *c
     save->path = config->save_path ? config->save_path : path;
     if (config->save_signal)
         config->save_path = save->path;
+    save->cpu_level = config->cpu_level;
     save_file_init(save);
     config->save = &save->sink;
     return description_make(description, config);

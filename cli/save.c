@@ -17,12 +17,15 @@
 #include "commands.h"
 #include "complain.h"
 #include "control.h"
+#include "memory_file.h"
 
 #define PATIENCE_MS (3600 * 1000)
 
 struct settings {
     const char *output;
     bool keep;
+    struct snapshot_write_options form;
+    char *paths[3]; /* that the form names */
 };
 
 static int take_output(void *context, const char *shown, const char *value)
@@ -37,12 +40,60 @@ static int take_keep(void *context, const char *shown, const char *value)
     return 0;
 }
 
+/* The process that writes has a directory of its own: it gets whole paths. */
+static int take_path(struct settings *s, int i, const char *shown, const char *value)
+{
+    char what[PATH_MAX];
+
+    free(s->paths[i]);
+    s->paths[i] = realpath(value, NULL);
+    snprintf(what, sizeof(what), "%s %s", shown, value);
+    return s->paths[i] ? 0 : complain_errno(what, errno, NULL);
+}
+
+static int take_base(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    int code = take_path(s, 0, shown, value);
+
+    s->form.base = s->paths[0];
+    return code;
+}
+
+static int take_encrypt(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    int code = take_path(s, 1, shown, value);
+
+    s->form.encrypt_key_file = s->paths[1];
+    return code;
+}
+
+static int take_sign(void *context, const char *shown, const char *value)
+{
+    struct settings *s = context;
+    int code = take_path(s, 2, shown, value);
+
+    s->form.sign_key_file = s->paths[2];
+    return code;
+}
+
+static int take_warm(void *context, const char *shown, const char *value)
+{
+    ((struct settings *)context)->form.warm = true;
+    return 0;
+}
+
 const struct option_def save_options[] = {
     {OPTION_VALUE, 'o', "output", "FILE",
      "the snapshot; - is standard output\n"
      "(default: NAME.bailey)",
      take_output},
     {OPTION_FLAG, 0, "keep", NULL, "the sandbox goes on", take_keep},
+    {OPTION_VALUE, 0, "base", "FILE", "only what differs from this snapshot", take_base},
+    {OPTION_VALUE, 0, "encrypt", "KEY", "encrypted with this secret key file", take_encrypt},
+    {OPTION_VALUE, 0, "sign", "KEY", "signed with this secret key file", take_sign},
+    {OPTION_FLAG, 0, "warm", NULL, "not compressed, for mapping", take_warm},
     {.kind = OPTION_HEADING},
 };
 
@@ -95,11 +146,13 @@ static int64_t ask(struct entry *e, const struct settings *s, int fd)
 
     if (control < 0)
         return -ECONNREFUSED;
-    if (control_send(control, MANAGE_SAVE, s->keep, 0, &fd, 1) == 0)
+    int fds[] = {fd, save_form_pack(&s->form)};
+    if (control_send(control, MANAGE_SAVE, s->keep, 0, fds, 2) == 0)
         do
             got = control_receive(control, &answer, PATIENCE_MS);
         while (got > 0 && answer.kind != MANAGE_DONE);
     close(control);
+    close(fds[1]);
     return got > 0 ? answer.value : got == 0 ? -ETIMEDOUT : -ECONNRESET;
 }
 
@@ -108,6 +161,23 @@ static int refused(const char *name, int64_t error)
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
     return complain_errno(name, (int)-error, error == -ENOSPC ? "it goes on" : NULL);
+}
+
+/* Here there is still somebody to tell what is wrong with keys and base. */
+static int check_form(const struct snapshot_write_options *o)
+{
+    const struct snapshot_read_options how = {.key_file = o->encrypt_key_file, .lazy = true};
+    struct snapshot_error err = {0};
+    struct snapshot_reader *base = NULL;
+
+    if (o->warm && (o->base || o->encrypt_key_file))
+        return complain("--warm", "leave it out", "can't be had with --base or --encrypt");
+    if ((o->encrypt_key_file && snapshot_key_check(o->encrypt_key_file, &err)) ||
+        (o->sign_key_file && snapshot_key_check(o->sign_key_file, &err)) ||
+        (o->base && !(base = snapshot_reader_open(o->base, &how, &err))))
+        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    snapshot_reader_close(base);
+    return 0;
 }
 
 static int save(struct entry *e, struct settings *s)
@@ -147,7 +217,11 @@ int command_save(int argc, char **argv)
         return complain("no name", "bailey ps lists them", "say which sandbox is meant");
     if (entry_find(&e, name))
         return CLI_FAILED;
-    code = save(&e, &s);
+    code = check_form(&s.form);
+    if (!code)
+        code = save(&e, &s);
     entry_close(&e);
+    for (int i = 0; i < 3; i++)
+        free(s.paths[i]);
     return code;
 }

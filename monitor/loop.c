@@ -145,7 +145,7 @@ static void on_signal(struct loop *l, int sig)
     struct sandbox *s = l->s;
 
     if (sig == s->config->save_signal) {
-        save_start(s, -1, false, 0);
+        save_start(s, -1, -1, false, 0);
         return;
     }
     switch (sig) {

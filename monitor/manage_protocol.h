@@ -25,8 +25,8 @@ enum manage_op {
                         * b = 1: goes on when this connection ends */
     MANAGE_JOB_SIGNAL, /* a = signal for the program this connection has started */
     MANAGE_JOB_WINDOW, /* a = rows << 16 | columns of its terminal */
-    MANAGE_SAVE,       /* writes a snapshot to the one descriptor; a = 1: then goes on.  Answered
-                        * when it stands */
+    MANAGE_SAVE,       /* writes a snapshot to the descriptor, as a second one says (its form
+                        * is the command line's); a = 1: then goes on.  Answered when it stands */
     MANAGE_OPS = 32,
 };
 

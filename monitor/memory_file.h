@@ -20,8 +20,9 @@
 struct memory_sink {
     void *context;
     /* Begins a file on a descriptor, or, where that is -1, the one --save-to names.  image:
-     * what the inside image is known by.  NULL: *err. */
-    void *(*open)(void *context, int fd, const uint8_t image[32], struct error *err);
+     * what the inside image is known by; options: a descriptor that came with the wish, or -1.
+     * NULL: *err. */
+    void *(*open)(void *context, int fd, int options, const uint8_t image[32], struct error *err);
     int (*note)(void *file, const char *key, const void *bytes, size_t len, struct error *err);
     int (*put)(void *file, uint32_t object, uint64_t offset, const void *data, size_t len,
                struct error *err);

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
-#include "../snapshot/cpu.h"
 #include "capture.h"
 #include "manage.h"
 #include "place.h"
@@ -27,9 +26,9 @@
 
 static struct {
     bool wanted, keep;
-    int fd;
+    int fd, options;
     uint64_t client;
-} request = {.fd = -1};
+} request = {.fd = -1, .options = -1};
 
 static int64_t now_us(void)
 {
@@ -39,7 +38,7 @@ static int64_t now_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-int save_start(struct sandbox *s, int fd, bool keep, uint64_t client)
+int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client)
 {
     if (!s->config->save)
         return -ENOSYS;
@@ -48,6 +47,7 @@ int save_start(struct sandbox *s, int fd, bool keep, uint64_t client)
     request.wanted = true;
     request.keep = keep;
     request.fd = fd;
+    request.options = options;
     request.client = client;
     s->save_deadline = now_us() / 1000 + PATIENCE_MS;
     __atomic_store_n(&s->boot->freeze, 1, __ATOMIC_SEQ_CST);
@@ -66,7 +66,9 @@ static void answer(struct sandbox *s, int64_t result, const char *text)
         manage_answer(c, MANAGE_DONE, result);
     if (request.fd >= 0)
         close(request.fd);
-    request.fd = -1;
+    if (request.options >= 0)
+        close(request.options);
+    request.fd = request.options = -1;
     request.wanted = false;
     s->save_deadline = INT64_MAX;
 }
@@ -97,7 +99,7 @@ static int write_file(struct sandbox *s, const struct host_space *spaces, uint32
                       struct error *err)
 {
     const struct memory_sink *sink = s->config->save;
-    void *file = sink->open(sink->context, request.fd, s->image_id, err);
+    void *file = sink->open(sink->context, request.fd, request.options, s->image_id, err);
 
     if (!file)
         return -1;

@@ -12,9 +12,9 @@ struct saved_state {
 };
 
 /* Asks the inside to come to rest; what follows is done when it has.  fd: where to write,
- * taken over; -1: --save-to's file.  client: who gets the answer (manage.h), 0: nobody.
- * 0 or -EBUSY. */
-int save_start(struct sandbox *s, int fd, bool keep, uint64_t client);
+ * taken over; -1: --save-to's file.  options: for the sink, taken over, or -1.  client: who gets
+ * the answer (manage.h), 0: nobody. 0 or -EBUSY. */
+int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client);
 /* The inside did not answer in time. */
 void save_give_up(struct sandbox *s);
 

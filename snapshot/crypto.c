@@ -124,6 +124,15 @@ int snapshot_keygen(const char *path, struct snapshot_error *err)
     return rc;
 }
 
+int snapshot_key_check(const char *path, struct snapshot_error *err)
+{
+    uint8_t seed[32];
+    int rc = crypto_ready(err) ? -1 : read_key(path, SECRET_WORD, seed, err);
+
+    sodium_memzero(seed, sizeof(seed));
+    return rc;
+}
+
 /* ---- sealing ---- */
 
 void snapshot_digest(uint8_t digest[32], const void *bytes, size_t len)

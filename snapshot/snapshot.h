@@ -210,6 +210,8 @@ int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snap
 /* Makes FILE (secret: encrypts and signs, mode 0600) and FILE.pub (checks signatures).
  * Neither may exist. */
 int snapshot_keygen(const char *path, struct snapshot_error *err);
+/* Is this a secret key file? */
+int snapshot_key_check(const char *path, struct snapshot_error *err);
 /* BLAKE2b-256, for the digest of the inside image. */
 void snapshot_digest(uint8_t digest[32], const void *bytes, size_t len);
 

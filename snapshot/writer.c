@@ -43,8 +43,8 @@ static const char *last_part(const char *path)
 static int open_base(struct snapshot_writer *w, const struct snapshot_write_options *o,
                      struct snapshot_error *err)
 {
-    const struct snapshot_read_options how = {.key_file = o->encrypt_key_file,
-                                              .threads = o->threads};
+    const struct snapshot_read_options how = {
+        .key_file = o->encrypt_key_file, .threads = o->threads, .lazy = true};
     const char *name = last_part(o->base);
 
     w->base = snapshot_reader_open(o->base, &how, err);

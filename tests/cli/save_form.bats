@@ -1,0 +1,80 @@
+# The forms of a snapshot that `bailey save` can be asked for.
+load helper
+
+# A program that counts, saved while it goes on; what it prints after a resume follows.
+begin() {
+    name=form$$x$BATS_TEST_NUMBER
+    "$BAILEY" run -q --name "$name" -- sh -c 'n=0; while [ $n -lt 1000 ]; do n=$((n+1)); echo $n; sleep 0.05; done' \
+        >out 2>err 3>&- &
+    main=$!
+    eventually 20 test -s out || fail "not started: $(cat err)"
+}
+
+finish() {
+    "$BAILEY" kill "$name" >/dev/null 2>&1 || true
+    wait "$main" || true
+    "$BAILEY" rm -f "$name" >/dev/null 2>&1 || true
+}
+
+goes_on() { # resume options...: it prints the next numbers
+    timeout 20 "$BAILEY" resume "$@" 3>&- 2>resume.err | head -n 3 >resumed || true
+    local first
+    first=$(head -n 1 resumed)
+    [ "$(xargs <resumed)" = "$first $((first + 1)) $((first + 2))" ] || fail "resumed: $(cat resumed resume.err)"
+}
+
+@test "incremental: only what changed, and it needs its base" {
+    begin
+    "$BAILEY" save --keep -o base "$name" >/dev/null
+    "$BAILEY" save --keep --base base -o next "$name" >/dev/null
+    finish
+    bailey snapshot info --json next
+    [ "$(jq '.base_pages > .pages' <<<"$output")" = true ] || fail "all is new"
+    goes_on next
+    mv base moved
+    bailey resume next
+    refused 125 "its base base is missing"
+    goes_on --base moved next
+}
+
+@test "encrypted and signed" {
+    begin
+    "$BAILEY" snapshot keygen key
+    "$BAILEY" save --keep --encrypt key --sign key -o file "$name" >/dev/null
+    bailey save --keep --encrypt key.pub -o other "$name"
+    refused 125 "not a secret key file"
+    bailey save --keep --encrypt none -o other "$name"
+    refused 125 "none: No such file"
+    bailey save --keep --warm --encrypt key -o other "$name"
+    refused 125 --warm
+    [ ! -e other ]
+    finish
+    bailey resume file
+    refused 125 encrypted
+    goes_on --key key --signer key.pub file
+}
+
+@test "warm: pages as they are" {
+    begin
+    "$BAILEY" save --keep --warm -o file "$name" >/dev/null
+    finish
+    bailey snapshot info file
+    [[ $output == *"warm (uncompressed)"* ]]
+    goes_on file
+}
+
+@test "through a pipe" {
+    begin
+    "$BAILEY" save --keep -o - "$name" | cat >file
+    finish
+    goes_on - <file
+}
+
+@test "a snapshot says what it needs" {
+    begin
+    "$BAILEY" save --keep -o file "$name" >/dev/null
+    finish
+    bailey snapshot info --json file
+    [ "$(jq -r '.cpu.feature | length > 5' <<<"$output")" = true ]
+    [ "$(jq -r '.kernel.release[0]' <<<"$output")" = "$(uname -r)" ]
+}
