@@ -46,6 +46,36 @@ for i in range(8): print(i, flush=True); time.sleep(0.05)
 t.join(); print(n)'
 }
 
+@test "connections, what is on its way in them, and who waits for them" {
+    saved_after 1 /usr/bin/python3 -c '
+import socket, threading, time
+l = socket.create_server(("127.0.0.1", 0))
+address = l.getsockname()
+c = socket.create_connection(address)
+a = l.accept()[0]
+waiting = socket.create_connection(address)
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+u.bind(("127.0.0.1", 0))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"datagram", u.getsockname())
+c.sendall(b"x" * 100000)
+def blocked():
+    b = socket.create_connection(address)
+    b.settimeout(60)
+    print(b.recv(10), flush=True)
+t = threading.Thread(target=blocked)
+t.start()
+print("ready", flush=True)
+time.sleep(1)
+n = 0
+while n < 100000: n += len(a.recv(65536))
+print(n, u.recv(20), flush=True)
+p = l.accept()[0]
+waiting.send(b"hello")
+print(p.recv(10), c.getpeername() == address, flush=True)
+l.accept()[0].send(b"woken")
+t.join()'
+}
+
 @test "--keep: the sandbox goes on, and so does the copy" {
     "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >first 3>&- &
     run=$!
