@@ -137,38 +137,3 @@ void save_file_init(struct save_file *f)
                                    .finish = sink_finish,
                                    .abandon = sink_abandon};
 }
-
-/* ---- reading ----------------------------------------------------------------------------- */
-
-static const void *source_note(void *context, const char *key, size_t *len)
-{
-    return snapshot_meta(context, key, len);
-}
-
-static bool source_next(void *context, uint32_t *at, uint32_t *object, uint64_t *offset,
-                        uint64_t *len)
-{
-    struct snapshot_range range;
-
-    if (!snapshot_next_range(context, at, &range))
-        return false;
-    *object = range.object;
-    *offset = range.offset;
-    *len = range.len;
-    return true;
-}
-
-static int source_load(void *context, uint32_t first, uint32_t last, memory_piece *piece, void *to,
-                       struct error *err)
-{
-    struct snapshot_error error = {0};
-
-    return snapshot_load(context, first, last, piece, to, &error) ? give_error(err, &error) : 0;
-}
-
-void resume_source(struct memory_source *source, struct snapshot_reader *r)
-{
-    *source = (struct memory_source){
-        .context = r, .note = source_note, .next = source_next, .load = source_load};
-    memcpy(source->image, snapshot_info(r)->image, sizeof(source->image));
-}

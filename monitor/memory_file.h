@@ -31,19 +31,14 @@ struct memory_sink {
     void (*abandon)(void *file);
 };
 
-/* A piece of an object; called from several threads at once.  0, or -1 to stop. */
-typedef int memory_piece(void *context, uint32_t object, uint64_t offset, const void *data,
-                         uint64_t len);
-
 struct memory_source { /* checked: it is what was written */
     void *context;
     uint8_t image[32];
     const void *(*note)(void *context, const char *key, size_t *len); /* NULL: there is none */
-    /* The next range that holds something, by object and offset; *at starts as 0. */
-    bool (*next)(void *context, uint32_t *at, uint32_t *object, uint64_t *offset, uint64_t *len);
-    /* Gives all pages of the objects [first, last]; data NULL: zeros, of any length. */
-    int (*load)(void *context, uint32_t first, uint32_t last, memory_piece *piece, void *to,
-                struct error *err);
+    /* Writes the pages of an object to a memory object of `size` bytes. */
+    int (*fill)(void *context, uint32_t object, int fd, uint64_t size, struct error *err);
+    /* Writes private memory of the spaces 0 to count - 1, as abi/boot.h has it. */
+    int (*fill_private)(void *context, uint32_t count, int fd, struct error *err);
 };
 
 #endif
