@@ -63,6 +63,7 @@ static bool save_xstate(struct thread *t)
     __asm__ volatile("xsave64 (%0)" ::"r"(t->xstate), "a"((u32)mask), "d"((u32)(mask >> 32))
                      : "memory");
     __asm__("rdfsbase %0" : "=r"(t->fs_base));
+    cpu_freeze(t);
     return true;
 }
 

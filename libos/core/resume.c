@@ -96,6 +96,8 @@ static void renew_threads(struct thread *me)
             continue;
         pal_thread_init(t);
         t->state = THREAD_INSIDE;
+        if (!t->kthread)
+            cpu_resume(t);
     }
 }
 
@@ -142,6 +144,7 @@ static void set_clocks(struct boot_info *b)
         away = real - freeze_record.real;
     b->mono_offset = (s64)(freeze_record.mono - host_time(HOST_CLOCK_MONOTONIC));
     b->boot_offset = (s64)(freeze_record.boot + away - host_time(HOST_CLOCK_BOOTTIME));
+    interval_resume(away);
 }
 
 static void open_gate(void)

@@ -36,6 +36,7 @@ struct ktimer {
     u64 deadline;
     void (*fn)(struct ktimer *);
     bool armed;
+    bool wall; /* of a struct interval whose clock a resume sets forward: time/interval.c */
     struct ktimer *child, *next, *prev; /* the heap's */
 };
 void ktimer_init(struct ktimer *t, void (*fn)(struct ktimer *));
@@ -46,6 +47,17 @@ void ktimer_arm(struct ktimer *t, u64 deadline);
 bool ktimer_disarm(struct ktimer *t);
 /* After return fn is not running and will not run.  False if it was not armed. */
 bool ktimer_cancel(struct ktimer *t);
+
+/* In a resumed copy, before any other thread runs: takes all timers out, lets fn change their
+ * deadlines, and arms them again. */
+void ktimer_resume(void (*fn)(struct ktimer *t, u64 jump), u64 jump);
+/* The wall clock has jumped forward by so much. */
+void interval_resume(u64 jump);
+
+/* CPU time used goes on counting after a resume.  At rest; and before going on. */
+struct thread;
+void cpu_freeze(struct thread *t);
+void cpu_resume(struct thread *t);
 
 /* A process ends: its interval and POSIX timers are disarmed and freed, and its CPU
  * time goes to p->utime and p->stime. */

@@ -127,6 +127,7 @@ struct thread {
     struct thread *vfork_child; /* sleeps until this one has memory of its own */
     u64 deadline;               /* the last deadline_in, and in which call (t->syscalls) that was */
     u64 deadline_call;
+    u64 cpu_before[2], cpu_total[2]; /* user and system ns: on hosts before, and at the save */
     u64 kept_call; /* the call that goes on with `deadline`: interrupted by a save */
 };
 
@@ -171,6 +172,7 @@ struct process {
     u32 last_uid, last_gid; /* had them */
     u32 job;                /* number of the job it was started for; 0: none */
     void *sem_undo;         /* what exit takes back: sysv/sem_undo.c */
+    u64 cpu_before[2], cpu_total[2]; /* as those of a thread */
     s32 ppid;               /* the parent's number, readable without a lock; 0: none */
 };
 

@@ -12,6 +12,7 @@
 #include <linux/time.h>
 
 #include "ktime.h"
+#include "lib.h"
 #include "thread.h"
 
 /* Layout of negative clock numbers: ~id << 3, with these bits. */
@@ -42,11 +43,37 @@ static u64 ask_host(s64 id, int which)
     return ns > 0 ? (u64)ns : 0;
 }
 
+/* The part of times on earlier hosts that is asked for. */
+static u64 part(const u64 times[2], int which)
+{
+    return (which == CPU_SYSTEM ? 0 : times[0]) + (which == CPU_USER ? 0 : times[1]);
+}
+
 u64 thread_cpu_ns(struct thread *t, int which)
 {
     u32 tid = __atomic_load_n(&t->host_tid, __ATOMIC_RELAXED);
 
-    return tid ? ask_host(tid, which) : 0;
+    return tid ? ask_host(tid, which) + part(t->cpu_before, which) : 0;
+}
+
+/* The last thread of a process that comes to rest has the process's newest times. */
+void cpu_freeze(struct thread *t)
+{
+    struct process *p = t->proc;
+    struct host_usage usage;
+
+    host_usage(HOST_USAGE_THREAD, &usage);
+    t->cpu_total[0] = t->cpu_before[0] + usage_user_ns(&usage);
+    t->cpu_total[1] = t->cpu_before[1] + usage_system_ns(&usage);
+    host_usage(HOST_USAGE_SPACE, &usage);
+    p->cpu_total[0] = MAX(p->cpu_total[0], p->cpu_before[0] + usage_user_ns(&usage));
+    p->cpu_total[1] = MAX(p->cpu_total[1], p->cpu_before[1] + usage_system_ns(&usage));
+}
+
+void cpu_resume(struct thread *t)
+{
+    memcpy(t->cpu_before, t->cpu_total, sizeof(t->cpu_before));
+    memcpy(t->proc->cpu_before, t->proc->cpu_total, sizeof(t->proc->cpu_before));
 }
 
 u64 process_cpu_ns(struct process *p, int which)
@@ -55,7 +82,7 @@ u64 process_cpu_ns(struct process *p, int which)
 
     if (p->zombie)
         return which == CPU_USER ? p->utime : which == CPU_SYSTEM ? p->stime : p->utime + p->stime;
-    return pid > 0 ? ask_host(-(s64)pid, which) : 0;
+    return pid > 0 ? ask_host(-(s64)pid, which) + part(p->cpu_before, which) : 0;
 }
 
 /* Of others the host knows the sum exactly and the parts in clock ticks: their ratio
@@ -65,9 +92,11 @@ void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system)
     s64 id = t ? (s64)t->host_tid : -(s64)p->host_pid;
     struct host_usage usage;
 
+    const u64 *before = t ? t->cpu_before : p->cpu_before;
+
     if (ask_about_self(id, &usage)) {
-        *user = usage_user_ns(&usage);
-        *system = usage_system_ns(&usage);
+        *user = before[0] + usage_user_ns(&usage);
+        *system = before[1] + usage_system_ns(&usage);
         return;
     }
     u64 all = id ? ask_host(id, CPU_BOTH) : 0;
@@ -75,7 +104,8 @@ void cpu_split_ns(struct process *p, struct thread *t, u64 *user, u64 *system)
     u64 u = ticks >> 32, s = ticks & 0xffffffff;
 
     *system = u + s ? all / (u + s) * s : 0;
-    *user = all - *system;
+    *user = all - *system + before[0];
+    *system += before[1];
 }
 
 static void raise_peak(struct process *p, u64 bytes)
@@ -108,8 +138,8 @@ void process_cpu_account(struct process *p)
     if ((p->parent && p->parent->host_pid == p->host_pid) ||
         !ask_about_self(-(s64)p->host_pid, &usage))
         return;
-    p->utime = usage_user_ns(&usage);
-    p->stime = usage_system_ns(&usage);
+    p->utime = p->cpu_before[0] + usage_user_ns(&usage);
+    p->stime = p->cpu_before[1] + usage_system_ns(&usage);
     raise_peak(p, (u64)usage.peak_kib << 10);
 }
 

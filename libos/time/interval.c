@@ -42,11 +42,13 @@ void interval_init(struct interval *i, int clockid, void (*fn)(struct ktimer *))
 {
     *i = (struct interval){.clockid = clockid};
     ktimer_init(&i->timer, fn);
+    i->timer.wall = clockid != CLOCK_MONOTONIC;
 }
 
 void interval_init_cpu(struct interval *i, int which, struct thread *t, void (*fn)(struct ktimer *))
 {
     interval_init(i, CLOCK_PROCESS_CPUTIME_ID, fn);
+    i->timer.wall = false;
     i->cpu = (u8)which;
     i->owner = current()->proc;
     i->thread = t;
@@ -58,6 +60,7 @@ void interval_set(struct interval *i, u64 value, u64 period, bool absolute)
     ktimer_disarm(&i->timer);
     i->period = period;
     i->expiry = value;
+    i->relative = !absolute;
     if (value == 0)
         return;
     if (!absolute && __builtin_add_overflow(value, clock_now(i), &i->expiry))
@@ -108,3 +111,17 @@ long itimerspec_from_user(uptr p, u64 *value, u64 *period)
         return -EINVAL;
     return 0;
 }
+
+/* A time on the clock may have come; a distance on the wall clock stays what it was. */
+static void after_jump(struct ktimer *t, u64 jump)
+{
+    struct interval *i = container_of(t, struct interval, timer);
+
+    if (!t->wall)
+        return;
+    if (i->relative && (i->clockid == CLOCK_REALTIME || i->clockid == CLOCK_REALTIME_ALARM))
+        i->expiry += jump;
+    t->deadline = 0; /* its fn looks at the clock and arms it for the rest */
+}
+
+void interval_resume(u64 jump) { ktimer_resume(after_jump, jump); }

@@ -20,6 +20,7 @@ struct interval {
     s32 tid;               /* while it has this number */
     u64 expiry;            /* on the clock; 0: disarmed */
     u64 period;            /* ns; 0: once */
+    bool relative;         /* it was set as a distance from then */
     struct ktimer timer;
 };
 

@@ -191,3 +191,20 @@ bool ktimer_cancel(struct ktimer *t)
         host_wait(&finished, seen, HOST_FOREVER); /* fn may have armed it again */
     }
 }
+
+void ktimer_resume(void (*fn)(struct ktimer *t, u64 jump), u64 jump)
+{
+    struct ktimer *all = NULL, *t, *next;
+
+    while ((t = root)) {
+        heap_remove(t);
+        t->next = all;
+        all = t;
+    }
+    for (t = all; t; t = next) {
+        next = t->next;
+        fn(t, jump);
+        heap_insert(t);
+    }
+    next_look = HOST_FOREVER; /* the timer thread looks when it starts */
+}
