@@ -54,3 +54,44 @@ show run -- sh -c 'ls /root; cat /etc/shadow || true' || true
 step "5. Exit codes and signals come out as from any program"
 "$bailey" run -- sh -c 'exit 7' || echo "sh -c 'exit 7' ended with $?"
 "$bailey" run --timeout 1 -- sleep 60 || echo "--timeout 1 sleep 60 ended with $?"
+
+step "6. Saved in mid-loop, resumed: python3 with numpy and a thread goes on where it was"
+cat >"$place/loop.py" <<'END'
+import threading, time
+import numpy as np
+
+rows, ticks = np.arange(200_000, dtype=np.float64), 0
+def tick():
+    global ticks
+    while True:
+        time.sleep(0.01)
+        ticks += 1
+threading.Thread(target=tick, daemon=True).start()
+for step in range(1, 9):
+    rows = np.sqrt(rows * rows + step)
+    time.sleep(0.2)
+    print(f'step {step}: sum {rows.sum():.3f}, the thread ticks: {ticks > step * 5}', flush=True)
+END
+if ! /usr/bin/python3 -c 'import numpy' 2>/dev/null; then
+    echo "skipped: numpy is not installed (make deps)"
+    exit 0
+fi
+name=demo$$
+ms() { echo $((($(date +%s%N) - $1) / 1000000)) ms; }
+printf '$ bailey run --name %s -- python3 loop.py &\n' $name
+"$bailey" run -q --name $name -v "$place:/demo:ro" -- /usr/bin/python3 /demo/loop.py >"$place/out" &
+until [ "$(wc -l <"$place/out")" -ge 3 ]; do sleep 0.05; done
+start=$(date +%s%N)
+printf '$ bailey save %s -o loop.bailey\n' $name
+"$bailey" save $name -o "$place/loop.bailey" >"$place/said"
+took=$(ms "$start")
+wait $!
+cat "$place/out"
+echo "... saved in $took: $(stat -c %s "$place/loop.bailey") bytes, and the sandbox is gone"
+printf '$ bailey resume loop.bailey\n'
+start=$(date +%s%N)
+"$bailey" resume "$place/loop.bailey" | while read -r line; do
+    [ -z "$start" ] || line="$line    (first line after $(ms "$start"))"
+    start=
+    echo "$line"
+done

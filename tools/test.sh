@@ -12,6 +12,7 @@
 #   stress      the stress tests in their short form; `make stress` has the long one
 #   soak        ten cycles of saving and resuming; `make soak` has a thousand
 #   another kernel  a snapshot between two machines under QEMU, where there is one
+#   save        the guest programs, saved and resumed at random moments
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
@@ -75,6 +76,9 @@ stress() { BUILD=$1 tests/stress/run; }
 
 cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
 
+# The guest programs once more, saved and resumed in between.
+save() { BUILD=$1 tests/save/run -n 2; }
+
 # An ordinary user can't read a clone below /root, so it gets a copy.
 as_user() {
     local copy
@@ -89,6 +93,7 @@ as_user() {
     local code=$?
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/hostile/run) || code=1
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/stress/run) || code=1
+    (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/save/run -n 1) || code=1
     (cd "$copy" && BAILEY=$copy/build/bailey "${user[@]}" bats --tap tests/cli/*.bats) || code=1
     rm -rf "$copy"
     return $code
@@ -101,6 +106,7 @@ suite stress stress "$build"
 suite guest guest "$build" .
 suite fuzzing tools/fuzz.sh "$build" 3
 suite hostile hostile "$build"
+suite save save "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
 suite soak tests/soak/save_cycles "$build" 10
