@@ -97,7 +97,7 @@ static long pseudo_lookup(struct inode *dir, struct dentry *d)
     i = pseudo_inode(d->super, &out);
     if (!i)
         return -ENOMEM;
-    if (out.node->valid)
+    if (out.node->valid || out.pid) /* of a process: would stay long after it */
         d->flags |= DENTRY_NOCACHE;
     dentry_instantiate(d, i);
     return 0;
