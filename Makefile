@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test soak stress bench check docs install clean
+.PHONY: all deps demo test fuzz soak stress bench check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -61,6 +61,8 @@ check:
 # What is generated and committed all the same, so that it can be read without a build.
 docs:
 	@python3 tools/gen_syscalls.py markdown docs/compatibility.md libos/*/syscalls.tbl
+	@python3 tools/gen_contract.py markdown docs/contract.md abi/contract.tbl
+	@python3 tools/gen_own_calls.py docs/monitor-calls.md monitor/own_calls.inc
 
 install: all
 	install -D -m 755 $(BUILD)/bailey $(DESTDIR)$(PREFIX)/bin/bailey
