@@ -11,6 +11,8 @@ _bailey_options()
         grep -oE -- '--?[a-z][a-z-]*'
 }
 
+_bailey_images() { "${COMP_WORDS[0]}" image ls 2>/dev/null | sed '1d; s/ .*//; /^-/d'; }
+
 _bailey_offer() { mapfile -t COMPREPLY < <(compgen "$@" -- "$cur"); }
 
 # The value of an option; false if prev takes none.
@@ -18,6 +20,7 @@ _bailey_value()
 {
     case $prev in
     --root | -v | --volume) _bailey_offer -d ;;
+    --image) _bailey_offer -f -W "$(_bailey_images)" ;;
     --env-file | --diff | -o | --output) _bailey_offer -f ;;
     --net) _bailey_offer -W "none host allow= name=" ;;
     -s | --signal) _bailey_offer -W "$(compgen -A signal SIG)" ;;
@@ -54,6 +57,16 @@ _bailey()
     case $command in
     help) _bailey_offer -W "$(_bailey_commands)" ;;
     stop | kill | save) _bailey_offer -W "$("$bailey" ps -q 2>/dev/null)" ;;
+    image)
+        if [ "$COMP_CWORD" -eq 2 ]; then
+            _bailey_offer -W "$("$bailey" image --help 2>/dev/null | sed -n 's/^  image \([a-z]*\) .*/\1/p')"
+        else
+            _bailey_offer -f -W "$(_bailey_images)"
+        fi
+        ;;
+    commit)
+        [ "$COMP_CWORD" -eq 2 ] && _bailey_offer -W "$("$bailey" ps -q 2>/dev/null)"
+        ;;
     rm | wait | logs) _bailey_offer -W "$("$bailey" ps -a -q 2>/dev/null)" ;;
     exec)
         if _bailey_named; then
