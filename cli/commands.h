@@ -39,7 +39,7 @@ int command_version(int argc, char **argv);
 
 extern const struct option_def snapshot_options[];
 extern const char snapshot_notes[];
-extern const char run_notes[], exec_notes[]; /* exit codes */
+extern const char run_notes[], exec_notes[], image_notes[]; /* exit codes */
 
 /* The help page of a command. */
 void help_print(const struct command *command);

@@ -6,6 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+const char image_notes[] =
+    "Commands:\n"
+    "  image build [options] INPUT         from a directory, a tar archive, an OCI layout\n"
+    "  image import FILE[.zst] [NAME]      take an image file into the store\n"
+    "  image export [options] IMAGE FILE   write an image to a file, compressed\n"
+    "  image tag IMAGE NAME                give it one more name\n"
+    "  image ls [--json]                   list the store\n"
+    "  image info IMAGE                    what is known of an image, as JSON\n"
+    "  image rm IMAGE...                   remove names, and images by digest\n"
+    "  image verify IMAGE...               read images whole: structure and digest\n"
+    "  image gc                            remove images without a name\n"
+    "bailey image COMMAND --help lists the options of a command.\n";
+
 static const struct command image_commands[] = {
     {"build", "image build [options] INPUT", "Make an image from a directory, archive or layout",
      image_command_build, image_build_options, NULL},
@@ -25,15 +38,6 @@ static const struct command image_commands[] = {
     {"gc", "image gc", "Remove images without a name", image_command_gc, NULL, NULL},
     {.name = NULL},
 };
-
-static int overview(void)
-{
-    printf("Build, keep and look at root images.\n\nUsage: bailey image COMMAND ...\n\n"
-           "Commands:\n");
-    for (const struct command *c = image_commands; c->name; c++)
-        printf("  %-38s%s\n", c->usage, c->help);
-    return fflush(stdout) == 0 ? 0 : CLI_FAILED;
-}
 
 int image_parse(const struct option_def *table, int argc, char **argv, void *context, char **words,
                 int max, int *count)
@@ -56,8 +60,6 @@ int command_image(int argc, char **argv)
 {
     if (argc < 2)
         return complain("image", "see bailey image --help", "it needs a command");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return overview();
     for (const struct command *c = image_commands; c->name; c++) {
         if (strcmp(c->name, argv[1]) != 0)
             continue;

@@ -27,7 +27,7 @@ const struct command commands[] = {
     {"commit", "commit NAME IMAGE", "Make an image of what a sandbox changed", command_commit, NULL,
      NULL},
     {"image", "image COMMAND ...", "Build, keep and look at root images", command_image, NULL,
-     NULL},
+     image_notes},
     {"diff", "diff FILE.tar", "List what a run changed, as written by run --diff", command_diff,
      NULL, NULL},
     {"snapshot", "snapshot info|ls|verify|diff|keygen FILE...", "Look at snapshot files, make keys",
