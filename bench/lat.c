@@ -12,11 +12,14 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -138,6 +141,35 @@ static void op_fork_exec(void)
     waitpid(pid, NULL, 0);
 }
 
+/* This program is linked statically; called so it ends at once (main). */
+static void op_fork_exec_static(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/proc/self/exe", "nothing", NULL);
+        _exit(1);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* From a parent with a gigabyte in memory. */
+static void op_spawn_1g(void)
+{
+    static char *big;
+    char *argv[] = {"true", NULL};
+    pid_t pid;
+
+    if (!big) {
+        big = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+        if (big == MAP_FAILED)
+            abort();
+    }
+    if (posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ))
+        abort();
+    waitpid(pid, NULL, 0);
+}
+
 /* Ping-pong partners, started at the first use. */
 static int ping[2], pong[2], pair[2];
 static uint32_t *words;
@@ -176,6 +208,41 @@ static void op_futex(void)
         pthread_create(&t, NULL, futex_partner, NULL);
     }
     futex_turn(&words[0], &words[1], ++n);
+}
+
+/* The same between processes. */
+static void op_futex_process(void)
+{
+    static uint32_t n, *shared;
+
+    if (!shared) {
+        shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            words = shared;
+            futex_partner(NULL);
+        }
+    }
+    futex_turn(&shared[0], &shared[1], ++n);
+}
+
+static void op_eventfd(void)
+{
+    static int to, from;
+    uint64_t one = 1;
+
+    if (!to) {
+        to = eventfd(0, 0);
+        from = eventfd(0, 0);
+        if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            while (read(to, &one, 8) == 8 && write(from, &one, 8) == 8)
+                ;
+            _exit(0);
+        }
+    }
+    if (write(to, &one, 8) != 8 || read(from, &one, 8) != 8)
+        abort();
 }
 
 static void echo(int in, int out)
@@ -329,14 +396,34 @@ static const struct {
     const char *name;
     void (*op)(void);
 } operations[] = {
-    {"getppid", op_getppid},    {"clock_gettime", op_clock},  {"read_1", op_read1},
-    {"write_1", op_write1},     {"pread_4k", op_pread4k},     {"pwrite_4k", op_pwrite4k},
-    {"pread_64k", op_pread64k}, {"pwrite_64k", op_pwrite64k}, {"open_close", op_open_close},
-    {"stat", op_stat},          {"fstat", op_fstat},          {"mmap_4k", op_mmap4k},
-    {"mmap_64k", op_mmap64k},   {"signal_self", op_signal},   {"thread", op_thread},
-    {"futex_pp", op_futex},     {"pipe_pp", op_pipe},         {"unix_pp", op_unix},
-    {"tcp_pp", op_tcp},         {"tcp_connect", op_connect},  {"tcp_1m", op_tcp_bulk},
-    {"unix_1m", op_unix_bulk},  {"fork_exit", op_fork},       {"fork_exec", op_fork_exec},
+    {"getppid", op_getppid},
+    {"clock_gettime", op_clock},
+    {"read_1", op_read1},
+    {"write_1", op_write1},
+    {"pread_4k", op_pread4k},
+    {"pwrite_4k", op_pwrite4k},
+    {"pread_64k", op_pread64k},
+    {"pwrite_64k", op_pwrite64k},
+    {"open_close", op_open_close},
+    {"stat", op_stat},
+    {"fstat", op_fstat},
+    {"mmap_4k", op_mmap4k},
+    {"mmap_64k", op_mmap64k},
+    {"signal_self", op_signal},
+    {"thread", op_thread},
+    {"futex_pp", op_futex},
+    {"pipe_pp", op_pipe},
+    {"unix_pp", op_unix},
+    {"tcp_pp", op_tcp},
+    {"tcp_connect", op_connect},
+    {"tcp_1m", op_tcp_bulk},
+    {"unix_1m", op_unix_bulk},
+    {"fork_exit", op_fork},
+    {"fork_exec", op_fork_exec},
+    {"eventfd_pp", op_eventfd},
+    {"futex_pp_processes", op_futex_process},
+    {"fork_exec_static", op_fork_exec_static},
+    {"spawn_from_1g", op_spawn_1g},
 };
 
 static int by_value(const void *a, const void *b)
@@ -371,6 +458,8 @@ int main(int argc, char **argv)
     uint64_t budget = 20000000;
     int first = 1;
 
+    if (strcmp(argv[0], "nothing") == 0)
+        return 0;
     if (argc > 2 && strcmp(argv[1], "-t") == 0) {
         budget = strtoull(argv[2], NULL, 10) * 1000000;
         first = 3;

@@ -33,7 +33,11 @@ timeout 40 python3 drive.py
 
 export TERM=xterm TMUX_TMPDIR="$PWD"
 t() { tmux -L test -f /dev/null "$@"; }
-t new-session -d -x 80 -y 24 "sh -c 'stty size; tty | tr -d 0-9; cat'"
+# A server of our own that stays: one that new-session starts ends when it finds itself without
+# sessions, which a client may be just in time to see.
+t -D 2> server.log &
+new() { t -N new-session -d -x 80 -y 24 "sh -c 'stty size; tty | tr -d 0-9; cat'" 2> new.log; }
+i=0; until new || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
 shown() { # waits until the pane has $2 lines with $1
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
         t capture-pane -p > pane
@@ -45,4 +49,4 @@ shown /dev/pts 1
 t send-keys typed Enter
 shown typed 2
 grep . pane
-t kill-server
+t kill-server; wait
