@@ -131,8 +131,10 @@ struct inet_sock *port_find(u16 type, const struct inet_addr *to, const struct i
  * *cursor from 0. */
 struct inet_sock *port_find_all(const struct inet_addr *to, const struct inet_addr *from,
                                 u32 *cursor);
-/* Every socket with a port, in an order that stays: the nth reference or NULL. */
-struct inet_sock *port_nth(u16 type, u64 *cursor);
+/* Sockets with a port, from *cursor (0 at first) on, in an order that stays: references to up
+ * to max of them, how many; 0: no more. */
+u32 port_some(u16 type, u64 *cursor, struct inet_sock **out, u32 max);
+#define PORT_SOME 64
 
 /* ---- kinds ---------------------------------------------------------------------------- */
 

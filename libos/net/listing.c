@@ -34,28 +34,39 @@ static void put_row(struct textbuf *b, struct inet_sock *i, u32 n)
     text_add(b, "\n");
 }
 
+static bool is_listed(const struct inet_sock *i, u16 family)
+{
+    return i->s.family == family && (i->s.type == SOCK_DGRAM || inet_state(i) != 7 /* TCP_CLOSE */);
+}
+
 void inet_listing(struct textbuf *b, u16 type, u16 family)
 {
-    struct inet_sock *i;
+    struct inet_sock *some[PORT_SOME];
     u64 cursor = 0;
-    u32 n = 0;
+    u32 rows = 0, n;
 
-    while (!b->full && (i = port_nth(type, &cursor)) != NULL) {
-        if (i->s.family == family && (type == SOCK_DGRAM || inet_state(i) != 7 /* TCP_CLOSE */))
-            put_row(b, i, n++);
-        socket_put(&i->s);
+    while ((n = port_some(type, &cursor, some, PORT_SOME)) != 0) {
+        for (u32 k = 0; k < n; k++) {
+            if (!b->full && is_listed(some[k], family))
+                put_row(b, some[k], rows++);
+            socket_put(&some[k]->s);
+        }
+        if (b->full)
+            break;
     }
 }
 
 u32 inet_count(u16 type, u16 family)
 {
-    struct inet_sock *i;
+    struct inet_sock *some[PORT_SOME];
     u64 cursor = 0;
-    u32 n = 0;
+    u32 count = 0, n;
 
-    while ((i = port_nth(type, &cursor)) != NULL) {
-        n += i->s.family == family;
-        socket_put(&i->s);
+    while ((n = port_some(type, &cursor, some, PORT_SOME)) != 0) {
+        for (u32 k = 0; k < n; k++) {
+            count += some[k]->s.family == family;
+            socket_put(&some[k]->s);
+        }
     }
-    return n;
+    return count;
 }

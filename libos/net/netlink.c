@@ -3,7 +3,8 @@
  * There is nobody else to talk to: what the sandbox's network looks like (netlink_route.c)
  * and its sockets (netlink_diag.c) never change by themselves, so nothing is multicast.
  *
- * Locking: socket->lock for the queue; answers are built without a lock.
+ * Locking: socket->lock for the queue, receive_lock for the first answer on it; answers are built
+ * without a lock.
  */
 #include "netlink.h"
 
@@ -14,7 +15,8 @@
 #include "lib.h"
 #include "usercopy.h"
 
-#define ANSWER_MAX   65536u
+#define ANSWER_MAX   (16u << 20)
+#define PART_MAX     32768u /* of an answer that one receive gives */
 #define QUESTION_MAX 65536u
 #define SOL_NETLINK_ 270
 
@@ -23,7 +25,8 @@ struct nl_sock {
     u32 port, groups;
     u32 flags; /* bit n: option n */
     bool bound;
-    struct list queue; /* struct nl_answer */
+    struct list queue;        /* struct nl_answer */
+    struct lock receive_lock; /* one receiver at a time; held over copies */
 };
 
 struct name {
@@ -224,38 +227,57 @@ static long nl_send(struct socket *s, struct sockmsg *m)
 
 /* ---- receiving ---------------------------------------------------------------------------- */
 
-static struct nl_answer *first_answer(struct nl_sock *n, bool peek)
+/* The whole messages that the next receive gives. */
+static u32 part_of(const struct nl_answer *a)
+{
+    u32 end = a->used;
+
+    while (end < a->len) {
+        u32 next = end + ALIGN_UP(((const struct nlmsghdr *)(a->data + end))->nlmsg_len, 4);
+
+        if (next - a->used > PART_MAX && end > a->used)
+            break;
+        end = next;
+    }
+    return end - a->used;
+}
+
+static struct nl_answer *first_answer(struct nl_sock *n)
 {
     struct nl_answer *a;
 
     lock(&n->s.lock);
     a = list_first(&n->queue, struct nl_answer, link);
-    if (a && !peek)
-        list_del(&a->link);
     unlock(&n->s.lock);
     return a;
 }
 
-static long nl_receive(struct socket *s, struct sockmsg *m)
+static void answer_free(struct nl_answer *a)
 {
-    struct nl_sock *n = to_nl(s);
-    u64 timeout = s->opt.receive_timeout, deadline = socket_deadline(timeout);
-    struct nl_answer *a;
-    size_t part;
-    long rc;
+    kfree(a->data);
+    kfree(a);
+}
 
-    while (!(a = first_answer(n, m->flags & MSG_PEEK))) {
-        if (m->flags & MSG_DONTWAIT)
-            return -EAGAIN;
-        rc = wait_event(&s->read_wait, !list_empty(&n->queue), deadline);
-        if (rc)
-            return socket_sleep_error(rc, timeout, deadline);
-    }
-    part = MIN(m->data->left, a->len);
-    rc = uio_copy_out(m->data, a->data, part) < part ? -EFAULT
-         : m->flags & MSG_TRUNC                      ? (long)a->len
-                                                     : (long)part;
-    if (part < a->len)
+/* Under receive_lock: len bytes of it have been given. */
+static void consume(struct nl_sock *n, struct nl_answer *a, u32 len)
+{
+    a->used += len;
+    if (a->used < a->len)
+        return;
+    lock(&n->s.lock);
+    list_del(&a->link);
+    unlock(&n->s.lock);
+    answer_free(a);
+}
+
+static long give(struct nl_sock *n, struct sockmsg *m, struct nl_answer *a)
+{
+    u32 whole = part_of(a);
+    size_t part = MIN(m->data->left, whole);
+
+    if (uio_copy_out(m->data, a->data + a->used, part) < part)
+        return -EFAULT;
+    if (part < whole)
         m->out_flags |= MSG_TRUNC;
     if (m->name) {
         struct name from = {.family = AF_NETLINK};
@@ -267,11 +289,31 @@ static long nl_receive(struct socket *s, struct sockmsg *m)
         u32 group = 0;
         cmsg_put(m, SOL_NETLINK_, NETLINK_PKTINFO, &group, sizeof(group));
     }
-    if (!(m->flags & MSG_PEEK)) {
-        kfree(a->data);
-        kfree(a);
+    if (!(m->flags & MSG_PEEK))
+        consume(n, a, whole);
+    return m->flags & MSG_TRUNC ? (long)whole : (long)part;
+}
+
+static long nl_receive(struct socket *s, struct sockmsg *m)
+{
+    struct nl_sock *n = to_nl(s);
+    u64 timeout = s->opt.receive_timeout, deadline = socket_deadline(timeout);
+    struct nl_answer *a;
+    long rc;
+
+    for (;;) {
+        lock(&n->receive_lock);
+        a = first_answer(n);
+        rc = a ? give(n, m, a) : 0;
+        unlock(&n->receive_lock);
+        if (a)
+            return rc;
+        if (m->flags & MSG_DONTWAIT)
+            return -EAGAIN;
+        rc = wait_event(&s->read_wait, !list_empty(&n->queue), deadline);
+        if (rc)
+            return socket_sleep_error(rc, timeout, deadline);
     }
-    return rc;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
@@ -371,12 +413,9 @@ static void nl_release(struct socket *s) {}
 
 static void nl_destroy(struct socket *s)
 {
-    struct nl_answer *a;
+    struct nl_answer *a, *next;
 
-    while ((a = first_answer(to_nl(s), false)) != NULL) {
-        kfree(a->data);
-        kfree(a);
-    }
+    list_for_each_safe(a, next, &to_nl(s)->queue, link) answer_free(a);
     kfree(s);
 }
 

@@ -11,6 +11,7 @@
 struct nl_answer {
     struct list link;
     u32 len, cap;
+    u32 used;  /* bytes received already */
     u32 start; /* of the message being built */
     bool full; /* no memory */
     u8 *data;

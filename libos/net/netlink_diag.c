@@ -33,13 +33,19 @@ static void list_sockets(const struct nl_question *q, struct nl_answer *a,
                          const struct inet_diag_req_v2 *want)
 {
     u16 type = want->sdiag_protocol == PROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
-    struct inet_sock *i;
+    struct inet_sock *some[PORT_SOME];
     u64 cursor = 0;
+    u32 n;
 
-    while (!a->full && (i = port_nth(type, &cursor)) != NULL) {
-        if (i->s.family == want->sdiag_family && (want->idiag_states >> inet_state(i) & 1))
-            put_socket(q, a, i);
-        socket_put(&i->s);
+    while (!a->full && (n = port_some(type, &cursor, some, PORT_SOME)) != 0) {
+        for (u32 k = 0; k < n; k++) {
+            struct inet_sock *i = some[k];
+
+            if (!a->full && i->s.family == want->sdiag_family &&
+                (want->idiag_states >> inet_state(i) & 1))
+                put_socket(q, a, i);
+            socket_put(&i->s);
+        }
     }
     a->full = false; /* what is missing is missing; the end has room by its own */
 }

@@ -318,37 +318,53 @@ struct inet_sock *port_find_all(const struct inet_addr *to, const struct inet_ad
     return found;
 }
 
-static struct inet_sock *nth_of(struct list *l, u32 *n)
+struct batch {
+    struct inet_sock **out;
+    u32 n, max, skip;
+};
+
+/* Adds a list's sockets after the first b->skip; counts those down. */
+static void add_list(struct batch *b, struct list *l)
 {
     struct inet_sock *i;
 
-    list_for_each(i, l, port_link) if ((*n)-- == 0) return i;
-    return NULL;
+    list_for_each(i, l, port_link)
+    {
+        if (b->n == b->max)
+            return;
+        if (b->skip) {
+            b->skip--;
+            continue;
+        }
+        socket_get(&i->s);
+        b->out[b->n++] = i;
+    }
 }
 
 /* *cursor: port number << 32 | place at that port. */
-struct inet_sock *port_nth(u16 type, u64 *cursor)
+u32 port_some(u16 type, u64 *cursor, struct inet_sock **out, u32 max)
 {
     struct table *t = table_of(type);
-    struct inet_sock *found = NULL;
-    u32 number = (u32)(*cursor >> 32), place = (u32)*cursor;
+    struct batch b = {.out = out, .max = max};
+    u64 number = *cursor >> 32;
+    u32 place = (u32)*cursor;
 
     lock(&t->lock);
-    for (; number < 65536 && !found; number++, place = 0) {
-        u32 n = place;
+    for (; number < 65536; number++, place = 0) {
+        struct port *p = is_used(t, (u32)number) ? *slot_of(t, (u16)number) : NULL;
+        u32 before = b.n;
 
-        if (!is_used(t, number))
+        if (!p)
             continue;
-        struct port *p = *slot_of(t, (u16)number);
-        found = nth_of(&p->owners, &n);
-        if (!found)
-            found = nth_of(&p->shared, &n);
-        if (found)
+        b.skip = place;
+        add_list(&b, &p->owners);
+        add_list(&b, &p->shared);
+        if (b.n == max) {
+            place += b.n - before;
             break;
+        }
     }
-    if (found)
-        socket_get(&found->s);
     unlock(&t->lock);
-    *cursor = number * (1ULL << 32) + place + 1;
-    return found;
+    *cursor = number * (1ULL << 32) + place;
+    return b.n;
 }
