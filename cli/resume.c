@@ -8,6 +8,7 @@
 #include "cpu.h"
 #include "snapshot/cpu.h"
 #include "description.h"
+#include "grant.h"
 #include "image_root.h"
 #include "detach.h"
 #include "memory_file.h"
@@ -17,7 +18,8 @@
 struct settings {
     struct snapshot_read_options read;
     const char *name;
-    bool quiet, stats, debug, detach;
+    struct volumes volumes;
+    bool quiet, stats, debug, detach, grant;
 };
 
 static int take_name(void *context, const char *shown, const char *value)
@@ -28,6 +30,11 @@ static int take_name(void *context, const char *shown, const char *value)
         return complain(shown, "use letters, digits, _ . -, at most 64", "'%s' is no name", value);
     s->name = value;
     return 0;
+}
+
+static int take_volume(void *context, const char *shown, const char *value)
+{
+    return volume_add(&((struct settings *)context)->volumes, shown, value);
 }
 
 static int take_key(void *context, const char *shown, const char *value)
@@ -54,6 +61,7 @@ static int take_base(void *context, const char *shown, const char *value)
         ((struct settings *)context)->member = true;                                               \
         return 0;                                                                                  \
     }
+TAKE_SWITCH(grant)
 TAKE_SWITCH(quiet)
 TAKE_SWITCH(stats)
 TAKE_SWITCH(debug)
@@ -62,6 +70,8 @@ TAKE_SWITCH(detach)
 const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},
     {OPTION_FLAG, 'd', "detach", NULL, "go on in the background; print the name", take_detach},
+    {OPTION_VALUE, 'v', "volume", "HOST:GUEST[:ro]", "this is the volume it asks for", take_volume},
+    {OPTION_FLAG, 0, "grant", NULL, "give it all volumes and directories it asks for", take_grant},
     {OPTION_VALUE, 0, "key", "FILE", "key of an encrypted snapshot", take_key},
     {OPTION_VALUE, 0, "signer", "FILE", "public key that must have signed it", take_signer},
     {OPTION_VALUE, 0, "base", "FILE", "where its base is", take_base},
@@ -118,6 +128,8 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
     char *image = NULL;
 
     if (!code)
+        code = grant_check(&d, &s->volumes, s->grant || s->read.signer_key_file, path);
+    if (!code)
         code = image_root_resume(&d.config, &image);
 
     d.config.name = s->name;
@@ -153,5 +165,6 @@ int command_resume(int argc, char **argv)
                ? complain_text(err.text, err.hint[0] ? err.hint : NULL)
                : run(reader, &s, path);
     snapshot_reader_close(reader);
+    volumes_free(&s.volumes);
     return code;
 }
