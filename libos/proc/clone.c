@@ -46,6 +46,9 @@ static long check(const struct clone_request *r)
         return f & CLONE_NEWUSER ? -28 /* ENOSPC: no user namespaces */ : -1 /* EPERM */;
     if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
         return -EINVAL;
+    /* The new thread could not load it. */
+    if ((f & CLONE_SETTLS) && r->tls >= USER_MAX)
+        return -1; /* EPERM */
     return 0;
 }
 
