@@ -14,11 +14,11 @@
 
 #include <stdint.h>
 
-#define EROFS_BLOCK      4096u
-#define EROFS_SLOT       32u /* unit of nids */
-#define EROFS_SB_OFFSET  1024u
-#define EROFS_MAGIC      0xe0f5e1e2u
-#define EROFS_NAME_MAX   255u
+#define EROFS_BLOCK     4096u
+#define EROFS_SLOT      32u /* unit of nids */
+#define EROFS_SB_OFFSET 1024u
+#define EROFS_MAGIC     0xe0f5e1e2u
+#define EROFS_NAME_MAX  255u
 
 struct erofs_super {
     uint32_t magic, checksum, feature_compat;
