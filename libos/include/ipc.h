@@ -43,4 +43,8 @@ long pipe_get_size(struct file *f);
 /* The signal and the error of writing to something nobody reads any more: -EPIPE. */
 long ipc_broken_pipe(void);
 
+/* Netlink sockets, for mq_notify: is f one?  A datagram for who reads it.  net/netlink.c */
+bool netlink_is(struct file *f);
+void netlink_push(struct file *f, const void *data, u32 len);
+
 #endif

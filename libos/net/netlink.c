@@ -436,6 +436,34 @@ static const struct proto_ops netlink_ops = {
     .get_option = nl_get_option,
 };
 
+/* ---- for mq_notify ------------------------------------------------------------------------- */
+
+bool netlink_is(struct file *f)
+{
+    struct socket *s = file_socket(f);
+
+    return s && s->ops == &netlink_ops;
+}
+
+void netlink_push(struct file *f, const void *data, u32 len)
+{
+    struct nl_sock *n = to_nl(file_socket(f));
+    struct nl_answer *a = kzalloc(sizeof(*a));
+
+    if (a)
+        a->data = kmalloc(len);
+    if (!a || !a->data) {
+        kfree(a);
+        return;
+    }
+    memcpy(a->data, data, len);
+    a->len = a->cap = len;
+    lock(&n->s.lock);
+    list_add_tail(&n->queue, &a->link);
+    unlock(&n->s.lock);
+    waitq_wake_all(&n->s.read_wait, POLLIN | POLLRDNORM);
+}
+
 struct socket *netlink_create(u16 type, int protocol)
 {
     struct nl_sock *n;

@@ -45,6 +45,8 @@ struct mqueue {
     s32 notify_how, notify_signo;
     u64 notify_start; /* start time of the process: its number may be used again */
     u64 notify_value;
+    struct file *notify_socket; /* SIGEV_THREAD: where the cookie goes, a reference */
+    u8 notify_cookie[NOTIFY_COOKIE_LEN];
     char name[NAME_MAX_ + 1];
 };
 
@@ -58,6 +60,8 @@ struct mq_notice {
     s32 pid;
     u64 start;
     struct siginfo_k info;
+    struct file *socket;
+    u8 cookie[NOTIFY_COOKIE_LEN];
 };
 void mq_notice_take(struct mqueue *q, struct mq_notice *n); /* under queue->lock */
 void mq_notice_send(const struct mq_notice *n);
