@@ -38,10 +38,14 @@
 #define SEG_DATA        0x100000UL     /* .data and .bss of the image */
 #define SEG_HEAP        0x1000000UL    /* library-OS heap: 16 MB .. 32 GB */
 #define SEG_HEAP_END    0x800000000UL
-#define SEG_SLOTS       0x800000000UL /* thread slots: 32 GB .. 64 GB */
+/* The heap's first pages in use, which the monitor makes present while the first host process
+ * is still being set up: every program needs about as much. */
+#define SEG_HEAP_WARM      0x8ff0000UL
+#define SEG_HEAP_WARM_SIZE 0x40000UL
+#define SEG_SLOTS          0x800000000UL /* thread slots: 32 GB .. 64 GB */
 
-#define POOL_BASE       0x6a8000000000UL
-#define POOL_SIZE       0x4000000000UL /* 256 GB, sparse */
+#define POOL_BASE          0x6a8000000000UL
+#define POOL_SIZE          0x4000000000UL /* 256 GB, sparse */
 
 /* The image the root file system is read from, mapped read-only as a whole. */
 #define ROOT_IMAGE_BASE 0x6ac000000000UL

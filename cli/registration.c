@@ -9,7 +9,7 @@
 
 #include "complain.h"
 
-#define ANNOUNCE_MS 50 /* an unnamed run is known after this time */
+#define ANNOUNCE_MS 150 /* an unnamed run is known after this time */
 
 /* Claims, and listens; quiet for a run that nobody asked to name. */
 static int claim(struct registration *r, const char *name, const char *program, bool quiet)

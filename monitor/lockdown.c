@@ -84,19 +84,19 @@ static void emit_rule(const struct rule *r)
 {
     emit(BPF_JMP | BPF_JEQ | BPF_K, r->number, 1, 0);
     give(SECCOMP_RET_TRAP);
+    unsigned count = 0;
     if (r->checked) {
         emit(BPF_LD | BPF_W | BPF_ABS,
              (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)r->argument), 0, 0);
         if (r->bits)
             emit(BPF_ALU | BPF_AND | BPF_K, ~r->values[0], 0, 0);
-        for (size_t i = 0; i < VALUES_MAX && (i == 0 || (!r->bits && r->values[i])); i++) {
-            emit(BPF_JMP | BPF_JEQ | BPF_K, r->bits ? 0 : r->values[i], 0, 1);
-            give(SECCOMP_RET_ALLOW);
-        }
+        for (count = 1; count < VALUES_MAX && !r->bits && r->values[count];)
+            count++;
+        for (unsigned i = 0; i < count; i++)
+            emit(BPF_JMP | BPF_JEQ | BPF_K, r->bits ? 0 : r->values[i], count - i, 0);
+        give(SECCOMP_RET_TRAP);
     }
-    give(r->checked  ? SECCOMP_RET_TRAP
-         : r->absent ? SECCOMP_RET_ERRNO | ENOSYS
-                     : SECCOMP_RET_ALLOW);
+    give(r->absent ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW);
 }
 
 /* Binary search: the kernel puts every number there is through it when it is installed. */

@@ -37,6 +37,7 @@
 #include "filter.h"
 #include "image.h"
 #include "landlock.h"
+#include "lockdown.h"
 #include "resources.h"
 #include "save.h"
 
@@ -397,6 +398,11 @@ static int start_child(struct plan *p)
         error_set(s->err, errno, "starting a process");
     else {
         s->child = s->group = (pid_t)pid;
+        /* What need not be done before is done while the child prepares itself. */
+        if (!s->config->resume)
+            madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
+        if (lockdown_calls(s) < 0)
+            return -1;
         rc = receive_listener(s, ends[0]);
     }
     close(ends[0]);

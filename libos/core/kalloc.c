@@ -44,7 +44,8 @@ struct page_info {
 
 #define HEAP_PAGES ((SEG_HEAP_END - SEG_HEAP) >> PAGE_SHIFT)
 #define INFO_PAGES (HEAP_PAGES * sizeof(struct page_info) >> PAGE_SHIFT)
-#define POPULATE   16   /* pages */
+#define POPULATE   16 /* pages */
+#define WARM_END   (INFO_PAGES + (SEG_HEAP_WARM_SIZE >> PAGE_SHIFT))
 #define DIRTY_MAX  512u /* pages kept in free runs */
 #define BINS       24
 
@@ -54,7 +55,8 @@ static struct {
     u32 populated; /* pages below are present */
     u32 dirty;     /* pages in free runs that were not given back */
     u32 bin[BINS]; /* free runs of 2^i .. 2^(i+1)-1 pages */
-} pages = {.frontier = INFO_PAGES, .populated = INFO_PAGES};
+} pages = {.frontier = INFO_PAGES, .populated = WARM_END};
+_Static_assert(SEG_HEAP + (INFO_PAGES << PAGE_SHIFT) == SEG_HEAP_WARM, "the heap's first page");
 
 static u64 used_pages; /* handed out or in slabs */
 
@@ -155,6 +157,14 @@ static u32 run_find(u32 len, u32 *found, bool *zeroed)
     return 0;
 }
 
+/* The monitor has made them present; reading maps POPULATE of them at a time. */
+static void map_warm(u32 page, u32 end)
+{
+    end = MIN(end, (u32)WARM_END);
+    for (page = ALIGN_UP(page, POPULATE); page < end; page += POPULATE)
+        (void)*(volatile char *)page_address(page);
+}
+
 static u32 frontier_take(u32 len)
 {
     u32 page = pages.frontier;
@@ -162,6 +172,8 @@ static u32 frontier_take(u32 len)
     if (len > HEAP_PAGES - page)
         return 0;
     pages.frontier += len;
+    if (page < WARM_END)
+        map_warm(page, pages.frontier);
     if (pages.frontier > pages.populated) {
         if (len < POPULATE) {
             u32 start = MAX(page, pages.populated), n = MIN(POPULATE, HEAP_PAGES - start);
