@@ -98,6 +98,16 @@ long proc_fs_path(const struct pseudo *p, bool root, struct path_s *out)
     return 0;
 }
 
+u32 proc_thread_count(const struct pseudo *p)
+{
+    struct process *proc = proc_get(p);
+    u32 n = proc ? READ_ONCE(proc->nthreads) : 0;
+
+    if (proc)
+        process_put(proc);
+    return n;
+}
+
 void proc_owner(const struct pseudo *p, u32 *uid, u32 *gid)
 {
     struct process *proc = proc_get(p);

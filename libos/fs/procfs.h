@@ -12,6 +12,7 @@
 /* False if p is about a process or thread that is no more. */
 bool proc_alive(const struct pseudo *p);
 struct process *proc_get(const struct pseudo *p); /* process_put() it */
+u32 proc_thread_count(const struct pseudo *p);
 struct mm *proc_mm(const struct pseudo *p);       /* mm_put() */
 struct fs_ctx *proc_fs(const struct pseudo *p);   /* fs_ctx_put() */
 struct files *proc_files(const struct pseudo *p); /* files_put() */

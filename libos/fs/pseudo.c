@@ -158,6 +158,8 @@ static long pseudo_getattr(struct dentry *d, struct inode *i, struct kstat *st)
         .gid = i->gid,
         .blksize = i->blksize,
     };
+    if (p->node->dir == &proc_task_dir)
+        st->nlink += proc_thread_count(p);
     if (S_ISLNK(i->mode) && p->node->follow)
         st->size = 64; /* what Linux answers for /proc/PID/fd/N */
     return 0;

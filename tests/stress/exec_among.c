@@ -235,7 +235,7 @@ static int after(char **argv)
     struct stat st;
 
     NEED(getpid() == atoi(argv[2]) && gettid() == getpid());
-    NEED(stat("/proc/self/task", &st) == 0);
+    NEED(stat("/proc/self/task", &st) == 0 && st.st_nlink == 3);
     NEED(msgctl(atoi(argv[3]), IPC_RMID, NULL) == 0 && semctl(atoi(argv[4]), 0, IPC_RMID) == 0);
     snprintf(path, sizeof(path), "%s.fifo", argv[5]);
     NEED(unlink(path) == 0 && unlink(argv[5]) == 0);
