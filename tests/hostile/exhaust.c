@@ -3,6 +3,7 @@
 #include "hostile.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -165,7 +166,27 @@ static void fork_storm(void)
     sleeper();
 }
 
+/* Runs on through a freeze: threads and a process the library OS cannot bring to rest, and
+ * messages that say they do.  (Carried out by tests/hostile/run alone.) */
+static void freeze_noise(void)
+{
+    for (;;) {
+        ask(5, HOST_CALL_FREEZE_READY, 0, (long)any(), 1, 0);
+        raw_sleep(1000000);
+    }
+}
+static void never_rests(void)
+{
+    printf("ready\n");
+    fflush(stdout);
+    raw_thread(1, burn);
+    raw_process(2, burn);
+    raw_thread(3, freeze_noise);
+    burn();
+}
+
 const struct attack exhaust_attacks[] = {
+    {"never-rests", ANY, "--timeout 1", never_rests},
     {"exhaust-descriptors", REFUSED, NULL, descriptors},
     {"exhaust-processes", HELD, "--pids 20", processes},
     {"exhaust-threads", HELD, "--pids 20", threads},
