@@ -170,6 +170,56 @@ long port_bind(struct inet_sock *i, const struct inet_addr *a)
     return rc;
 }
 
+/* Do only connections to others than `to` use the port, that chose it themselves? */
+static bool may_join(const struct port *p, const struct inet_addr *to)
+{
+    const struct inet_sock *i;
+
+    if (!p || !list_empty(&p->shared))
+        return false;
+    list_for_each(i, &p->owners,
+                  port_link) if (!i->port_auto ||
+                                 (i->remote.port == to->port &&
+                                  !memcmp(i->remote.ip, to->ip, sizeof(to->ip)))) return false;
+    return true;
+}
+
+/* All ports are taken: one that goes elsewhere can be used once more. */
+static long join_port(struct table *t, struct inet_sock *i, const struct inet_addr *from,
+                      const struct inet_addr *to)
+{
+    for (u32 n = EPHEMERAL_FIRST; n <= EPHEMERAL_LAST; n++) {
+        struct port *p = *slot_of(t, (u16)n);
+
+        if (!may_join(p, to))
+            continue;
+        i->local = *from;
+        i->local.port = (u16)n;
+        i->port = p;
+        list_add_tail(&p->owners, &i->port_link);
+        return 0;
+    }
+    return -EADDRNOTAVAIL;
+}
+
+long port_connect(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to)
+{
+    struct table *t = table_of(i->s.type);
+    long rc;
+
+    i->uid = current()->cred.euid;
+    lock(&t->lock);
+    rc = bind_locked(t, i, from);
+    if (rc == -EADDRINUSE)
+        rc = join_port(t, i, from, to);
+    if (!rc) {
+        i->port_auto = true;
+        i->remote = *to;
+    }
+    unlock(&t->lock);
+    return rc;
+}
+
 void port_share(struct inet_sock *conn, struct inet_sock *listener)
 {
     struct table *t = table_of(conn->s.type);

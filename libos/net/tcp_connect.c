@@ -248,18 +248,15 @@ static void attempt_over(struct tcp_sock *t)
 static long set_ends(struct tcp_sock *t, struct inet_addr *to)
 {
     struct inet_addr from;
-    long rc = 0;
 
     inet_route(&t->i, to, &from);
     if (!t->i.port) {
         from.port = 0;
-        rc = port_bind(&t->i, &from);
-        t->i.port_auto = !rc;
-    } else {
-        memcpy(t->i.local.ip, from.ip, 16);
+        return port_connect(&t->i, &from, to);
     }
+    memcpy(t->i.local.ip, from.ip, 16);
     t->i.remote = *to;
-    return rc == -EADDRINUSE ? -EADDRNOTAVAIL : rc;
+    return 0;
 }
 
 static long connect_own(struct tcp_sock *t, struct inet_addr *to)
