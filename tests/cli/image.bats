@@ -430,14 +430,14 @@ print("fine")'
     [ "$status" = 0 ] || fail "save"
     wait "$run" || true
     : >go
-    bailey resume saved.bailey
+    bailey resume --grant saved.bailey
     answered 0 hello
     mv out.erofs elsewhere.erofs
-    bailey resume saved.bailey
+    bailey resume --grant saved.bailey
     refused 125 "$(digest_of elsewhere.erofs)" "out.erofs" "import"
     bailey image import elsewhere.erofs
     rm elsewhere.erofs
-    bailey resume saved.bailey
+    bailey resume --grant saved.bailey
     answered 0 hello
 }
 
