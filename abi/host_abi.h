@@ -307,8 +307,10 @@ struct host_space { /* an address space, by a host thread that lives in it */
 };
 /* Everything has come to rest: spaces is an array (in the segment) of the `count` address
  * spaces to save.  error != 0: it hasn't, for this reason.  Returns in the original only,
- * when it may go on: 0, or why nothing was saved. */
-long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error);
+ * when it may go on: 0, or why nothing was saved.  summary: text about what is saved, for
+ * people (pairs as snapshot/ has them), at most MESSAGE_DATA_MAX bytes. */
+long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
+                       const char *summary, size_t len);
 
 /* ---- upcalls (implemented by the library OS) ----------------------------- */
 

@@ -115,8 +115,8 @@ struct message_remove {
 /* HOST_CALL_THREAD_INTERRUPT: a4 = host pid, a5 = host tid; length 0.  ESRCH if gone. */
 
 /* HOST_CALL_FREEZE_READY: a4 = offset from SEG_BASE of an array of struct host_space,
- * a5 = how many, a6 = 0 or an errno: the sandbox did not come to rest.  Answered when the
- * original may go on. */
+ * a5 = how many, a6 = 0 or an errno: the sandbox did not come to rest.  The message is text
+ * about what is saved, or empty.  Answered when the original may go on. */
 
 /* HOST_CALL_SPACE_BLANK: ENOSYS for now. */
 

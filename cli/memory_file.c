@@ -13,8 +13,8 @@
 
 enum { FORM_MAX = 16384 };
 
-_Static_assert(MEMORY_SEGMENT == SNAPSHOT_SEGMENT && MEMORY_POOL == SNAPSHOT_POOL &&
-                   MEMORY_SPACE(7) == SNAPSHOT_SPACE(7),
+_Static_assert(MEMORY_SEGMENT + 1 == SNAPSHOT_POOL && SNAPSHOT_SEGMENT + 1 == MEMORY_POOL &&
+                   MEMORY_SPACE(7) == SNAPSHOT_SPACE(6) + 1,
                "numbers of objects");
 
 static int give_error(struct error *to, const struct snapshot_error *from)

@@ -81,21 +81,22 @@ void save_give_up(struct sandbox *s)
 
 /* ---- the file ----------------------------------------------------------------------- */
 
-static int put_notes(struct sandbox *s, void *file, uint32_t spaces, struct error *err)
+static int put_notes(struct sandbox *s, const struct request *r, void *file, struct error *err)
 {
-    const struct saved_state state = {.spaces = spaces,
+    const struct saved_state state = {.spaces = (uint32_t)r->a5,
                                       .boot_version = BOOT_VERSION,
                                       .xsave_size = s->xsave_size,
                                       .xcr0 = s->xcr0};
     const struct sandbox_config *c = s->config;
 
-    if (c->save->note(file, "state", &state, sizeof(state), err))
+    if (c->save->note(file, "state", &state, sizeof(state), err) ||
+        c->save->note(file, "summary", r->data, r->length, err))
         return -1;
     return c->description ? c->save->note(file, "config", c->description, c->description_size, err)
                           : 0;
 }
 
-static int write_file(struct sandbox *s, const struct host_space *spaces, uint32_t count,
+static int write_file(struct sandbox *s, const struct request *r, const struct host_space *spaces,
                       struct error *err)
 {
     const struct memory_sink *sink = s->config->save;
@@ -103,7 +104,7 @@ static int write_file(struct sandbox *s, const struct host_space *spaces, uint32
 
     if (!file)
         return -1;
-    if (put_notes(s, file, count, err) || capture_memory(s, spaces, count, sink, file, err)) {
+    if (put_notes(s, r, file, err) || capture_memory(s, spaces, (uint32_t)r->a5, sink, file, err)) {
         sink->abandon(file);
         return -1;
     }
@@ -146,7 +147,7 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
     if (!spaces)
         return MALFORMED;
     place_identity(false);
-    int rc = write_file(s, spaces, (uint32_t)r->a5, &err);
+    int rc = write_file(s, r, spaces, &err);
     free(spaces);
     int number = errno;
     if (rc) {

@@ -223,7 +223,11 @@ long host_space_blank(struct thread *t)
     return call(HOST_CALL_SPACE_BLANK, 0, (u64)t - SEG_BASE, 0, 0);
 }
 
-long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error)
+long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
+                       const char *summary, size_t len)
 {
-    return call(HOST_CALL_FREEZE_READY, 0, (u64)spaces - SEG_BASE, count, (u64)error);
+    if (len > MESSAGE_DATA_MAX)
+        len = 0;
+    memcpy(buffer(), summary, len);
+    return call(HOST_CALL_FREEZE_READY, len, (u64)spaces - SEG_BASE, count, (u64)error);
 }

@@ -14,6 +14,7 @@
  * Locking: none; a parked thread holds nothing.  `active` is published before threads are
  * kicked; a thread publishes `parked` before it looks at `active` again.
  */
+#include "../../abi/message.h"
 #include "freeze.h"
 
 #include <asm/errno.h>
@@ -226,6 +227,8 @@ static void record_clocks(void)
 
 static void save(void)
 {
+    /* Not from the heap: a resumed copy does not come back to free it. */
+    static char summary[MESSAGE_DATA_MAX];
     struct host_space *spaces = NULL;
     u32 count = 0;
     size_t size = 0;
@@ -235,9 +238,9 @@ static void save(void)
         spaces = number_spaces(&count, &size);
     record_clocks();
     if (spaces)
-        host_freeze_ready(spaces, count, 0);
+        host_freeze_ready(spaces, count, 0, summary, freeze_summary(summary, sizeof(summary)));
     else
-        host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY);
+        host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY, "", 0);
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
     if (spaces)

@@ -29,6 +29,9 @@ void freeze_park(struct thread *t);
  * executed again with the deadline it had. */
 long freeze_restart(struct thread *t, long rc);
 
+/* What there is, in words (core/freeze_summary.c); how many bytes of the buffer. */
+size_t freeze_summary(char *buffer, size_t size);
+
 struct freeze_record { /* what was true when everything rested */
     u64 mono, boot, real;
     u32 generation; /* how often this sandbox was resumed */

@@ -254,7 +254,8 @@ long host_report(int kind, uint64_t a, uint64_t b, const char *text)
     return 0;
 }
 
-long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error)
+long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
+                       const char *summary, size_t len)
 {
     return -ENOSYS;
 }

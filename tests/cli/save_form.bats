@@ -4,7 +4,11 @@ load helper
 # A program that counts, saved while it goes on; what it prints after a resume follows.
 begin() {
     name=form$$x$BATS_TEST_NUMBER
-    "$BAILEY" run -q --name "$name" -- sh -c 'n=0; while [ $n -lt 1000 ]; do n=$((n+1)); echo $n; sleep 0.05; done' \
+    "$BAILEY" run -q --name "$name" -- python3 -c '
+import time
+for n in range(1, 1000):
+    print(n, flush=True)
+    time.sleep(0.05)' \
         >out 2>err 3>&- &
     main=$!
     eventually 20 test -s out || fail "not started: $(cat err)"
@@ -70,11 +74,12 @@ goes_on() { # resume options...: it prints the next numbers
     goes_on - <file
 }
 
-@test "a snapshot says what it needs" {
+@test "a snapshot says what it holds and needs" {
     begin
     "$BAILEY" save --keep -o file "$name" >/dev/null
     finish
     bailey snapshot info --json file
     [ "$(jq -r '.cpu.feature | length > 5' <<<"$output")" = true ]
     [ "$(jq -r '.kernel.release[0]' <<<"$output")" = "$(uname -r)" ]
+    [[ $(jq -r '.summary.process[0]' <<<"$output") == "1 parent 0 threads 1 python3" ]]
 }
