@@ -6,8 +6,9 @@
 #include "lib.h"
 #include "usercopy.h"
 
-#define NODES_MAX 2000 /* directories may lead round in circles: the walk need not end by itself   \
-                        */
+#define NODES_MAX                                                                                  \
+    2000 /* directories may lead round in circles: the walk need not end by itself                 \
+          */
 
 _Noreturn void abort(void);
 
