@@ -1,6 +1,7 @@
 # needs: apt-get apt-cache dpkg-query
 # timeout: 120
 # Simulations and questions only, about the installed packages: lists of others are none.
+export HOME=$PWD
 mkdir -p lists/partial cache/archives/partial
 apt() { command=$1; shift; "$command" -q=2 -o Dir::State::Lists="$PWD/lists" -o Dir::Cache="$PWD/cache" \
     -o Debug::NoLocking=1 "$@" 2>&1; }

@@ -35,17 +35,23 @@ echo "== top"
 top -b -n 1 -p "$family" | awk '/family|bash/ { print $NF }'
 top -b -n 2 -d 0.1 | grep -c '^ *PID'
 echo "== signals"
-pkill -STOP -P "$family" -f 'napper 1000'; sleep 0.1
-ps -o stat= -p "$(pgrep -P "$family" -f 'napper 1000')" | cut -c1
-pkill -CONT -P "$family" -f 'napper 1000'; sleep 0.1
-ps -o stat= -p "$(pgrep -P "$family" -f 'napper 1000')" | cut -c1
+one=$(pgrep -P "$family" -f 'napper 1000')
+becomes() { # STATE: of that process, after a moment
+    i=0; until [ "$(ps -o stat= -p "$one" | cut -c1)" = "$1" ] || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
+    ps -o stat= -p "$one" | cut -c1
+}
+pkill -STOP -P "$family" -f 'napper 1000'; becomes T
+pkill -CONT -P "$family" -f 'napper 1000'; becomes S
 renice -n 5 -p "$family" | sed 's/^[0-9]*/N/'
 ps -o ni= -p "$family" | tr -d ' '
 kill -0 "$family" && echo alive
-pkill -P "$family" napper; sleep 0.1
+pkill -P "$family" napper
+i=0; while pgrep -P "$family" napper > left && [ $i -lt 100 ]; do i=$((i + 1)); sleep 0.1; done
 pgrep -P "$family" napper || echo "no napper"
-killall -q -e dozer; wait; echo "all ended"
+killall -q -e -s 0 dozer && echo found; kill "$(cat dozer.pid)"; wait; echo "all ended"
 echo "== /proc"
 sh -c 'tr "\0" " " < /proc/$PPID/cmdline; echo; grep -c . /proc/self/maps > /dev/null && echo maps; readlink /proc/self/cwd | sed "s,.*/,,"'
-env -i ONE=1 TWO=2 sleep 5 & p=$!; sleep 0.2; tr '\0' '\n' < /proc/$p/environ | sort; tr '\0' ' ' < /proc/$p/cmdline; echo
-awk '{ print $2, $3 }' /proc/$p/stat; kill $p; wait $p; echo $?
+env -i ONE=1 TWO=2 sleep 5 & p=$!
+i=0; until [ "$(cat /proc/$p/comm)" = sleep ] || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
+awk '{ print $2 }' /proc/$p/stat; tr '\0' '\n' < /proc/$p/environ | sort; tr '\0' ' ' < /proc/$p/cmdline; echo
+kill $p; wait $p; echo $?
