@@ -1,6 +1,7 @@
 # needs: ps top pgrep pkill pstree killall bash
 # timeout: 60
 # What looks at processes and signals them, on a family of known shape.
+exec 2>/dev/null # a shell may or may not say "Terminated"
 cat > family.sh <<'EOF'
 #!/bin/bash
 # Three children and a grandchild, with names of their own.
