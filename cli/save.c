@@ -160,6 +160,10 @@ static int refused(const char *name, int64_t error)
 {
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
+    if (error == -EACCES)
+        return complain_errno(name, EACCES,
+                              "put --base and keys where the sandbox was started: its monitor may "
+                              "read nothing else");
     return complain_errno(name, (int)-error, error == -ENOSPC ? "it goes on" : NULL);
 }
 
