@@ -28,6 +28,8 @@ static inline struct timespec_k ns_to_timespec(u64 ns)
 }
 /* Absolute monotonic deadline of a relative timeout; HOST_FOREVER if it never comes. */
 u64 deadline_in(u64 ns);
+/* The same for waits that are not the call's own timeout. */
+u64 deadline_from_now(u64 ns);
 
 /* Kernel timers: fn runs on the timer thread (started at the first use), holding no
  * lock; it may send signals and wake queues.  Deadlines are monotonic ns.  A timer on

@@ -120,7 +120,7 @@ static bool done(const struct request *r)
 
 static long wait_for(struct request *r, struct process *p)
 {
-    u64 end = deadline_in(PATIENCE);
+    u64 end = deadline_from_now(PATIENCE);
     long rc = 0;
 
     for (bool all = false; !done(r); all = true) {
@@ -131,13 +131,13 @@ static long wait_for(struct request *r, struct process *p)
         else if (now_mono() > end)
             rc = -ETIMEDOUT;
         else if (!done(r))
-            rc = thread_sleep(seq, deadline_in(TRY_AGAIN));
+            rc = thread_sleep(seq, deadline_from_now(TRY_AGAIN));
         if (rc == -ETIMEDOUT && now_mono() < end)
             rc = 0;
         if (rc && withdraw(r))
             return rc;
         while (rc && !done(r))
-            thread_sleep_uninterruptible(thread_sleep_begin(), deadline_in(TRY_AGAIN));
+            thread_sleep_uninterruptible(thread_sleep_begin(), deadline_from_now(TRY_AGAIN));
         rc = 0;
     }
     return 0;

@@ -223,7 +223,7 @@ void vfork_wait(struct thread *me)
             continue;
         if (let_go(me))
             break;
-        thread_sleep_uninterruptible(seq, deadline_in(1000000));
+        thread_sleep_uninterruptible(seq, deadline_from_now(1000000));
     }
     me->regs->orig_rax = nr;
     me->vfork_child = NULL;

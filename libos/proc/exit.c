@@ -324,7 +324,7 @@ long kill_other_threads(void)
         tell_others(p);
         u32 seq = thread_sleep_begin();
         if (READ_ONCE(p->nthreads) > 1)
-            thread_sleep_uninterruptible(seq, deadline_in(10000000));
+            thread_sleep_uninterruptible(seq, deadline_from_now(10000000));
         waitq_remove(&w);
     }
     p->execing = false;

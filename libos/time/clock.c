@@ -57,19 +57,25 @@ long timespec_to_ns(const struct timespec_k *ts, u64 *ns)
     return 0;
 }
 
-/* A call that a save interrupted and that is executed again keeps its deadline. */
+u64 deadline_from_now(u64 ns)
+{
+    u64 deadline;
+
+    if (ns >= HOST_FOREVER / 2 || __builtin_add_overflow(now_mono(), ns, &deadline))
+        return HOST_FOREVER;
+    return deadline;
+}
+
+/* A call that a save interrupted and that is executed again keeps its deadline: the first
+ * it asks for. */
 u64 deadline_in(u64 ns)
 {
     struct thread *t = current();
-    u64 deadline;
 
-    if (unlikely(t->kept_call) && t->kept_call == t->syscalls) {
-        t->deadline_call = t->syscalls;
-        return t->deadline;
-    }
-    if (ns >= HOST_FOREVER / 2 || __builtin_add_overflow(now_mono(), ns, &deadline))
-        deadline = HOST_FOREVER;
-    t->deadline = deadline;
+    if (t->deadline_call == t->syscalls)
+        return deadline_from_now(ns);
+    if (likely(!t->kept_call) || t->kept_call != t->syscalls)
+        t->deadline = deadline_from_now(ns);
     t->deadline_call = t->syscalls;
-    return deadline;
+    return t->deadline;
 }

@@ -35,7 +35,7 @@ static u64 earliest(const struct interval *i)
     u64 now = clock_now(i), left = i->expiry > now ? i->expiry - now : 0;
     if (i->owner)
         left = MAX(left / MAX(1u, READ_ONCE(boot()->ncpu)), NSEC / 1000);
-    return deadline_in(left);
+    return deadline_from_now(left);
 }
 
 void interval_init(struct interval *i, int clockid, void (*fn)(struct ktimer *))

@@ -113,11 +113,6 @@ static struct patience patience_of(struct pty *p)
     return w;
 }
 
-static u64 deadline_after(u64 ns)
-{
-    return ns == HOST_FOREVER ? ns : host_time(HOST_CLOCK_MONOTONIC) + ns;
-}
-
 /* Waits for input; 0 or what the read returns when it has nothing. */
 static long wait_input(struct file *f, u32 seq, u64 deadline)
 {
@@ -155,9 +150,9 @@ static long read_input(struct file *f, struct uio *u)
         if (end || !u->left || done >= w.min)
             break;
         if (first && w.first != HOST_FOREVER)
-            deadline = w.first ? deadline_after(w.first) : 0;
+            deadline = w.first ? deadline_in(w.first) : 0;
         else if (n || first)
-            deadline = done ? deadline_after(w.between) : HOST_FOREVER;
+            deadline = done ? deadline_from_now(w.between) : HOST_FOREVER;
         rc = wait_input(f, seq, deadline);
     }
     if (done || rc == -ETIMEDOUT)
