@@ -127,6 +127,31 @@ long freeze_restart(struct thread *t, long rc)
     return rc == -EINTR && !signal_pending() ? -ERESTARTNOHAND : rc;
 }
 
+size_t freeze_moved(void)
+{
+    struct thread *t = current();
+    size_t n = t->kept_moved;
+
+    t->kept_moved = 0;
+    return t->kept_moved_call == t->syscalls ? n : 0;
+}
+
+/* Should a handler run first, the program is told how much was moved (signal/deliver.c). */
+long freeze_partial(size_t before, long rc, size_t left)
+{
+    struct thread *t = current();
+    size_t total = before + (rc > 0 ? (size_t)rc : 0);
+    bool interrupted = rc >= 0 || rc == -EINTR || (rc <= -ERESTARTSYS && rc >= -ERESTARTNOHAND);
+
+    if (!total)
+        return rc;
+    if (!left || !interrupted || signal_pending() || !(READ_ONCE(t->attention) & ATTN_RENDEZVOUS))
+        return (long)total;
+    t->kept_moved = total;
+    t->kept_moved_call = t->syscalls + 1;
+    return -ERESTARTNOHAND;
+}
+
 /* ---- the saver ----------------------------------------------------------------- */
 
 static void kick(struct thread *t)

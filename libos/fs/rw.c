@@ -8,6 +8,7 @@
 #include <linux/resource.h>
 #include <linux/stat.h>
 
+#include "freeze.h"
 #include "fs.h"
 #include "usercopy.h"
 
@@ -113,6 +114,16 @@ long file_read(struct file *f, struct uio *u, u64 *pos)
     return rc;
 }
 
+/* Writes of programs to pipes, sockets and terminals. */
+static long write_stream(struct file *f, struct uio *u)
+{
+    size_t before = freeze_moved();
+    u64 none = 0;
+
+    uio_advance(u, MIN(before, u->left));
+    return freeze_partial(before, write_at(f, u, &none), u->left);
+}
+
 long file_write(struct file *f, struct uio *u, u64 *pos)
 {
     long rc;
@@ -122,7 +133,10 @@ long file_write(struct file *f, struct uio *u, u64 *pos)
     if (unlikely(!f->ops->write))
         return -EINVAL;
     file_remove_privs(f);
-    rc = pos ? write_at(f, u, pos) : at_position(f, u, write_at);
+    if (!pos && !u->kernel && !(f->fmode & FMODE_SEEK) && !(f->flags & O_NONBLOCK))
+        rc = write_stream(f, u);
+    else
+        rc = pos ? write_at(f, u, pos) : at_position(f, u, write_at);
     if (rc <= 0)
         return rc;
     if (unlikely(f->flags & (O_DSYNC | __O_SYNC)) && f->ops->fsync) {

@@ -32,6 +32,13 @@ long freeze_restart(struct thread *t, long rc);
 /* What there is, in words (core/freeze_summary.c); how many bytes of the buffer. */
 size_t freeze_summary(char *buffer, size_t size);
 
+/* A write to a stream that a save ends half-way is executed again as well, and goes on behind
+ * what it has moved: that many bytes, once. */
+size_t freeze_moved(void);
+/* What such a call returns, `before` being what freeze_moved said, rc its own result and left
+ * what it still had to move. */
+long freeze_partial(size_t before, long rc, size_t left);
+
 struct freeze_record { /* what was true when everything rested */
     u64 mono, boot, real;
     u32 generation; /* how often this sandbox was resumed */

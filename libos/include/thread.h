@@ -128,6 +128,8 @@ struct thread {
     u64 deadline;               /* the last deadline_in, and in which call (t->syscalls) that was */
     u64 deadline_call;
     u64 cpu_before[2], cpu_total[2]; /* user and system ns: on hosts before, and at the save */
+    size_t kept_moved;               /* bytes that the call has moved which is executed again, */
+    u64 kept_moved_call;             /* and which that is */
     u64 kept_call; /* the call that goes on with `deadline`: interrupted by a save */
 };
 
@@ -164,16 +166,16 @@ struct process {
     u64 child_utime, child_stime, utime, stime; /* ns */
     u64 max_rss, child_max_rss;                 /* bytes, as far as anybody asked */
     bool tty_dropped;                           /* gave up its session's terminal: TIOCNOTTY */
-    s32 tty_old_group;      /* leader: foreground group of a terminal that hung up */
-    char *args;             /* what exec was given, NUL-separated: for readers of */
-    size_t args_len;        /* /proc/PID/cmdline in other address spaces */
-    s32 oom_score_adj;      /* kept and inherited; nothing is killed by it */
-    char last_comm[16];     /* of a zombie, whose leader is NULL: as its last thread */
-    u32 last_uid, last_gid; /* had them */
-    u32 job;                /* number of the job it was started for; 0: none */
-    void *sem_undo;         /* what exit takes back: sysv/sem_undo.c */
+    s32 tty_old_group;               /* leader: foreground group of a terminal that hung up */
+    char *args;                      /* what exec was given, NUL-separated: for readers of */
+    size_t args_len;                 /* /proc/PID/cmdline in other address spaces */
+    s32 oom_score_adj;               /* kept and inherited; nothing is killed by it */
+    char last_comm[16];              /* of a zombie, whose leader is NULL: as its last thread */
+    u32 last_uid, last_gid;          /* had them */
+    u32 job;                         /* number of the job it was started for; 0: none */
+    void *sem_undo;                  /* what exit takes back: sysv/sem_undo.c */
     u64 cpu_before[2], cpu_total[2]; /* as those of a thread */
-    s32 ppid;               /* the parent's number, readable without a lock; 0: none */
+    s32 ppid;                        /* the parent's number, readable without a lock; 0: none */
 };
 
 #ifdef BAILEY_HOSTED

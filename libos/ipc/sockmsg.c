@@ -2,6 +2,7 @@
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 
+#include "freeze.h"
 #include "ipc.h"
 #include "lib.h"
 #include "socket.h"
@@ -64,8 +65,12 @@ long sys_sendto(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, int
         m.name = name;
         m.name_len = (u32)addr_len;
     }
+    size_t before = s->type == SOCK_STREAM ? freeze_moved() : 0;
+    uio_advance(&u, MIN(before, u.left));
     if (!rc)
         rc = sent(s, s->ops->send(s, &m), flags);
+    if (s->type == SOCK_STREAM && !(m.flags & MSG_DONTWAIT))
+        rc = freeze_partial(before, rc, u.left);
     file_put(f);
     return rc;
 }

@@ -74,6 +74,11 @@ static void resolve_with_handler(struct thread *t, struct regs *regs, const stru
 {
     s64 code = -(s64)regs->rax;
 
+    if (unlikely(t->kept_moved)) { /* a save ended it half-way */
+        regs->rax = t->kept_moved;
+        t->kept_moved = 0;
+        return;
+    }
     if (code == ERESTARTNOINTR || (code == ERESTARTSYS && (a->flags & SA_RESTART))) {
         repeat_call(regs);
         return;
