@@ -94,11 +94,13 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->cpu_level = cpu_level_parse(value);
     else if (strcmp(name, "read-only") == 0)
         c->read_only = true;
-    else if (strcmp(name, "root-dir") == 0 && (c->root_dir = value))
+    else if (strcmp(name, "root-dir") == 0) {
+        c->root_dir = value;
         c->root_mode = SANDBOX_ROOT_DIR;
-    else if (strcmp(name, "root-image") == 0 && (c->root_image = value))
+    } else if (strcmp(name, "root-image") == 0) {
+        c->root_image = value;
         c->root_mode = SANDBOX_ROOT_IMAGE;
-    else if (strcmp(name, "root-digest") == 0)
+    } else if (strcmp(name, "root-digest") == 0)
         c->root_digest = value;
     else if (c->volume_count < MONITOR_VOLUMES_MAX && strcmp(name, "volume-host") == 0)
         v->host = value;

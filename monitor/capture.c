@@ -190,10 +190,10 @@ int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t 
                    const struct memory_sink *sink, void *file, struct error *err)
 {
     struct capture c = {.sink = sink, .file = file, .err = err, .buffer = malloc(CHUNK)};
-    int rc = c.buffer ? 0 : failed(err, "memory for reading the sandbox");
 
-    if (!rc)
-        rc = put_object(&c, MEMORY_SEGMENT, s->segment_fd);
+    if (!c.buffer)
+        return failed(err, "memory for reading the sandbox");
+    int rc = put_object(&c, MEMORY_SEGMENT, s->segment_fd);
     if (!rc)
         rc = put_object(&c, MEMORY_POOL, s->pool_fd);
     for (uint32_t n = 0; !rc && n < count; n++)

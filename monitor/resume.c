@@ -19,7 +19,7 @@
 static int refuse(struct sandbox *s, const char *why, const char *hint)
 {
     error_set(s->err, 0, "resume: %s", why);
-    return hint ? error_hint(s->err, hint) : -1;
+    return hint ? error_hint(s->err, "%s", hint) : -1;
 }
 
 /* Four sums over interleaved words: a build differs in all of them. */

@@ -31,7 +31,7 @@ saved_after() { # LINES PROGRAM...
 }
 
 @test "a shell with a pipeline goes on where it was" {
-    saved_after 3 bash -c 'for i in 1 2 3 4 5 6 7 8; do echo $i; sleep 0.1; done | while read x; do echo got $x; done; echo end'
+    saved_after 3 bash -c 'for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.2; done | while read x; do echo got $x; done; echo end'
 }
 
 @test "python with a thread that sleeps" {
@@ -40,9 +40,9 @@ import threading, time
 n = 0
 def tick():
     global n
-    for i in range(12): time.sleep(0.05); n += 1
+    for i in range(60): time.sleep(0.05); n += 1
 t = threading.Thread(target=tick); t.start()
-for i in range(8): print(i, flush=True); time.sleep(0.05)
+for i in range(20): print(i, flush=True); time.sleep(0.15)
 t.join(); print(n)'
 }
 
@@ -77,7 +77,7 @@ t.join()'
 }
 
 @test "--keep: the sandbox goes on, and so does the copy" {
-    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >first 3>&- &
+    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done' >first 3>&- &
     run=$!
     until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
     "$BAILEY" save "$name" --keep -o file.bailey >/dev/null
@@ -97,7 +97,7 @@ t.join()'
 }
 
 @test "where the file can't be written the sandbox goes on" {
-    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >first 3>&- &
+    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done' >first 3>&- &
     run=$!
     until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
     run "$BAILEY" save "$name" -o /nowhere/file.bailey
