@@ -13,16 +13,9 @@
 
 enum { FORM_MAX = 16384 };
 
-<<<<<<< HEAD
 _Static_assert(MEMORY_SEGMENT + 1 == SNAPSHOT_POOL && SNAPSHOT_SEGMENT + 1 == MEMORY_POOL &&
                    MEMORY_SPACE(7) == SNAPSHOT_SPACE(6) + 1,
-=======
-// NOLINTBEGIN(misc-redundant-expression)
-_Static_assert(MEMORY_SEGMENT == SNAPSHOT_SEGMENT && MEMORY_POOL == SNAPSHOT_POOL &&
-                   MEMORY_SPACE(7) == SNAPSHOT_SPACE(7),
->>>>>>> 8c156b3 (Saves: linters' findings; tests that a slow machine does not outrun)
                "numbers of objects");
-// NOLINTEND(misc-redundant-expression)
 
 static int give_error(struct error *to, const struct snapshot_error *from)
 {
