@@ -86,13 +86,16 @@ int relay_start(struct relay *relay, uint64_t bytes, struct sandbox_config *conf
     return 0;
 }
 
-void relay_end(struct relay *relay)
+bool relay_end(struct relay *relay)
 {
+    int status = 0;
+
     for (int i = 0; relay->pid > 0 && i < STREAMS; i++) {
         dup2(relay->saved[i], i + 1);
         close(relay->saved[i]);
     }
-    while (relay->pid > 0 && waitpid(relay->pid, NULL, 0) < 0 && errno == EINTR)
+    while (relay->pid > 0 && waitpid(relay->pid, &status, 0) < 0 && errno == EINTR)
         ;
     relay->pid = 0;
+    return status != 0;
 }

@@ -24,7 +24,8 @@ struct relay {
     int pid, saved[2];
 };
 int relay_start(struct relay *relay, uint64_t bytes, struct sandbox_config *config);
-/* Gives the streams back once everything has been passed on. */
-void relay_end(struct relay *relay);
+/* Gives the streams back once everything has been passed on; true if there was too much.
+ * (The program may have ended by the closed pipe before it could be ended.) */
+bool relay_end(struct relay *relay);
 
 #endif

@@ -284,7 +284,8 @@ int command_run(int argc, char **argv)
         code = run(&s);
     if (s.config.trace_fd >= 0)
         close(s.config.trace_fd);
-    relay_end(&relay);
+    if (relay_end(&relay))
+        code = MONITOR_EXIT_KILLED;
 out:
     strings_free(&s.env);
     strings_free(&s.program);
