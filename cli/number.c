@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <strings.h>
 
 /* strtoull takes signs and blanks, which no option of ours means. */
 static bool leading_number(const char *text, uint64_t *value, const char **rest)
