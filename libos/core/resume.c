@@ -181,6 +181,8 @@ _Noreturn void resume_start(struct boot_info *b)
     start_spaces();
     restore_space(me);
     open_gate();
+    if (b->flags & BOOT_TELL_STARTED)
+        host_report(HOST_REPORT_STARTED, 0, 0, NULL);
     if (alive)
         go_on(me);
     hostpoll_start(); /* nobody is left here whom the monitor could interrupt */

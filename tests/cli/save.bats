@@ -108,3 +108,14 @@ t.join()'
     wait
     printf '%s\n' 1 2 3 4 5 6 | diff - first
 }
+
+@test "resume -d prints the name once it goes on, and lets go" {
+    "$BAILEY" run -d --name "$name" -- sleep 1000 3>&-
+    "$BAILEY" save "$name" -o file.bailey >/dev/null
+    "$BAILEY" rm "$name" >/dev/null
+    run timeout 60 "$BAILEY" resume -d --name "$name" file.bailey 3>&-
+    [ "$status" = 0 ]
+    [ "$output" = "$name" ]
+    "$BAILEY" exec "$name" true
+    "$BAILEY" stop -t 0 "$name" >/dev/null
+}

@@ -29,5 +29,5 @@ until grep -q there seen; do
 done
 grep -m 1 -o there seen
 kill $monitor $pid
-wait $pid
+wait $pid 2>/dev/null
 echo $?

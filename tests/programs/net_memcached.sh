@@ -32,7 +32,7 @@ u.sendto(b'\0\1\0\0\0\1\0\0get n\r\n', ('127.0.0.1', port))
 print(u.recv(1000))
 E
 kill $tcp $unix
-wait $tcp
+wait $tcp 2>/dev/null
 echo $?
-wait $unix
+wait $unix 2>/dev/null
 echo $?

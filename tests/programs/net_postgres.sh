@@ -60,5 +60,5 @@ wait $pid 2>/dev/null
 start
 psql -Atc "select count(*), sum((b = 'lost')::int) from t" bench
 kill -INT $pid
-wait $pid
+wait $pid 2>/dev/null
 echo "ended with $?"

@@ -20,7 +20,7 @@ cli info persistence | grep rdb_last_bgsave_status
 redis-benchmark -p $port -q -t set,get,lpush -n 5000 -c 50 -P 4 | tr '\r' '\n' | grep -c 'requests per second'
 cli dbsize
 cli shutdown save 2>/dev/null
-wait $pid
+wait $pid 2>/dev/null
 echo "ended with $?"
 start yes
 cli get key
@@ -31,5 +31,5 @@ rm -f sock
 start yes
 cli ping
 cli shutdown nosave
-wait $pid
+wait $pid 2>/dev/null
 echo "ended with $?"

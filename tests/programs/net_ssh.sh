@@ -42,4 +42,4 @@ head -c 3000000 /dev/zero | go "$me@127.0.0.1" 'wc -c'
 head -c 500000 /dev/urandom > data
 scp -q $options -P "$port" data "$me@127.0.0.1:$d/copy" && cmp data copy && echo same
 kill $pid
-wait $pid
+wait $pid 2>/dev/null

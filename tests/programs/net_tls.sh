@@ -17,5 +17,5 @@ echo "without the certificate: $?"
 echo Q | openssl s_client -connect "127.0.0.1:$port" -CAfile cert.pem -verify_return_error 2>&1 |
     grep -m 1 'Verify return code'
 kill $pid
-wait $pid
+wait $pid 2>/dev/null
 echo $?
