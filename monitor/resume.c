@@ -78,9 +78,8 @@ int resume_memory(struct sandbox *s)
 
 void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
 {
-    const uint32_t of_run =
-        BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST | BOOT_NO_REWRITE | BOOT_STATS |
-        BOOT_TELL_STARTED;
+    const uint32_t of_run = BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST |
+                            BOOT_NO_REWRITE | BOOT_STATS | BOOT_TELL_STARTED;
 
     saved->magic = BOOT_MAGIC;
     saved->version = BOOT_VERSION;
