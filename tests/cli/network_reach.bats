@@ -17,6 +17,7 @@ teardown() {
     for pid in "${others[@]}"; do
         kill "$pid" 2>/dev/null || true
     done
+    kill $(jobs -p) 2>/dev/null || true # the sleeps that hold the peers' input open
     wait
     cd / && rm -rf "$place"
 }
