@@ -115,7 +115,7 @@ static struct boot_cpu_leaf read_leaf(uint32_t leaf, uint32_t subleaf)
 {
     struct boot_cpu_leaf l = {.leaf = leaf, .subleaf = subleaf};
 
-    if (leaf <= __get_cpuid_max(leaf & 0x80000000, NULL))
+    if (leaf <= (uint32_t)__get_cpuid_max(leaf & 0x80000000, NULL))
         __cpuid_count(leaf, subleaf, l.eax, l.ebx, l.ecx, l.edx);
     return l;
 }
