@@ -88,9 +88,9 @@ took=$(ms "$start")
 wait $!
 cat "$place/out"
 echo "... saved in $took: $(stat -c %s "$place/loop.bailey") bytes, and the sandbox is gone"
-printf '$ bailey resume loop.bailey\n'
+printf '$ bailey resume --grant loop.bailey\n'
 start=$(date +%s%N)
-"$bailey" resume "$place/loop.bailey" | while read -r line; do
+"$bailey" resume --grant "$place/loop.bailey" | while read -r line; do
     [ -z "$start" ] || line="$line    (first line after $(ms "$start"))"
     start=
     echo "$line"
