@@ -43,17 +43,9 @@ struct settings {
 
 /* ---- options ---------------------------------------------------------------------------- */
 
-#define TAKE(name)                                                                                 \
-    static int take_##name(void *context, const char *shown, const char *value)                    \
-    {                                                                                              \
-        (void)shown;                                                                               \
-        (void)value;                                                                               \
-        ((struct settings *)context)->name = true;                                                 \
-        return 0;                                                                                  \
-    }
-TAKE(interactive)
-TAKE(tty)
-TAKE(detach)
+OPTION_SWITCH(interactive, struct settings, interactive)
+OPTION_SWITCH(tty, struct settings, tty)
+OPTION_SWITCH(detach, struct settings, detach)
 
 static int take_env(void *context, const char *shown, const char *value)
 {

@@ -98,13 +98,7 @@ static int take_level(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_plain(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct export_settings *)context)->plain = true;
-    return 0;
-}
+OPTION_SWITCH(plain, struct export_settings, plain)
 
 const struct option_def image_export_options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},

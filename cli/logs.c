@@ -21,13 +21,7 @@ struct settings {
     uint64_t lines;
 };
 
-static int take_follow(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->follow = true;
-    return 0;
-}
+OPTION_SWITCH(follow, struct settings, follow)
 
 static int take_tail(void *context, const char *shown, const char *value)
 {

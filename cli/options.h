@@ -27,6 +27,16 @@ struct option_def {
     int (*take)(void *context, const char *shown, const char *value);
 };
 
+/* Defines take_NAME for an option that only sets a switch: the context is a TYPE. */
+#define OPTION_SWITCH(name, type, member)                                                          \
+    static int take_##name(void *context, const char *shown, const char *value)                    \
+    {                                                                                              \
+        (void)shown;                                                                               \
+        (void)value;                                                                               \
+        ((type *)context)->member = true;                                                          \
+        return 0;                                                                                  \
+    }
+
 /* Parses argv[1..]; *rest becomes the index of the first word that is not an option.
  * `command` names the help page in messages ("run").  The table ends with an entry
  * whose kind is OPTION_HEADING and whose help is NULL.  Returns 0 or an exit code. */

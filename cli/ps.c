@@ -14,17 +14,9 @@ struct settings {
     bool all, json, names;
 };
 
-#define TAKE(name)                                                                                 \
-    static int take_##name(void *context, const char *shown, const char *value)                    \
-    {                                                                                              \
-        (void)shown;                                                                               \
-        (void)value;                                                                               \
-        ((struct settings *)context)->name = true;                                                 \
-        return 0;                                                                                  \
-    }
-TAKE(all)
-TAKE(json)
-TAKE(names)
+OPTION_SWITCH(all, struct settings, all)
+OPTION_SWITCH(json, struct settings, json)
+OPTION_SWITCH(names, struct settings, names)
 
 const struct option_def ps_options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},

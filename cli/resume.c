@@ -55,17 +55,11 @@ static int take_base(void *context, const char *shown, const char *value)
     return 0;
 }
 
-#define TAKE_SWITCH(member)                                                                        \
-    static int take_##member(void *context, const char *shown, const char *value)                  \
-    {                                                                                              \
-        ((struct settings *)context)->member = true;                                               \
-        return 0;                                                                                  \
-    }
-TAKE_SWITCH(grant)
-TAKE_SWITCH(quiet)
-TAKE_SWITCH(stats)
-TAKE_SWITCH(debug)
-TAKE_SWITCH(detach)
+OPTION_SWITCH(grant, struct settings, grant)
+OPTION_SWITCH(quiet, struct settings, quiet)
+OPTION_SWITCH(stats, struct settings, stats)
+OPTION_SWITCH(debug, struct settings, debug)
+OPTION_SWITCH(detach, struct settings, detach)
 
 const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},

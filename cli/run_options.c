@@ -185,13 +185,7 @@ static int take_manifest(void *context, const char *shown, const char *value)
     return manifest_read(value, run_options, s, &s->listed);
 }
 
-static int take_print_manifest(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->print_manifest = true;
-    return 0;
-}
+OPTION_SWITCH(print_manifest, struct settings, print_manifest)
 
 static int take_trace(void *context, const char *shown, const char *value)
 {
@@ -251,37 +245,15 @@ static int take_diff(void *context, const char *shown, const char *value)
 }
 
 /* The options that only set a switch of the configuration. */
-#define TAKE_SWITCH(name, member)                                                                  \
-    static int take_##name(void *context, const char *shown, const char *value)                    \
-    {                                                                                              \
-        (void)shown;                                                                               \
-        (void)value;                                                                               \
-        ((struct settings *)context)->config.member = true;                                        \
-        return 0;                                                                                  \
-    }
-TAKE_SWITCH(interactive, stdin_open)
-TAKE_SWITCH(tty, tty)
-TAKE_SWITCH(read_only, read_only)
-TAKE_SWITCH(quiet, quiet)
-TAKE_SWITCH(debug, debug)
-TAKE_SWITCH(no_rewrite, no_rewrite)
-TAKE_SWITCH(stats, stats)
-
-static int take_detach(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->detach = true;
-    return 0;
-}
-
-static int take_rm(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->remove = true;
-    return 0;
-}
+OPTION_SWITCH(interactive, struct settings, config.stdin_open)
+OPTION_SWITCH(tty, struct settings, config.tty)
+OPTION_SWITCH(read_only, struct settings, config.read_only)
+OPTION_SWITCH(quiet, struct settings, config.quiet)
+OPTION_SWITCH(debug, struct settings, config.debug)
+OPTION_SWITCH(no_rewrite, struct settings, config.no_rewrite)
+OPTION_SWITCH(stats, struct settings, config.stats)
+OPTION_SWITCH(detach, struct settings, detach)
+OPTION_SWITCH(rm, struct settings, remove)
 
 #define TAKE_LIMIT(name)                                                                           \
     static int take_##name(void *context, const char *shown, const char *value)                    \

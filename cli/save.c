@@ -34,11 +34,7 @@ static int take_output(void *context, const char *shown, const char *value)
     return *value ? 0 : complain(shown, NULL, "the file name is empty");
 }
 
-static int take_keep(void *context, const char *shown, const char *value)
-{
-    ((struct settings *)context)->keep = true;
-    return 0;
-}
+OPTION_SWITCH(keep, struct settings, keep)
 
 /* The process that writes has a directory of its own: it gets whole paths. */
 static int take_path(struct settings *s, int i, const char *shown, const char *value)
@@ -78,11 +74,7 @@ static int take_sign(void *context, const char *shown, const char *value)
     return code;
 }
 
-static int take_warm(void *context, const char *shown, const char *value)
-{
-    ((struct settings *)context)->form.warm = true;
-    return 0;
-}
+OPTION_SWITCH(warm, struct settings, form.warm)
 
 const struct option_def save_options[] = {
     {OPTION_VALUE, 'o', "output", "FILE",

@@ -148,21 +148,8 @@ static int command_keygen(const struct snapshot_settings *s, int argc, char **ar
 
 /* ---- the command ---- */
 
-static int take_json(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct snapshot_settings *)context)->json = true;
-    return 0;
-}
-
-static int take_ranges(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct snapshot_settings *)context)->ranges = true;
-    return 0;
-}
+OPTION_SWITCH(json, struct snapshot_settings, json)
+OPTION_SWITCH(ranges, struct snapshot_settings, ranges)
 
 static int take_key(void *context, const char *shown, const char *value)
 {

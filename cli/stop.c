@@ -26,21 +26,8 @@ struct settings {
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static int take_all(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->all = true;
-    return 0;
-}
-
-static int take_force(void *context, const char *shown, const char *value)
-{
-    (void)shown;
-    (void)value;
-    ((struct settings *)context)->force = true;
-    return 0;
-}
+OPTION_SWITCH(all, struct settings, all)
+OPTION_SWITCH(force, struct settings, force)
 
 static int take_time(void *context, const char *shown, const char *value)
 {
