@@ -10,6 +10,7 @@
 #   fuzzing     every parser of outside data, a few seconds each (make fuzz: long)
 #   hostile     programs that try to break out, and a host that must not notice
 #   stress      the stress tests in their short form; `make stress` has the long one
+#   demo        what `make demo` shows, step by step
 #   soak        ten cycles of saving and resuming; `make soak` has a thousand
 #   another kernel  a snapshot between two machines under QEMU, where there is one
 #   save        the guest programs, saved and resumed at random moments
@@ -79,6 +80,8 @@ cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
 # The guest programs once more, saved and resumed in between.
 save() { BUILD=$1 tests/save/run -n 2; }
 
+demo() { tools/demo.sh "$1" && echo "ok - every step of the demo"; }
+
 # An ordinary user can't read a clone below /root, so it gets a copy.
 as_user() {
     local copy
@@ -109,6 +112,7 @@ suite hostile hostile "$build"
 suite save save "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
+suite demo demo "$build"
 suite soak tests/soak/save_cycles "$build" 10
 suite "another kernel" tests/qemu/other_kernel "$build"
 
