@@ -43,6 +43,13 @@ else
     exit 1
 fi
 echo "Installing:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 $as_root apt-get update -qq
-$as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# dpkg says on standard output why it failed, so that is kept until all went well.
+if ! $as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends $missing >"$log"; then
+    tail -n 30 "$log" >&2
+    echo "deps.sh: the packages above were not installed (mend that, then run this again)" >&2
+    exit 1
+fi
