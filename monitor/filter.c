@@ -11,6 +11,9 @@
  *
  * The kernel reads int arguments as their low half, so INT checks only that; WORD checks
  * all 64 bits.
+ *
+ * What the monitor's child has mapped of the inside range stays as it is: gate, image, segment,
+ * pool and the host's vDSO cannot be unmapped, replaced or given other rights.
  */
 #include "filter.h"
 
@@ -31,6 +34,8 @@ enum check_kind {
     INT,   /* (low half & ~ignore) is one of values */
     WORD,  /* the same, and the high half is zero */
     LEAST, /* low half >= values[0] */
+    PLACE, /* an address; with the length in argument values[0], none of the inside range */
+    ROOM,  /* the same, or where the root's image is mapped */
 };
 
 struct check {
@@ -60,9 +65,9 @@ struct rule {
 
 FREE(exit);
 FREE(exit_group);
-FREE(munmap);
 FREE(rt_sigreturn);
 FREE(sigaltstack);
+CHECKS(munmap) = {IN(PLACE, 0, 1, 1)};
 CHECKS(mmap) = {
     FLAGS(WORD, 2, PROT_READ | PROT_WRITE | PROT_EXEC),
     {WORD,
@@ -70,9 +75,11 @@ CHECKS(mmap) = {
      GATE_MMAP_EXTRA,
      3,
      {GATE_MMAP_PRIVATE_ANON, GATE_MMAP_PRIVATE_FILE, GATE_MMAP_SHARED_FILE}},
+    IN(ROOM, 0, 1, 1),
 };
-CHECKS(mprotect) = {FLAGS(WORD, 2, PROT_READ | PROT_WRITE | PROT_EXEC)};
-CHECKS(mremap) = {IN(WORD, 3, 3, 0, GATE_MREMAP_MOVE, GATE_MREMAP_KEEP)};
+CHECKS(mprotect) = {FLAGS(WORD, 2, PROT_READ | PROT_WRITE | PROT_EXEC), IN(PLACE, 0, 1, 1)};
+CHECKS(mremap) = {IN(WORD, 3, 3, 0, GATE_MREMAP_MOVE, GATE_MREMAP_KEEP), IN(PLACE, 0, 1, 1),
+                  IN(PLACE, 4, 1, 2)};
 CHECKS(madvise) = {IN(INT, 2, 8, HOST_DISCARD_ZERO, HOST_DISCARD_FREE, HOST_DISCARD_HOLE,
                       HOST_DISCARD_POPULATE_READ, HOST_DISCARD_POPULATE_WRITE, HOST_ADVISE_HUGEPAGE,
                       HOST_ADVISE_NOHUGEPAGE, HOST_ADVISE_WILLNEED)};
@@ -110,6 +117,7 @@ size_t filter_call_count(void) { return RULES; }
 /* All jumps go forward: to the next instruction, or to a label that is set later and then
  * written into every jump that waits for it. */
 enum { NEXT, ALLOWED, REFUSED, ASK_MONITOR, FIRST_RULE, LABELS = FIRST_RULE + RULES };
+#define NONE LABELS /* of a jump that has its place */
 
 struct assembler {
     struct filter_program *p;
@@ -147,10 +155,14 @@ static void set_label(struct assembler *a, unsigned label)
         unsigned distance = a->p->length - i - 1;
         if (distance > 255 && (a->want[i].jt == label || a->want[i].jf == label))
             abort();
-        if (a->want[i].jt == label)
+        if (a->want[i].jt == label) {
             a->p->code[i].jt = (uint8_t)distance;
-        if (a->want[i].jf == label)
+            a->want[i].jt = NONE;
+        }
+        if (a->want[i].jf == label) {
             a->p->code[i].jf = (uint8_t)distance;
+            a->want[i].jf = NONE;
+        }
     }
 }
 
@@ -171,8 +183,57 @@ static void by_pointer(struct assembler *a, unsigned label, uint32_t inside)
 _Static_assert((uint32_t)IMAGE_BASE == 0,
                "by_pointer compares the low half with an upper end only");
 
+#define HIGH(address) ((uint32_t)((address) >> 32))
+
+/* Goes on to `then` if [address, address + length) ends below `end`, but for the carry. */
+static void emit_ends_below(struct assembler *a, const struct check *c, uint32_t end, unsigned then)
+{
+    load(a, ARGUMENT_LOW(c->values[0]) + 4);
+    emit(a, BPF_JMP | BPF_JGE | BPF_K, end, REFUSED, NEXT);
+    emit(a, BPF_MISC | BPF_TAX, 0, NEXT, NEXT);
+    load(a, ARGUMENT_LOW(c->argument) + 4);
+    emit(a, BPF_ALU | BPF_ADD | BPF_X, 0, NEXT, NEXT);
+    emit(a, BPF_JMP | BPF_JGE | BPF_K, end, REFUSED, then);
+}
+
+static void emit_equals(struct assembler *a, unsigned argument, uint32_t value)
+{
+    load(a, ARGUMENT_LOW(argument));
+    emit(a, BPF_JMP | BPF_JEQ | BPF_K, value, NEXT, REFUSED);
+}
+
+/* Above the inside range; or (mmap) the root's image, as the library OS maps it; or below. */
+static void emit_place(struct assembler *a, const struct check *c, unsigned then)
+{
+    load(a, ARGUMENT_LOW(c->argument) + 4);
+    unsigned above = emit(a, BPF_JMP | BPF_JGE | BPF_K, HIGH(INSIDE_END), then, NEXT);
+    unsigned below = 0, image = 0;
+    if (c->kind == ROOM) {
+        below = emit(a, BPF_JMP | BPF_JGE | BPF_K, HIGH(ROOT_IMAGE_BASE), NEXT, NEXT);
+        emit_equals(a, 2, PROT_READ);
+        emit_equals(a, 3, GATE_MMAP_PRIVATE_FILE);
+        emit_ends_below(a, c, HIGH(ROOT_IMAGE_BASE + ROOT_IMAGE_SIZE) + 1, then);
+        image = a->p->length - 1;
+        a->p->code[below].jf = (uint8_t)(a->p->length - below - 1);
+    }
+    emit_ends_below(a, c, HIGH(INSIDE_BASE) + 1, then);
+    if (then != NEXT)
+        return;
+    a->p->code[above].jt = (uint8_t)(a->p->length - above - 1);
+    if (image)
+        a->p->code[image].jf = (uint8_t)(a->p->length - image - 1);
+}
+/* What starts in INSIDE_BASE's 4 GB may reach into the next, and there is nothing in either. */
+_Static_assert(HIGH(INSIDE_BASE) + 2 == HIGH(IMAGE_BASE) && (uint32_t)INSIDE_END == 0 &&
+                   ROOT_IMAGE_BASE + ROOT_IMAGE_SIZE < INSIDE_END,
+               "emit_place compares high halves");
+
 static void emit_check(struct assembler *a, const struct check *c, unsigned then)
 {
+    if (c->kind == PLACE || c->kind == ROOM) {
+        emit_place(a, c, then);
+        return;
+    }
     if (c->kind == WORD) {
         load(a, ARGUMENT_LOW(c->argument) + 4);
         emit(a, BPF_JMP | BPF_JEQ | BPF_K, 0, NEXT, REFUSED);
@@ -243,8 +304,11 @@ void filter_build(struct filter_program *p)
     give(&a, SECCOMP_RET_KILL_PROCESS);
     load(&a, DATA(nr));
     emit_tree(&a, targets, RULES + 1);
-    for (unsigned i = 0; i < RULES; i++)
+    for (unsigned i = 0; i < RULES; i++) {
         emit_rule(&a, &rules[i], FIRST_RULE + i);
+        if (i == RULES / 2) /* a jump reaches 255 instructions */
+            by_pointer(&a, REFUSED, SECCOMP_RET_KILL_PROCESS);
+    }
     by_pointer(&a, ALLOWED, SECCOMP_RET_ALLOW);
     by_pointer(&a, ASK_MONITOR, SECCOMP_RET_USER_NOTIF);
     by_pointer(&a, REFUSED, SECCOMP_RET_KILL_PROCESS);

@@ -212,8 +212,27 @@ static int map_memory(void)
     const int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
 
     if (mmap((void *)SEG_BASE, SEG_SIZE, prot, flags, GATE_FD_SEGMENT, 0) != (void *)SEG_BASE ||
-        mmap((void *)POOL_BASE, POOL_SIZE, prot, flags, GATE_FD_POOL, 0) != (void *)POOL_BASE)
+        mmap((void *)POOL_BASE, POOL_SIZE, prot, flags, GATE_FD_POOL, 0) != (void *)POOL_BASE ||
+        mmap((void *)EXIT_STACK_BASE, EXIT_STACK_SIZE, prot,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)EXIT_STACK_BASE)
         return -errno;
+    return 0;
+}
+
+/* Out of the program's sight.  vvar and vDSO are separate special mappings that can only be
+ * moved whole: at each place the one length that works is found by trying. */
+static int move_vdso(const struct boot_vdso *v)
+{
+    uint64_t done = 0, len;
+
+    for (; done < v->size; done += len) {
+        void *from = (void *)(v->base_old + done), *to = (void *)(HOSTVDSO_BASE + done);
+        for (len = v->size - done; len > 0; len -= PAGE_SIZE)
+            if (mremap(from, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+                break;
+        if (len == 0)
+            return -errno;
+    }
     return 0;
 }
 
@@ -331,7 +350,7 @@ static _Noreturn void child_main(const struct plan *p)
         child_fail(p->report, STAGE_FDS, -rc);
     if ((rc = arm_lifeline()) < 0)
         child_fail(FD_REPORT, STAGE_LIFELINE, -rc);
-    if ((rc = map_memory()) < 0)
+    if ((rc = map_memory()) < 0 || (rc = move_vdso(&p->s->boot->vdso)) < 0)
         child_fail(FD_REPORT, STAGE_MAP, -rc);
     forget_thread_area();
     drop_rights(p->s);

@@ -154,7 +154,7 @@ const struct attack call_attacks[] = {
     {"int80-from-program", KILLED, NULL, int80_from_program},
     {"own-gate-syscall", KILLED, NULL, own_gate_syscall},
     {"own-gate-int80", KILLED, NULL, own_gate_int80},
-    {"own-gate-sysenter", ANY, NULL, own_gate_sysenter}, /* not there on every CPU */
+    {"own-gate-sysenter", KILLED, NULL, own_gate_sysenter},
     {"compat-int80", KILLED, NULL, compat_int80},
     {"compat-syscall", ANY, NULL, compat_syscall}, /* a fault where the CPU has none */
     {"vsyscall", ANY, NULL, vsyscall},

@@ -28,7 +28,7 @@ static unsigned longest;
 
 static uint32_t interpret(const struct seccomp_data *data)
 {
-    uint32_t a = 0;
+    uint32_t a = 0, x = 0;
     unsigned steps = 0;
 
     for (unsigned pc = 0; pc < program.length; pc++) {
@@ -41,6 +41,12 @@ static uint32_t interpret(const struct seccomp_data *data)
             break;
         case BPF_ALU | BPF_AND | BPF_K:
             a &= i->k;
+            break;
+        case BPF_ALU | BPF_ADD | BPF_X:
+            a += x;
+            break;
+        case BPF_MISC | BPF_TAX:
+            x = a;
             break;
         case BPF_JMP | BPF_JA:
             pc += i->k;
@@ -79,7 +85,19 @@ static const struct {
 } cases[] = {
     {SYS_exit, {1}, ALLOW},
     {SYS_exit_group, {1}, ALLOW},
-    {SYS_munmap, {0, ~0ULL}, ALLOW},
+    {SYS_munmap, {0, ~0ULL}, KILL},
+    {SYS_munmap, {0, INSIDE_BASE}, ALLOW},
+    {SYS_munmap, {INSIDE_END, USER_MAX - INSIDE_END}, ALLOW},
+    {SYS_munmap, {0x1234567000, INSIDE_BASE - 0x1234567000}, ALLOW},
+    {SYS_munmap, {0, IMAGE_BASE + PAGE_SIZE}, KILL},
+    {SYS_munmap, {0xfffff000, IMAGE_BASE - 0xfffff000 + PAGE_SIZE}, KILL},
+    {SYS_munmap, {INSIDE_BASE - PAGE_SIZE, IMAGE_BASE - INSIDE_BASE + 2 * PAGE_SIZE}, KILL},
+    {SYS_munmap, {IMAGE_BASE, PAGE_SIZE}, KILL},
+    {SYS_munmap, {HOSTVDSO_BASE, PAGE_SIZE}, KILL},
+    {SYS_munmap, {SEG_BASE, SEG_SIZE}, KILL},
+    {SYS_munmap, {POOL_BASE + POOL_SIZE - PAGE_SIZE, PAGE_SIZE}, KILL},
+    {SYS_munmap, {INSIDE_END - PAGE_SIZE, 2 * PAGE_SIZE}, KILL},
+    {SYS_munmap, {PAGE_SIZE, 0xffffffff00000000ULL + IMAGE_BASE}, KILL},
     {SYS_rt_sigreturn, {0}, ALLOW},
     {SYS_sigaltstack, {1, 2}, ALLOW},
     {SYS_getrusage, {0, 1}, ALLOW},
@@ -97,7 +115,21 @@ static const struct {
     {SYS_mmap, {0, 0, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_LOCKED, 0, 0}, KILL},
     {SYS_mmap, {0, 0, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, 0, 0}, KILL},
     {SYS_mmap, {0, 0, 3, (MAP_SHARED | MAP_FIXED) | 1ULL << 40, 0, 0}, KILL},
+    {SYS_mmap, {IMAGE_BASE, PAGE_SIZE, 7, GATE_MMAP_PRIVATE_ANON}, KILL},
+    {SYS_mmap, {SEG_BASE, PAGE_SIZE, 3, GATE_MMAP_SHARED_FILE}, KILL},
+    {SYS_mmap, {0x1000, 0x1000 + INSIDE_END, 3, GATE_MMAP_PRIVATE_ANON}, KILL},
+    {SYS_mmap, {ROOT_IMAGE_BASE, ROOT_IMAGE_SIZE, 1, GATE_MMAP_PRIVATE_FILE, 9}, ALLOW},
+    {SYS_mmap, {ROOT_IMAGE_BASE, INSIDE_END - ROOT_IMAGE_BASE, 1, GATE_MMAP_PRIVATE_FILE, 9}, KILL},
+    {SYS_mmap, {ROOT_IMAGE_BASE, PAGE_SIZE, 5, GATE_MMAP_PRIVATE_FILE, 9}, KILL},
+    {SYS_mmap, {ROOT_IMAGE_BASE, PAGE_SIZE, 1, GATE_MMAP_SHARED_FILE, 9}, KILL},
+    {SYS_mmap, {ROOT_IMAGE_BASE - PAGE_SIZE, PAGE_SIZE, 1, GATE_MMAP_PRIVATE_FILE, 9}, KILL},
     {SYS_mprotect, {0, 0, 5}, ALLOW},
+    {SYS_mprotect, {IMAGE_BASE, PAGE_SIZE, 7}, KILL},
+    {SYS_mprotect, {SEG_BASE + SEG_DATA, PAGE_SIZE, 7}, KILL},
+    {SYS_mremap, {IMAGE_BASE, PAGE_SIZE, PAGE_SIZE, GATE_MREMAP_MOVE, 0x10000}, KILL},
+    {SYS_mremap, {0x10000, PAGE_SIZE, PAGE_SIZE, GATE_MREMAP_MOVE, IMAGE_BASE}, KILL},
+    {SYS_mremap, {0x10000, PAGE_SIZE, INSIDE_END, GATE_MREMAP_MOVE, 0x20000}, KILL},
+    {SYS_mremap, {0x10000, PAGE_SIZE, PAGE_SIZE, GATE_MREMAP_KEEP, INSIDE_END}, ALLOW},
     {SYS_mprotect, {0, 0, PROT_GROWSDOWN}, KILL},
     {SYS_mremap, {0, 0, 0, 0}, ALLOW},
     {SYS_mremap, {0, 0, 0, MREMAP_MAYMOVE}, KILL},
