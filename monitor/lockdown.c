@@ -73,6 +73,14 @@ static struct sock_filter code[CODE_MAX] = {
 };
 static unsigned length = 4;
 
+/* Where a jump goes that leaves its rule; every kind of end is written once for many of them,
+ * because installing a filter takes the kernel a time by its length. */
+enum end { NEXT, ALLOW, REFUSE, MISSING, ENDS };
+static struct {
+    uint8_t jt, jf; /* enum end; NEXT: code[] says */
+} want[CODE_MAX];
+static unsigned waiting = 4; /* jumps from here on are not written yet */
+
 /* Tables that do not fit abort: at every start, so in every test. */
 static void emit(uint16_t what, uint32_t k, unsigned jt, unsigned jf)
 {
@@ -81,25 +89,56 @@ static void emit(uint16_t what, uint32_t k, unsigned jt, unsigned jf)
     code[length++] = (struct sock_filter){what, (uint8_t)jt, (uint8_t)jf, k};
 }
 
-static void give(uint32_t action) { emit(BPF_RET | BPF_K, action, 0, 0); }
+/* The ends that jumps wait for, after code that nothing runs through. */
+static void write_ends(void)
+{
+    static const uint32_t action[ENDS] = {0, SECCOMP_RET_ALLOW, SECCOMP_RET_TRAP,
+                                          SECCOMP_RET_ERRNO | ENOSYS};
+    unsigned last = length;
+
+    for (unsigned e = ALLOW; e < ENDS; e++) {
+        bool wanted = false;
+        for (unsigned i = waiting; i < last; i++) {
+            unsigned distance = length - i - 1;
+            if ((want[i].jt == e || want[i].jf == e) && distance > 255)
+                abort();
+            if (want[i].jt == e)
+                code[i].jt = (uint8_t)distance;
+            if (want[i].jf == e)
+                code[i].jf = (uint8_t)distance;
+            wanted |= want[i].jt == e || want[i].jf == e;
+        }
+        if (wanted)
+            emit(BPF_RET | BPF_K, action[e], 0, 0);
+    }
+    waiting = length;
+}
+
+static void emit_test(uint32_t k, enum end jt, enum end jf)
+{
+    emit(BPF_JMP | BPF_JEQ | BPF_K, k, 0, 0);
+    want[length - 1].jt = (uint8_t)jt;
+    want[length - 1].jf = (uint8_t)jf;
+}
 
 static void emit_rule(const struct rule *r)
 {
-    emit(BPF_JMP | BPF_JEQ | BPF_K, r->number, 1, 0);
-    give(SECCOMP_RET_TRAP);
-    unsigned count = 0;
-    if (r->checked) {
+    if (!r->checked) {
+        emit_test(r->number, r->absent ? MISSING : ALLOW, REFUSE);
+    } else {
+        unsigned count = 1;
+        emit_test(r->number, NEXT, REFUSE);
         emit(BPF_LD | BPF_W | BPF_ABS,
              (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (size_t)r->argument), 0, 0);
         if (r->bits)
             emit(BPF_ALU | BPF_AND | BPF_K, ~r->values[0], 0, 0);
-        for (count = 1; count < VALUES_MAX && !r->bits && r->values[count];)
+        while (count < VALUES_MAX && !r->bits && r->values[count])
             count++;
         for (unsigned i = 0; i < count; i++)
-            emit(BPF_JMP | BPF_JEQ | BPF_K, r->bits ? 0 : r->values[i], count - i, 0);
-        give(SECCOMP_RET_TRAP);
+            emit_test(r->bits ? 0 : r->values[i], ALLOW, i + 1 == count ? REFUSE : NEXT);
     }
-    give(r->absent ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW);
+    if (length - waiting > 128)
+        write_ends();
 }
 
 /* Binary search: the kernel puts every number there is through it when it is installed. */
@@ -134,6 +173,7 @@ static int install_filter(void)
         sorted[i] = &rules[i];
     qsort(sorted, RULES, sizeof(sorted[0]), by_number);
     emit_tree(sorted, RULES);
+    write_ends();
     const struct sock_fprog program = {(unsigned short)length, code};
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }

@@ -22,33 +22,20 @@ static int refuse(struct sandbox *s, const char *why, const char *hint)
     return hint ? error_hint(s->err, "%s", hint) : -1;
 }
 
-/* Four sums over interleaved words: a build differs in all of them. */
-void image_identity(uint8_t id[32], const struct image *image)
-{
-    uint64_t sum[4] = {image->size, 1, 2, 3};
-
-    for (uint64_t i = 0; i + 8 <= image->size; i += 8) {
-        uint64_t word;
-        memcpy(&word, image->bytes + i, 8);
-        uint64_t *to = &sum[i / 8 % 4];
-        *to = (*to ^ word) * 0x100000001b3u;
-        *to ^= *to >> 29;
-    }
-    memcpy(id, sum, 32);
-}
-
 /* ---- what the host must have ---------------------------------------------------------- */
 
 static int check(struct sandbox *s, struct saved_state *state)
 {
     const struct memory_source *from = s->config->resume;
+    uint8_t image[32];
     size_t len;
     const void *bytes = from->note(from->context, "state", &len);
 
     if (!bytes || len != sizeof(*state))
         return refuse(s, "the file holds no sandbox", NULL);
     memcpy(state, bytes, sizeof(*state));
-    if (memcmp(s->image_id, from->image, sizeof(from->image)) != 0)
+    image_identity(image);
+    if (memcmp(image, from->image, sizeof(from->image)) != 0)
         return refuse(s, "saved by another version of bailey",
                       "resume it with the version that saved it");
     if (state->xsave_size != s->xsave_size || state->xcr0 != s->xcr0)

@@ -55,7 +55,6 @@ struct sandbox {
     uint8_t *segment;
     struct boot_info *boot;
     uint64_t xsave_size, xcr0; /* what this CPU has */
-    uint8_t image_id[32];      /* of the inside image */
     int64_t save_deadline;     /* ms; INT64_MAX: no save is under way */
 
     pid_t child, group; /* first host process; its process group holds all of them */

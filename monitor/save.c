@@ -100,7 +100,10 @@ static int write_file(struct sandbox *s, const struct request *r, const struct h
                       struct error *err)
 {
     const struct memory_sink *sink = s->config->save;
-    void *file = sink->open(sink->context, request.fd, request.options, s->image_id, err);
+    uint8_t image[32];
+
+    image_identity(image);
+    void *file = sink->open(sink->context, request.fd, request.options, image, err);
 
     if (!file)
         return -1;

@@ -18,8 +18,6 @@ int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t clien
 /* The inside did not answer in time. */
 void save_give_up(struct sandbox *s);
 
-/* 32 bytes that tell one inside image from another; no proof against anybody. */
-void image_identity(uint8_t id[32], const struct image *image);
 
 /* Fills the memory objects of a new sandbox from config->resume, before its first process
  * starts.  0 or -1 with s->err. */

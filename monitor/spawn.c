@@ -442,8 +442,6 @@ static void raise_file_limit(void)
 
 static int prepare_segment(struct sandbox *s, const struct image *image)
 {
-    if (s->config->save || s->config->resume)
-        image_identity(s->image_id, image);
     if (!s->config->resume) {
         image_copy_data(image, s->segment);
         return boot_fill(s, s->boot);

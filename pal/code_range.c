@@ -16,26 +16,37 @@
 #define SECTIONS_MAX            256
 #define SYMBOLS_CHUNK           64
 #define SYMBOLS_MAX             200000
+#define TABLE_CHUNK             64u /* entries of the sorted table read at once */
 #define STT_FUNC_               2
 
 struct image {
     const struct code_reader *r;
-    Elf64_Ehdr ehdr;
+    Elf64_Ehdr ehdr; /* phdr directly behind it: load reads both at once */
     Elf64_Phdr phdr[PHDRS_MAX];
     unsigned phnum;
 };
+_Static_assert(offsetof(struct image, phdr) == offsetof(struct image, ehdr) + sizeof(Elf64_Ehdr),
+               "one read fills both");
 
 static bool get(const struct code_reader *r, uint64_t at, void *buf, size_t n)
 {
     return at <= r->size && n <= r->size - at && r->read(r->ctx, at, buf, n) == (long)n;
 }
 
+/* Program headers mostly follow the file's: one read brings both. */
 static bool load(struct image *im, const struct code_reader *r)
 {
+    const size_t guess = sizeof(im->ehdr) + 16 * sizeof(Elf64_Phdr);
+    size_t n = guess < r->size ? guess : r->size;
+
     im->r = r;
-    if (!get(r, 0, &im->ehdr, sizeof(im->ehdr)) || im->ehdr.e_phentsize != sizeof(Elf64_Phdr))
+    if (n < sizeof(im->ehdr) || !get(r, 0, &im->ehdr, n) ||
+        im->ehdr.e_phentsize != sizeof(Elf64_Phdr))
         return false;
     im->phnum = im->ehdr.e_phnum < PHDRS_MAX ? im->ehdr.e_phnum : PHDRS_MAX;
+    if (im->ehdr.e_phoff == sizeof(im->ehdr) &&
+        sizeof(im->ehdr) + im->phnum * sizeof(Elf64_Phdr) <= n)
+        return true;
     return get(r, im->ehdr.e_phoff, im->phdr, im->phnum * sizeof(Elf64_Phdr));
 }
 
@@ -79,6 +90,44 @@ static bool fde_length(const struct image *im, uint64_t fde, uint64_t *length)
     return f.size > 0;
 }
 
+struct table {
+    const struct image *im;
+    uint64_t at;   /* offset of the first entry in the file */
+    uint64_t base; /* what the numbers are relative to */
+    uint64_t lo, hi;
+};
+
+static uint64_t entry_start(const struct table *t, const int32_t *entry)
+{
+    return (uint64_t)((int64_t)t->base + entry[0]);
+}
+
+/* The last entry that begins at or before vaddr.  Probes until what is left fits into a
+ * chunk: reading is what takes the time. */
+static bool search(struct table *t, uint64_t vaddr, int32_t found[2])
+{
+    int32_t chunk[TABLE_CHUNK][2];
+    size_t n;
+
+    while (t->hi - t->lo > TABLE_CHUNK) {
+        uint64_t mid = t->lo + (t->hi - t->lo) / 2;
+        if (!get(t->im->r, t->at + mid * 8, chunk[0], 8))
+            return false;
+        if (entry_start(t, chunk[0]) <= vaddr)
+            t->lo = mid;
+        else
+            t->hi = mid;
+    }
+    n = (size_t)(t->hi - t->lo);
+    if (!get(t->im->r, t->at + t->lo * 8, chunk, n * 8))
+        return false;
+    while (n > 1 && entry_start(t, chunk[n - 1]) > vaddr)
+        n--;
+    found[0] = chunk[n - 1][0];
+    found[1] = chunk[n - 1][1];
+    return entry_start(t, found) <= vaddr;
+}
+
 static bool from_eh_frame(const struct image *im, uint64_t vaddr, uint64_t *start, uint64_t *end)
 {
     struct {
@@ -87,7 +136,7 @@ static bool from_eh_frame(const struct image *im, uint64_t vaddr, uint64_t *star
         uint32_t count;
     } h;
     const Elf64_Phdr *p = 0;
-    uint64_t length, lo = 0, hi;
+    uint64_t length;
     int32_t entry[2];
 
     for (unsigned i = 0; i < im->phnum; i++) {
@@ -98,21 +147,11 @@ static bool from_eh_frame(const struct image *im, uint64_t vaddr, uint64_t *star
         h.ptr_enc != DW_EH_PE_pcrel_sdata4 || h.count_enc != DW_EH_PE_udata4 ||
         h.table_enc != DW_EH_PE_datarel_sdata4 || h.count == 0)
         return false;
-    hi = h.count;
-    while (hi - lo > 1) {
-        uint64_t mid = lo + (hi - lo) / 2;
-        if (!get(im->r, p->p_offset + sizeof(h) + mid * 8, entry, 8))
-            return false;
-        if ((uint64_t)((int64_t)p->p_vaddr + entry[0]) <= vaddr)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    if (!get(im->r, p->p_offset + sizeof(h) + lo * 8, entry, 8))
+    struct table t = {im, p->p_offset + sizeof(h), p->p_vaddr, 0, h.count};
+    if (!search(&t, vaddr, entry) ||
+        !fde_length(im, (uint64_t)((int64_t)p->p_vaddr + entry[1]), &length))
         return false;
-    *start = (uint64_t)((int64_t)p->p_vaddr + entry[0]);
-    if (*start > vaddr || !fde_length(im, (uint64_t)((int64_t)p->p_vaddr + entry[1]), &length))
-        return false;
+    *start = entry_start(&t, entry);
     *end = *start + length;
     return vaddr < *end;
 }

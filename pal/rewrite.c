@@ -13,7 +13,8 @@
  * site that cannot be rewritten goes on trapping.
  *
  * State is per address space, in mm->sites, under its own lock; signal handlers read
- * only the arena list, which grows by publishing its count last.
+ * the arena list, which grows by publishing its count last, and the slots of sites, which
+ * are known before anybody can be there and are never given to another.
  */
 #include <linux/mman.h>
 
@@ -25,8 +26,9 @@
 #include "../libos/include/usercopy.h"
 #include "../libos/include/vfs.h"
 
-#define HOT          3    /* traps before a site is looked at */
-#define TABLE        1024 /* sites remembered, power of two */
+#define HOT          20  /* traps before a site is looked at: they cost what rewriting it does */
+#define TABLE_FIRST  64u /* sites remembered, powers of two */
+#define TABLE_MOST   1024u
 #define ARENAS       32
 #define ARENA_SIZE   0x4000UL
 #define SLOT         64UL
@@ -44,7 +46,14 @@ struct site {
     u8 original[5];          /* the bytes of the jump, as they were */
     u8 from[STOLEN_MAX + 1]; /* their offsets from `patch` and in the slot */
     u8 moved[STOLEN_MAX + 1];
-    u64 slot, patch;
+    u64 slot, patch; /* slot 0: never had one */
+};
+
+/* Open hashing.  A table that became too small stays, for handlers that look into it. */
+struct table {
+    struct table *older;
+    u32 size;
+    struct site at[];
 };
 
 struct arena {
@@ -57,10 +66,30 @@ struct sites {
     bool forbidden;
     u32 count, narenas;
     struct arena arenas[ARENAS];
-    struct site table[TABLE];
+    struct table *table; /* changes under lock and mm->lock */
 };
 
 /* ---- the table ---------------------------------------------------------------- */
+
+static struct table *table_new(u32 size)
+{
+    struct table *t = kzalloc(sizeof(*t) + size * sizeof(t->at[0]));
+
+    if (t)
+        t->size = size;
+    return t;
+}
+
+static struct sites *sites_new(u32 size)
+{
+    struct sites *s = kzalloc(sizeof(*s));
+
+    if (s && !(s->table = table_new(size))) {
+        kfree(s);
+        return NULL;
+    }
+    return s;
+}
 
 static struct sites *sites_of(struct mm *mm)
 {
@@ -68,33 +97,61 @@ static struct sites *sites_of(struct mm *mm)
 
     if (s)
         return s;
-    s = kzalloc(sizeof(*s));
+    s = sites_new(TABLE_FIRST);
     if (!s)
         return NULL;
     lock(&mm->lock);
-    if (!mm->sites)
-        mm->sites = s;
+    if (mm->sites)
+        sites_free(s);
     else
-        kfree(s);
+        mm->sites = s;
     unlock(&mm->lock);
     return mm->sites;
 }
 
-static struct site *find_site(struct sites *s, u64 addr, bool add)
+/* The entry of a site, or the free one where it would be; NULL: neither. */
+static struct site *place_of(struct table *t, u64 addr)
 {
-    for (u32 i = (u32)hash_u64(addr), n = 0; n < TABLE; i++, n++) {
-        struct site *e = &s->table[i % TABLE];
-        if (e->state != SITE_FREE && e->addr == addr)
+    for (u32 i = (u32)hash_u64(addr), n = 0; n < t->size; i++, n++) {
+        struct site *e = &t->at[i & (t->size - 1)];
+        if (e->state == SITE_FREE || e->addr == addr)
             return e;
-        if (e->state == SITE_FREE) {
-            if (!add || s->count > TABLE * 3 / 4)
-                return NULL;
-            s->count++;
-            *e = (struct site){.addr = addr, .state = SITE_COUNTING};
-            return e;
-        }
     }
     return NULL;
+}
+
+static bool grow(struct mm *mm, struct sites *s)
+{
+    struct table *old = s->table, *t = old->size < TABLE_MOST ? table_new(old->size * 4) : NULL;
+
+    if (!t)
+        return false;
+    lock(&mm->lock); /* against rewrite_forget */
+    for (u32 i = 0; i < old->size; i++)
+        if (old->at[i].state != SITE_FREE)
+            *place_of(t, old->at[i].addr) = old->at[i];
+    t->older = old;
+    __atomic_store_n(&s->table, t, __ATOMIC_RELEASE);
+    unlock(&mm->lock);
+    return true;
+}
+
+static struct site *find_site(struct mm *mm, struct sites *s, u64 addr)
+{
+    struct site *e = place_of(s->table, addr);
+
+    if (e && e->state != SITE_FREE)
+        return e;
+    if (s->count >= s->table->size / 4 * 3) {
+        if (!grow(mm, s))
+            return NULL;
+        e = place_of(s->table, addr);
+    }
+    if (e) {
+        s->count++;
+        *e = (struct site){.addr = addr, .state = SITE_COUNTING};
+    }
+    return e;
 }
 
 /* ---- reading the program's code -------------------------------------------------- */
@@ -245,6 +302,7 @@ static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
     struct rewrite_plan plan;
     struct arena *a;
     u8 stolen[STOLEN_MAX * 15], code[SLOT], patch[5] = {JMP_REL32};
+    u64 slot;
     size_t n;
     s32 rel;
     bool ok;
@@ -254,23 +312,26 @@ static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
     a = arena_near(mm, s, e->addr);
     if (!a)
         return false;
-    e->slot = a->start + a->used;
+    slot = a->start + a->used;
     e->patch = plan.patch;
     e->count = plan.count;
     memcpy(e->from, plan.at, sizeof(e->from));
     memcpy(e->original, stolen, sizeof(e->original));
-    n = rewrite_move(&plan, stolen, e->slot, code, SLOT - 16, e->moved);
+    n = rewrite_move(&plan, stolen, slot, code, SLOT - 16, e->moved);
     if (!n)
         return false;
-    n = finish_slot(code, n, e->slot, e->addr);
-    rel = (s32)(s64)(e->slot - (plan.patch + 5));
+    n = finish_slot(code, n, slot, e->addr);
+    __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
+    rel = (s32)(s64)(slot - (plan.patch + 5));
     memcpy(patch + 1, &rel, 4);
     lock(&mm->lock);
-    ok = vma_find(mm, e->addr) && write_slot(a, e->slot, code, n) &&
+    ok = vma_find(mm, e->addr) && write_slot(a, slot, code, n) &&
          write_text(mm, plan.patch, patch, sizeof(patch));
     unlock(&mm->lock);
     if (ok)
         a->used += SLOT;
+    else
+        e->slot = 0;
     return ok;
 }
 
@@ -287,7 +348,7 @@ void note_trapped_site(struct thread *t)
         s->forbidden)
         return;
     lock(&s->lock);
-    e = find_site(s, site, true);
+    e = find_site(mm, s, site);
     if (e && e->state == SITE_COUNTING && ++e->hits >= HOT)
         e->state = rewrite(mm, s, e) ? SITE_REWRITTEN : SITE_LEFT;
     unlock(&s->lock);
@@ -309,8 +370,8 @@ void sites_forbid(struct mm *mm)
     lock(&s->lock);
     s->forbidden = true;
     lock(&mm->lock);
-    for (u32 i = 0; i < TABLE; i++)
-        put_back(mm, &s->table[i]);
+    for (u32 i = 0; i < s->table->size; i++)
+        put_back(mm, &s->table->at[i]);
     unlock(&mm->lock);
     unlock(&s->lock);
 }
@@ -318,9 +379,10 @@ void sites_forbid(struct mm *mm)
 /* A trampoline arena is about to go: its sites trap again. */
 static void drop_arena(struct mm *mm, struct sites *s, struct arena *a)
 {
-    for (u32 i = 0; i < TABLE; i++) {
-        if (s->table[i].state == SITE_REWRITTEN && s->table[i].slot - a->start < ARENA_SIZE)
-            put_back(mm, &s->table[i]);
+    for (u32 i = 0; i < s->table->size; i++) {
+        struct site *e = &s->table->at[i];
+        if (e->state == SITE_REWRITTEN && e->slot - a->start < ARENA_SIZE)
+            put_back(mm, e);
     }
     a->used = ARENA_SIZE; /* takes no more slots */
 }
@@ -332,8 +394,8 @@ void rewrite_forget(struct mm *mm, uptr start, uptr end)
 {
     struct sites *s = mm->sites;
 
-    for (u32 i = 0; s && i < TABLE; i++) {
-        struct site *e = &s->table[i];
+    for (u32 i = 0; s && i < s->table->size; i++) {
+        struct site *e = &s->table->at[i];
         if (e->state != SITE_FREE && e->addr + 2 > start && e->addr < end + STOLEN_MAX * 15) {
             e->hits = 0;
             e->state = SITE_COUNTING;
@@ -348,16 +410,39 @@ void rewrite_forget(struct mm *mm, uptr start, uptr end)
 
 struct sites *sites_copy(const struct sites *old)
 {
-    struct sites *s = old ? kmalloc(sizeof(*s)) : NULL;
+    struct sites *s = old ? sites_new(old->table->size) : NULL;
 
     if (s) {
-        memcpy(s, old, sizeof(*s));
+        struct table *t = s->table;
+        memcpy(t->at, old->table->at, t->size * sizeof(t->at[0]));
+        *s = *old;
+        s->table = t;
         lock_init(&s->lock);
     }
     return s;
 }
 
-void sites_free(struct sites *s) { kfree(s); }
+void sites_free(struct sites *s)
+{
+    while (s && s->table) {
+        struct table *older = s->table->older;
+        kfree(s->table);
+        s->table = older;
+    }
+    kfree(s);
+}
+
+/* The site whose slot holds `rip`.  Who runs there may be late: the site may have been put
+ * back meanwhile. */
+static const struct site *site_of_slot(const struct sites *s, u64 rip)
+{
+    const struct table *t = __atomic_load_n(&s->table, __ATOMIC_ACQUIRE);
+
+    for (u32 i = 0; i < t->size; i++)
+        if (rip - t->at[i].slot < SLOT)
+            return &t->at[i];
+    return NULL;
+}
 
 /* Is `rip` in a trampoline?  Then *site receives the address the program should see:
  * that of the stolen instruction, or of the `syscall`. */
@@ -367,18 +452,14 @@ bool in_trampoline(const struct mm *mm, u64 rip, u64 *site)
     u32 n = s ? __atomic_load_n(&s->narenas, __ATOMIC_ACQUIRE) : 0;
 
     for (u32 i = 0; i < n; i++) {
-        if (rip - s->arenas[i].start >= ARENA_SIZE)
+        const struct site *e;
+        if (rip - s->arenas[i].start >= ARENA_SIZE || !(e = site_of_slot(s, rip)))
             continue;
-        for (u32 k = 0; k < TABLE; k++) {
-            const struct site *e = &s->table[k];
-            if (e->state == SITE_REWRITTEN && rip - e->slot < SLOT) {
-                u32 n = 0;
-                while (n < e->count && rip - e->slot >= e->moved[n + 1])
-                    n++;
-                *site = e->patch + e->from[n];
-                return true;
-            }
-        }
+        u32 k = 0;
+        while (k < e->count && rip - e->slot >= e->moved[k + 1])
+            k++;
+        *site = e->patch + e->from[k];
+        return true;
     }
     return false;
 }
