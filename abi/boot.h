@@ -124,6 +124,7 @@ struct boot_info {
 
     int32_t diff_handle;  /* meaningful with BOOT_DIFF */
     int32_t pages_handle; /* BOOT_RESUME: private memory, see struct boot_space */
+    int32_t runs_handle;  /* and where what of it belongs */
 
     uint32_t net_flags;   /* BOOT_NET_* */
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
@@ -138,15 +139,18 @@ struct boot_info {
     uint32_t cpu_leaves, cpu_leaf_count;
 };
 
-/* Private memory of a resumed sandbox, as a stream: one struct boot_space for each address
- * space, by number, and from its `runs` on struct boot_run in order of address; their pages
- * stand one after another from `data` on. */
+/* Private memory of a resumed sandbox: in the stream runs_handle one struct boot_space for each
+ * address space, by number, and from its `runs` on struct boot_run in order of address.  Their
+ * pages are in the stream pages_handle, which others may be mapping as well: it is never
+ * written to. */
 struct boot_space {
-    uint64_t runs, count, data; /* offsets; number of runs */
+    uint64_t runs, count; /* offset; number of runs */
 };
 struct boot_run {
     uint64_t addr, len; /* bytes, whole pages */
+    uint64_t at;        /* where in the stream of pages; BOOT_RUN_ZERO: zeros */
 };
+#define BOOT_RUN_ZERO     (~0ULL)
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
 #define BOOT_NET_NAMED    4u /* this sandbox is on a named network */

@@ -44,6 +44,7 @@ struct image_header {
 #define GATE_FD_TRACE    9
 #define GATE_FD_DIFF     10
 #define GATE_FD_PAGES    11 /* boot_info.pages_handle */
+#define GATE_FD_RUNS     12 /* boot_info.runs_handle */
 #define GATE_KICK_COOKIE (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,

@@ -1,13 +1,19 @@
 /* Memory of a snapshot into the objects of a new sandbox (monitor/memory_file.h). */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "abi/boot.h"
 #include "abi/layout.h"
 #include "memory_file.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
 
 static int give_error(struct error *to, const struct snapshot_error *from)
 {
@@ -57,25 +63,43 @@ static int source_fill(void *context, uint32_t object, int fd, uint64_t size, st
     struct object o = {fd, size};
     struct snapshot_error error = {0};
 
-    return snapshot_load(context, object, object, load_piece, &o, &error) ? give_error(err, &error)
-                                                                          : 0;
+    const struct memory_base *b = context;
+
+    return snapshot_load(b->reader, object, object, load_piece, &o, &error)
+               ? give_error(err, &error)
+               : 0;
 }
 
-/* ---- private memory: the stream struct boot_space describes --------------------------- */
+/* ---- private memory: the streams struct boot_space describes ----------------------------- */
 
 struct place {
     uint64_t addr, len, at;
 };
 struct layout {
-    int fd;
+    struct memory_base *base;
     uint32_t spaces;
+    bool in_file;         /* its pages are mapped from the snapshot itself */
     struct place *places; /* of all spaces, by space and address */
     uint64_t *first;      /* of each space, and one more */
+    uint64_t size;        /* of the stream of pages */
 };
 
-/* Counts (places NULL) or lists the ranges of private memory. */
-static uint64_t list_places(const struct snapshot_reader *r, struct layout *l)
+static uint64_t place_range(struct layout *l, const struct snapshot_range *range)
 {
+    uint64_t at = l->size;
+
+    if (range->where == SNAPSHOT_ZERO)
+        return BOOT_RUN_ZERO;
+    if (l->in_file)
+        return range->file_offset;
+    l->size += range->len;
+    return at;
+}
+
+/* Counts (places NULL) or lists the ranges of private memory. */
+static uint64_t list_places(struct layout *l)
+{
+    const struct snapshot_reader *r = l->base->reader;
     struct snapshot_range range;
     uint32_t at = snapshot_find_range(r, MEMORY_SPACE(0), 0), space = 0;
     uint64_t count = 0;
@@ -85,7 +109,7 @@ static uint64_t list_places(const struct snapshot_reader *r, struct layout *l)
         if (l->places) {
             while (space <= n)
                 l->first[space++] = count;
-            l->places[count] = (struct place){range.offset, range.len, 0};
+            l->places[count] = (struct place){range.offset, range.len, place_range(l, &range)};
         }
         count++;
     }
@@ -94,27 +118,26 @@ static uint64_t list_places(const struct snapshot_reader *r, struct layout *l)
     return count;
 }
 
-/* Writes the tables; gives every range its place in the stream. */
-static int write_tables(struct layout *l)
+static int write_runs(const struct layout *l)
 {
-    uint64_t total = l->first[l->spaces];
-    uint64_t runs = l->spaces * sizeof(struct boot_space);
-    uint64_t data = (runs + total * sizeof(struct boot_run) + PAGE_SIZE - 1) & PAGE_MASK;
+    uint64_t total = l->first[l->spaces], runs = l->spaces * sizeof(struct boot_space);
+    struct boot_space *spaces = calloc(l->spaces, sizeof(*spaces));
+    struct boot_run *list = calloc(total + 1, sizeof(*list));
+    int rc = -1;
 
-    for (uint32_t n = 0; n < l->spaces; n++) {
-        struct boot_space space = {runs, l->first[n + 1] - l->first[n], data};
-        if (write_all(l->fd, (void *)&space, sizeof(space), n * sizeof(space)))
-            return -1;
-        for (uint64_t i = l->first[n]; i < l->first[n + 1]; i++) {
-            struct boot_run run = {l->places[i].addr, l->places[i].len};
-            l->places[i].at = data;
-            if (write_all(l->fd, (void *)&run, sizeof(run), runs))
-                return -1;
-            runs += sizeof(run);
-            data += run.len;
-        }
+    if (spaces && list) {
+        for (uint32_t n = 0; n < l->spaces; n++)
+            spaces[n] = (struct boot_space){runs + l->first[n] * sizeof(*list),
+                                            l->first[n + 1] - l->first[n]};
+        for (uint64_t i = 0; i < total; i++)
+            list[i] = (struct boot_run){l->places[i].addr, l->places[i].len, l->places[i].at};
+        rc = write_all(l->base->runs, (void *)spaces, runs, 0);
+        if (rc == 0)
+            rc = write_all(l->base->runs, (void *)list, total * sizeof(*list), runs);
     }
-    return ftruncate(l->fd, (off_t)data);
+    free(spaces);
+    free(list);
+    return rc;
 }
 
 /* A piece may lie across several ranges. */
@@ -139,7 +162,7 @@ static int load_private(void *context, uint32_t object, uint64_t offset, const v
         uint64_t in = offset - l->places[lo].addr, part = l->places[lo].len - in;
         if (part > len)
             part = len;
-        if (write_all(l->fd, bytes, part, l->places[lo].at + in))
+        if (write_all(l->base->pages, bytes, part, l->places[lo].at + in))
             return -1;
         bytes += part;
         offset += part;
@@ -148,39 +171,89 @@ static int load_private(void *context, uint32_t object, uint64_t offset, const v
     return len ? -1 : 0;
 }
 
-static int source_fill_private(void *context, uint32_t count, int fd, struct error *err)
+/* A memory object that nobody can change any more once it is sealed: hostile sandboxes share
+ * it. */
+static int make_object(const char *name)
 {
-    struct layout l = {.fd = fd, .spaces = count};
-    struct snapshot_error error = {0};
-    uint64_t places = list_places(context, &l);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+
+    return fd >= 0 ? fd : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+
+static int seal(int fd)
+{
+    return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+}
+
+static int load_pages(struct layout *l, struct snapshot_error *error)
+{
+    l->base->pages = make_object("bailey-pages");
+    if (l->base->pages < 0 || ftruncate(l->base->pages, (off_t)l->size) < 0)
+        return -1;
+    if (snapshot_load(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(l->spaces - 1), load_private,
+                      l, error))
+        return -1;
+    return seal(l->base->pages);
+}
+
+static int make_private(struct memory_base *b, uint32_t count, struct snapshot_error *error)
+{
+    struct layout l = {.base = b, .spaces = count, .in_file = b->in_file};
+    uint64_t places = list_places(&l);
     int rc = -1;
 
     l.places = calloc(places + 1, sizeof(*l.places));
     l.first = calloc(count + 1, sizeof(*l.first));
-    if (l.places && l.first) {
-        list_places(context, &l);
-        rc = write_tables(&l);
+    b->runs = make_object("bailey-runs");
+    if (l.places && l.first && b->runs >= 0) {
+        list_places(&l);
+        rc = write_runs(&l) || seal(b->runs) ? -1 : 0;
     }
-    if (rc == 0)
-        rc = snapshot_load(context, MEMORY_SPACE(0), MEMORY_SPACE(count - 1), load_private, &l,
-                           &error);
+    if (rc == 0 && l.in_file)
+        b->pages = snapshot_warm_fd(b->reader);
+    else if (rc == 0)
+        rc = load_pages(&l, error);
     free(l.places);
     free(l.first);
-    return rc ? give_error(err, &error) : 0;
+    return rc;
+}
+
+static int source_private(void *context, uint32_t count, int *pages, int *runs, struct error *err)
+{
+    struct memory_base *b = context;
+    struct snapshot_error error = {0};
+
+    if (b->runs < 0 && make_private(b, count, &error))
+        return give_error(err, &error);
+    *pages = b->pages;
+    *runs = b->runs;
+    return 0;
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */
 
 static const void *source_note(void *context, const char *key, size_t *len)
 {
-    return snapshot_meta(context, key, len);
+    return snapshot_meta(((struct memory_base *)context)->reader, key, len);
 }
 
-void resume_source(struct memory_source *source, struct snapshot_reader *r)
+void memory_base_init(struct memory_base *b, struct snapshot_reader *r)
 {
-    *source = (struct memory_source){.context = r,
-                                     .note = source_note,
-                                     .fill = source_fill,
-                                     .fill_private = source_fill_private};
-    memcpy(source->image, snapshot_info(r)->image, sizeof(source->image));
+    *b = (struct memory_base){.reader = r, .pages = -1, .runs = -1};
+}
+
+void memory_base_close(struct memory_base *b)
+{
+    if (b->runs >= 0)
+        close(b->runs);
+    if (b->pages >= 0 && !b->in_file)
+        close(b->pages);
+    b->runs = b->pages = -1;
+}
+
+void resume_source(struct memory_source *source, struct memory_base *b)
+{
+    *source = (struct memory_source){
+        .context = b, .note = source_note, .fill = source_fill, .private_memory = source_private};
+    memcpy(source->image, snapshot_info(b->reader)->image, sizeof(source->image));
 }

@@ -93,19 +93,22 @@ static int go_on(struct description *d, struct snapshot_reader *reader, const st
 {
     struct registration registration;
     struct memory_source source;
+    struct memory_base base;
     struct save_file save = {.path = "sandbox.bailey"};
     struct error err = {0};
     int code = claim(s, &registration, &d->config);
 
     if (code >= 0)
         return code;
-    resume_source(&source, reader);
+    memory_base_init(&base, reader);
+    resume_source(&source, &base);
     save.cpu_level = d->config.cpu_level;
     save_file_init(&save);
     d->config.resume = &source;
     d->config.save = &save.sink;
     registration_attach(&registration, &d->config, NULL);
     code = monitor_run(&d->config, &err);
+    memory_base_close(&base);
     registration_end(&registration, code);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../abi/layout.h"
@@ -22,6 +23,12 @@
 #define PAGE_SWAPPED (1ULL << 62)
 #define PAGE_OF_FILE (1ULL << 61)
 
+/* A file as /proc/PID/maps names it. */
+struct map_file {
+    char device[16];
+    unsigned long inode; /* 0: none */
+};
+
 struct capture {
     const struct memory_sink *sink;
     void *file;
@@ -29,6 +36,7 @@ struct capture {
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
     int memory, pagemap; /* files of /proc */
+    struct map_file own; /* what the sandbox was resumed from: mapped, it is private memory */
 };
 
 static int failed(struct error *err, const char *what) { return error_set(err, errno, "%s", what); }
@@ -82,8 +90,8 @@ static int put_object(struct capture *c, uint32_t object, int fd)
 /* ---- private memory ------------------------------------------------------------------ */
 
 struct mapping {
-    uint64_t start, end;
-    bool file;
+    unsigned long start, end;
+    bool file, own;
 };
 
 /* Anonymous memory is zero where nothing is put; above a file zeros count. */
@@ -106,9 +114,9 @@ static int put_run(struct capture *c, const struct mapping *m, uint64_t addr, si
     return 0;
 }
 
-static bool is_private(uint64_t entry)
+static bool is_private(const struct mapping *m, uint64_t entry)
 {
-    return (entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_OF_FILE);
+    return m->own || ((entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_OF_FILE));
 }
 
 static int put_mapping(struct capture *c, const struct mapping *m)
@@ -126,9 +134,9 @@ static int put_mapping(struct capture *c, const struct mapping *m)
         pages = (uint64_t)got / 8;
         while (n < pages) {
             uint64_t first;
-            while (n < pages && !is_private(entries[n]))
+            while (n < pages && !is_private(m, entries[n]))
                 n++;
-            for (first = n; n < pages && n - first < CHUNK_PAGES && is_private(entries[n]);)
+            for (first = n; n < pages && n - first < CHUNK_PAGES && is_private(m, entries[n]);)
                 n++;
             if (n > first && put_run(c, m, at + first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
                 return -1;
@@ -138,16 +146,42 @@ static int put_mapping(struct capture *c, const struct mapping *m)
     return 0;
 }
 
-/* A line of maps that is private memory of the program. */
-static bool parse(const char *line, struct mapping *m)
+static bool parse(const char *line, struct mapping *m, char rights[8], struct map_file *f)
 {
-    unsigned long start, end, inode;
+    return sscanf(line, "%lx-%lx %7s %*s %15s %lu", &m->start, &m->end, rights, f->device,
+                  &f->inode) == 5;
+}
+
+/* A line of maps that is private memory of the program. */
+static bool parse_private(const struct capture *c, const char *line, struct mapping *m)
+{
+    struct map_file f;
     char rights[8];
 
-    if (sscanf(line, "%lx-%lx %7s %*s %*s %lu", &start, &end, rights, &inode) != 4)
+    if (!parse(line, m, rights, &f))
         return false;
-    *m = (struct mapping){start, end, inode != 0};
-    return rights[3] == 'p' && end <= USER_MAX && (end <= INSIDE_BASE || start >= INSIDE_END);
+    m->file = f.inode != 0;
+    m->own = m->file && f.inode == c->own.inode && strcmp(f.device, c->own.device) == 0;
+    return rights[3] == 'p' && m->end <= USER_MAX &&
+           (m->end <= INSIDE_BASE || m->start >= INSIDE_END);
+}
+
+/* Learns by mapping it how the kernel names a file there: stat may say otherwise. */
+static int name_file(int fd, struct map_file *f)
+{
+    void *at = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[4096 + 128], rights[8];
+    bool found = false;
+    struct mapping m;
+
+    while (maps && at != MAP_FAILED && !found && fgets(line, sizeof(line), maps))
+        found = parse(line, &m, rights, f) && m.start == (uintptr_t)at;
+    if (maps)
+        fclose(maps);
+    if (at != MAP_FAILED)
+        munmap(at, PAGE_SIZE);
+    return found ? 0 : -1;
 }
 
 static int open_file(const struct host_space *space, const char *name)
@@ -174,7 +208,7 @@ static int put_space(struct capture *c, uint32_t number, const struct host_space
     if (!maps || c->pagemap < 0 || c->memory < 0)
         rc = failed(c->err, "looking at a process of the sandbox");
     while (!rc && getline(&line, &size, maps) > 0)
-        if (parse(line, &m))
+        if (parse_private(c, line, &m))
             rc = put_mapping(c, &m);
     free(line);
     if (maps)
@@ -193,6 +227,10 @@ int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t 
 
     if (!c.buffer)
         return failed(err, "memory for reading the sandbox");
+    if (s->pages_fd >= 0 && name_file(s->pages_fd, &c.own) < 0) {
+        free(c.buffer);
+        return failed(err, "looking for what the sandbox was resumed from");
+    }
     int rc = put_object(&c, MEMORY_SEGMENT, s->segment_fd);
     if (!rc)
         rc = put_object(&c, MEMORY_POOL, s->pool_fd);

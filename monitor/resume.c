@@ -7,9 +7,7 @@
  */
 #include "save.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../abi/layout.h"
 #include "memory_file.h"
@@ -53,12 +51,9 @@ int resume_memory(struct sandbox *s)
 
     if (check(s, &state) < 0)
         return -1;
-    s->pages_fd = memfd_create("bailey-pages", MFD_CLOEXEC);
-    if (s->pages_fd < 0)
-        return error_set(s->err, errno, "resume: memory");
     if (from->fill(from->context, MEMORY_SEGMENT, s->segment_fd, SEG_SIZE, s->err) ||
         from->fill(from->context, MEMORY_POOL, s->pool_fd, POOL_SIZE, s->err) ||
-        from->fill_private(from->context, state.spaces, s->pages_fd, s->err))
+        from->private_memory(from->context, state.spaces, &s->pages_fd, &s->runs_fd, s->err))
         return error_wrap(s->err, "resume");
     return 0;
 }
@@ -80,6 +75,7 @@ void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
     saved->seg_handle = fresh->seg_handle;
     saved->pool_handle = fresh->pool_handle;
     saved->pages_handle = fresh->pages_handle;
+    saved->runs_handle = fresh->runs_handle;
     saved->memory_total = fresh->memory_total;
     saved->host_boottime_ns = fresh->host_boottime_ns;
     memcpy(saved->seed, fresh->seed, sizeof(saved->seed));

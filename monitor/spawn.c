@@ -53,7 +53,7 @@
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define NOTIF_SYNC_WAKE 1UL
 
-#define FD_REPORT       (GATE_FD_PAGES + 1) /* the child's end of the socket */
+#define FD_REPORT       (GATE_FD_RUNS + 1) /* the child's end of the socket */
 #define FD_LAST         FD_REPORT
 #define FD_SPARE        (FD_LAST + 1) /* descriptors are lifted there before they get their numbers */
 
@@ -180,6 +180,7 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_TRACE] = trace,
         [GATE_FD_DIFF] = s->config->diff_fd,
         [GATE_FD_PAGES] = s->pages_fd,
+        [GATE_FD_RUNS] = s->runs_fd,
         [FD_REPORT] = p->report,
     };
 
@@ -452,6 +453,7 @@ static int prepare_segment(struct sandbox *s, const struct image *image)
         rc = resume_memory(s);
     if (rc == 0) {
         fresh->pages_handle = GATE_FD_PAGES;
+        fresh->runs_handle = GATE_FD_RUNS;
         resume_boot(s->boot, fresh);
     }
     free(fresh);

@@ -154,6 +154,7 @@ static void open_gate(void)
     while ((missing = __atomic_load_n(&start_gate.missing, __ATOMIC_SEQ_CST)))
         host_wait(&start_gate.missing, missing, HOST_FOREVER);
     host_close(boot()->pages_handle);
+    host_close(boot()->runs_handle);
     start_kthreads();
     __atomic_store_n(&start_gate.open, 1, __ATOMIC_SEQ_CST);
     host_wake(&start_gate.open, 1 << 30);

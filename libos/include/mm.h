@@ -56,6 +56,9 @@ struct vma {
 #define VMA_NOHUGEPAGE 2048u
 #define VMA_NOEXEC     4096u /* mprotect(PROT_EXEC) refused: file of a noexec mount */
 #define VMA_ONFAULT    8192u /* mlock2(MLOCK_ONFAULT) */
+/* Private; some of its pages are those of the snapshot this sandbox was resumed from, mapped
+ * from there.  What gives pages back maps it anew, or they would come again. */
+#define VMA_WARM 16384u
 
 struct mm {
     u32 refs;

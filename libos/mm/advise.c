@@ -102,18 +102,32 @@ long vma_change_flags(struct mm *mm, uptr addr, uptr end, u32 set, u32 clear, st
     return 0;
 }
 
+static bool any_warm(struct mm *mm, uptr addr, uptr end)
+{
+    struct vma *v;
+
+    for (v = vma_next(mm, addr); v && v->start < end; v = vma_next(mm, v->end))
+        if (v->flags & VMA_WARM)
+            return true;
+    return false;
+}
+
 /* Host calls stop at holes, so with holes each VMA is advised for itself. */
 static long advise_host(struct mm *mm, uptr addr, uptr end, int how, bool holes)
 {
+    bool gives_back = how == HOST_DISCARD_ZERO || how == HOST_DISCARD_FREE;
     struct vma *v;
     long rc;
 
-    if (!holes)
+    if (!holes && !(gives_back && any_warm(mm, addr, end)))
         return host_discard(addr, end - addr, how);
     for (v = vma_next(mm, addr); v && v->start < end; v = vma_next(mm, v->end)) {
-        uptr from = MAX(addr, v->start);
+        uptr from = MAX(addr, v->start), to = MIN(end, v->end);
 
-        rc = host_discard(from, MIN(end, v->end) - from, how);
+        if (gives_back && v->flags & VMA_WARM)
+            rc = backing_renew(v, from, to);
+        else
+            rc = host_discard(from, to - from, how);
         if (rc < 0)
             return rc;
     }

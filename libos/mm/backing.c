@@ -121,6 +121,39 @@ long backing_fill(struct vma *v, uptr addr)
     return 0;
 }
 
+/* Pages of a pool VMA past the end of its file are not there to be given back. */
+long backing_renew(const struct vma *v, uptr from, uptr to)
+{
+    struct vma part = *v;
+
+    if (v->kind == VMA_POOL)
+        to = MIN(to, v->filled);
+    if (from >= to)
+        return 0;
+    part.offset += from - v->start;
+    part.start = part.filled = from;
+    part.end = to;
+    return backing_map(&part, false);
+}
+
+/* The host moves one mapping of its own at a time (its joins follow its own bookkeeping).
+ * So: as much as goes in one call, again until all is moved. */
+long backing_move_host(uptr from, size_t len, uptr to, int keep)
+{
+    size_t done = 0, part;
+    long rc;
+
+    for (; done < len; done += part) {
+        part = len - done;
+        while ((rc = host_move(from + done, part, part, to + done, keep)) == -EFAULT &&
+               part > PAGE_SIZE)
+            part = PAGE_ALIGN(part / 2);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, int keep)
 {
     struct filemem *fm = inode_filemem(v->inode);
@@ -132,7 +165,7 @@ long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, 
     while (from < filled) {
         rc = filemem_extent(fm, off, filled - from, &at, &run);
         if (rc >= 0)
-            rc = host_move(from, run, run, to, keep);
+            rc = backing_move_host(from, run, to, keep);
         if (rc < 0)
             return rc;
         from += run;

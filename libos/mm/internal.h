@@ -75,6 +75,11 @@ long backing_map(struct vma *v, bool populate);
  * backed. */
 long backing_fill(struct vma *v, uptr addr);
 
+/* Gives the pages of [from, to) back, which lies in the private v: mapped as for the first time. */
+long backing_renew(const struct vma *v, uptr from, uptr to);
+
+/* Moves [from, from + len), of which one VMA of ours may be several of the host's. */
+long backing_move_host(uptr from, size_t len, uptr to, int keep);
 /* Moves the host mappings of [from, from + len) of a private VMA_POOL v to n. */
 long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, int keep);
 

@@ -109,25 +109,14 @@ static long choose_target(struct mm *mm, struct remap *r)
     return rc;
 }
 
-/* One VMA of ours may be several of the host's, which moves only one at a time (its joins
- * follow its own bookkeeping).  So: as much as goes in one call, again until all is moved;
- * what is new at the end is mapped like any mapping. */
+/* What is new at the end is mapped like any mapping. */
 static long move_piecewise(const struct vma *n, const struct remap *r, size_t new_len, int keep)
 {
     struct vma tail = *n;
-    size_t done = 0, len;
-    long rc;
+    long rc = backing_move_host(r->from, r->old_len, r->to, keep);
 
-    for (; done < r->old_len; done += len) {
-        len = r->old_len - done;
-        while ((rc = host_move(r->from + done, len, len, r->to + done, keep)) == -EFAULT &&
-               len > PAGE_SIZE)
-            len = PAGE_ALIGN(len / 2);
-        if (rc < 0)
-            return rc;
-    }
-    if (new_len <= r->old_len)
-        return 0;
+    if (rc < 0 || new_len <= r->old_len)
+        return rc;
     tail.start += r->old_len;
     tail.offset += r->old_len;
     tail.filled = MAX(tail.filled, tail.start);
@@ -143,7 +132,7 @@ static long move_pages(struct vma *v, struct vma *n, const struct remap *r, size
     if (!r->old_len)
         return backing_map(n, false);
     if (v->kind != VMA_POOL) {
-        rc = host_move(r->from, r->old_len, len, r->to, keep);
+        rc = v->flags & VMA_WARM ? -EFAULT : host_move(r->from, r->old_len, len, r->to, keep);
         if (rc == -EFAULT)
             rc = move_piecewise(n, r, len, keep);
         return rc < 0 ? rc : 0;
@@ -176,6 +165,8 @@ static long move(struct mm *mm, struct vma *v, struct remap *r)
     place_at(n, v, r->from, r->to, len);
     mm_forget_text(mm, r->from, r->from + r->old_len);
     rc = move_pages(v, n, r, len);
+    if (!rc && v->flags & VMA_WARM && r->flags & MREMAP_DONTUNMAP)
+        rc = backing_renew(v, r->from, r->from + r->old_len);
     if (rc) {
         n->up = r->dead;
         r->dead = n;

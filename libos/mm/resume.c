@@ -1,8 +1,9 @@
 /* An address space in a new host process, after a resume.
  *
- * The host maps what the tree says; then private memory that differs from what is mapped
- * is read in, run by run, from the stream the monitor gives (abi/boot.h).  Mappings that
- * receive pages are writable until then.
+ * The host maps what the tree says; then private memory that differs from what is mapped is
+ * laid over it, run by run (abi/boot.h): long runs are mapped from the stream of pages, to be
+ * copied by the host when they are written to, short ones are read, since a host mapping costs
+ * more than a few pages.  Mappings that receive what is read are writable until then.
  *
  * Locking: none; nobody runs in the address space yet.
  */
@@ -17,11 +18,15 @@
 #include "thread.h"
 #include "vfs.h"
 
-#define PIECES 512u /* runs read with one call */
+#define PIECES   512u            /* runs read with one call */
+#define MAP_LEN  (4 * PAGE_SIZE) /* shorter runs are read */
+#define MAPS_MAX 8192u           /* with more of them, longer ones, too: the host counts mappings */
 
 struct runs {
-    struct boot_run *run; /* in order of address */
-    u64 count, data;
+    struct boot_run *run;   /* in order of address */
+    u64 count, short_len;   /* shorter ones are read */
+    const struct vma *last; /* whose answer of receives() is known */
+    bool last_receives;
 };
 
 static long read_all(void *buf, size_t len, u64 offset)
@@ -30,7 +35,7 @@ static long read_all(void *buf, size_t len, u64 offset)
 
     while (len) {
         struct host_iovec v = {p, len};
-        long n = host_read(boot()->pages_handle, &v, 1, offset, 0);
+        long n = host_read(boot()->runs_handle, &v, 1, offset, 0);
 
         if (n == -EINTR)
             continue;
@@ -43,6 +48,20 @@ static long read_all(void *buf, size_t len, u64 offset)
     return 0;
 }
 
+static bool is_read(const struct runs *r, const struct boot_run *run)
+{
+    return run->len < r->short_len && run->at != BOOT_RUN_ZERO;
+}
+
+static u64 count_mapped(const struct runs *r)
+{
+    u64 count = 0;
+
+    for (u64 n = 0; n < r->count; n++)
+        count += !is_read(r, &r->run[n]);
+    return count;
+}
+
 static long load_runs(struct mm *mm, struct runs *r)
 {
     struct boot_space s;
@@ -50,11 +69,16 @@ static long load_runs(struct mm *mm, struct runs *r)
 
     if (rc)
         return rc;
-    *r = (struct runs){NULL, s.count, s.data};
+    *r = (struct runs){.count = s.count, .short_len = MAP_LEN};
     if (!s.count)
         return 0;
     r->run = kpages_alloc(s.count * sizeof(*r->run));
-    return r->run ? read_all(r->run, s.count * sizeof(*r->run), s.runs) : -ENOMEM;
+    if (!r->run)
+        return -ENOMEM;
+    rc = read_all(r->run, s.count * sizeof(*r->run), s.runs);
+    while (!rc && count_mapped(r) > MAPS_MAX && r->short_len < MAP_LEN << 20)
+        r->short_len *= 2;
+    return rc;
 }
 
 /* First run that ends after addr. */
@@ -72,11 +96,19 @@ static u64 find_run(const struct runs *r, uptr addr)
     return lo;
 }
 
-static bool receives(const struct vma *v, const struct runs *r)
+/* Is anything read into it? */
+static bool receives(const struct vma *v, struct runs *r)
 {
-    u64 n = find_run(r, v->start);
+    u64 n;
 
-    return !(v->flags & VMA_SHARED) && n < r->count && r->run[n].addr < v->end;
+    if (v == r->last || v->flags & VMA_SHARED)
+        return v == r->last && r->last_receives;
+    for (n = find_run(r, v->start); n < r->count && r->run[n].addr < v->end; n++)
+        if (is_read(r, &r->run[n]))
+            break;
+    r->last = v;
+    r->last_receives = n < r->count && r->run[n].addr < v->end;
+    return r->last_receives;
 }
 
 /* The host handle behind a mapped file is a new one. */
@@ -123,7 +155,7 @@ static long map_one(struct vma *v, bool fill)
     return rc;
 }
 
-static long map_all(struct mm *mm, const struct runs *r)
+static long map_all(struct mm *mm, struct runs *r)
 {
     struct vma *v;
     long rc = 0;
@@ -133,44 +165,93 @@ static long map_all(struct mm *mm, const struct runs *r)
     return rc;
 }
 
-/* Reads the runs [first, first + n) with as few calls as the host makes of it. */
-static long fill_some(const struct runs *r, u64 first, u32 n, u64 *data, struct host_iovec *v)
-{
-    u32 at = 0;
+/* ---- runs that are mapped ---------------------------------------------------------- */
 
-    for (u32 i = 0; i < n; i++)
-        v[i] = (struct host_iovec){(void *)r->run[first + i].addr, r->run[first + i].len};
-    while (at < n) {
-        long got = host_read(boot()->pages_handle, v + at, (int)(n - at), *data, 0);
+static long map_part(struct vma *v, const struct boot_run *run, struct runs *r)
+{
+    uptr from = MAX(v->start, run->addr), to = MIN(v->end, run->addr + run->len);
+    u32 prot = receives(v, r) ? PROT_READ | PROT_WRITE : v->prot;
+    int flags = HOST_MAP_PRIVATE | (v->flags & VMA_NORESERVE ? HOST_MAP_NORESERVE : 0);
+
+    if (v->flags & VMA_SHARED)
+        return 0;
+    v->flags |= VMA_WARM;
+    if (run->at == BOOT_RUN_ZERO)
+        return host_map(from, to - from, (int)prot, flags, -1, 0);
+    return host_map(from, to - from, (int)prot, flags, boot()->pages_handle,
+                    run->at + (from - run->addr));
+}
+
+static long map_runs(struct mm *mm, struct runs *r)
+{
+    long rc = 0;
+
+    for (u64 n = 0; n < r->count; n++) {
+        const struct boot_run *run = &r->run[n];
+        struct vma *v = is_read(r, run) ? NULL : vma_next(mm, run->addr);
+
+        for (; v && v->start < run->addr + run->len && rc >= 0; v = vma_next(mm, v->end))
+            rc = map_part(v, run, r);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* ---- runs that are read -------------------------------------------------------------- */
+
+/* Reads runs that stand one after another in the stream with as few calls as the host makes
+ * of it. */
+static long read_some(struct host_iovec *v, u32 n, u64 at)
+{
+    u32 done = 0;
+
+    while (done < n) {
+        long got = host_read(boot()->pages_handle, v + done, (int)(n - done), at, 0);
 
         if (got == -EINTR)
             continue;
         if (got <= 0)
             return got ? got : -EIO;
-        *data += (u64)got;
-        for (; at < n && (u64)got >= v[at].len; at++)
-            got -= (long)v[at].len;
-        if (at < n) {
-            v[at].base = (char *)v[at].base + got;
-            v[at].len -= (size_t)got;
+        at += (u64)got;
+        for (; done < n && (u64)got >= v[done].len; done++)
+            got -= (long)v[done].len;
+        if (done < n) {
+            v[done].base = (char *)v[done].base + got;
+            v[done].len -= (size_t)got;
         }
     }
     return 0;
 }
 
-static long fill(const struct runs *r)
+static long read_runs(const struct runs *r)
 {
     struct host_iovec *v = kmalloc(PIECES * sizeof(*v));
-    u64 data = r->data;
+    u64 at = 0, end = 0;
     long rc = v ? 0 : -ENOMEM;
+    u32 n = 0;
 
-    for (u64 n = 0; n < r->count && !rc; n += PIECES)
-        rc = fill_some(r, n, (u32)MIN(r->count - n, (u64)PIECES), &data, v);
+    for (u64 i = 0; i < r->count && !rc; i++) {
+        const struct boot_run *run = &r->run[i];
+
+        if (!is_read(r, run))
+            continue;
+        if (n && (n == PIECES || run->at != end)) {
+            rc = read_some(v, n, at);
+            n = 0;
+        }
+        if (!n)
+            at = run->at;
+        v[n++] = (struct host_iovec){(void *)run->addr, run->len};
+        end = run->at + run->len;
+    }
+    if (n && !rc)
+        rc = read_some(v, n, at);
     kfree(v);
     return rc;
 }
 
-static long protect_all(struct mm *mm, const struct runs *r)
+static long protect_all(struct mm *mm, struct runs *r)
 {
     struct vma *v;
     long rc = 0;
@@ -183,13 +264,15 @@ static long protect_all(struct mm *mm, const struct runs *r)
 
 long mm_resume(struct mm *mm)
 {
-    struct runs r = {NULL, 0, 0};
+    struct runs r = {.count = 0};
     long rc = load_runs(mm, &r);
 
     if (!rc)
         rc = map_all(mm, &r);
+    if (!rc)
+        rc = map_runs(mm, &r);
     if (!rc && r.count)
-        rc = fill(&r);
+        rc = read_runs(&r);
     if (!rc)
         rc = protect_all(mm, &r);
     if (r.run)

@@ -105,7 +105,7 @@ void mm_fork_child(struct mm *mm)
     lock(&mm->lock);
     for (v = vma_next(mm, 0); v; v = vma_next(mm, v->end)) {
         if (v->flags & VMA_WIPEONFORK)
-            host_discard(v->start, v->end - v->start, HOST_DISCARD_ZERO);
+            backing_renew(v, v->start, v->end);
         if (v->flags & VMA_DONTFORK) {
             uptr start = v->start, end = v->end;
 

@@ -75,7 +75,9 @@ long vma_split(struct mm *mm, uptr addr)
 
 static bool alike(const struct vma *a, const struct vma *b)
 {
-    if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->kind != b->kind)
+    if (a->end != b->start || a->prot != b->prot || a->kind != b->kind)
+        return false;
+    if ((a->flags ^ b->flags) & ~VMA_WARM)
         return false;
     if (a->file != b->file || a->name != b->name || a->kind == VMA_FIXED)
         return false;
@@ -92,6 +94,7 @@ static bool alike(const struct vma *a, const struct vma *b)
 static void absorb(struct mm *mm, struct vma *a, struct vma *b, struct vma **dead)
 {
     vma_tree_remove(mm, b);
+    a->flags |= b->flags & VMA_WARM;
     a->end = b->end;
     a->filled = a->filled == b->start ? b->filled : a->filled;
     vma_tree_update(mm, a);
@@ -119,10 +122,12 @@ struct vma *vma_enter(struct mm *mm, struct vma *v, struct vma **dead)
 
     vma_count(mm, v, 1);
     if (below && alike(below, v)) {
+        below->flags |= v->flags & VMA_WARM;
         below->end = v->end;
         below->filled = below->filled == v->start ? v->filled : below->filled;
         vma_tree_update(mm, below);
     } else if (above && alike(v, above)) {
+        above->flags |= v->flags & VMA_WARM;
         above->start = v->start;
         above->offset = v->offset;
         above->filled = v->filled == v->end ? above->filled : v->filled;
