@@ -137,6 +137,9 @@ struct boot_info {
 
     /* CPUID faults, and these are the answers: offset of an array; count 0: it does not. */
     uint32_t cpu_leaves, cpu_leaf_count;
+
+    /* BOOT_RESUME: the host name from now on; "": as it was. */
+    char new_hostname[72];
 };
 
 /* Private memory of a resumed sandbox: in the stream runs_handle one struct boot_space for each

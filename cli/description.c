@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "complain.h"
+#include "runtime.h"
 #include "snapshot/cpu.h"
 
 /* ---- making ------------------------------------------------------------------------------ */
@@ -58,6 +59,10 @@ int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
     rc |= snapshot_pairs_add(to, "uid", "%u", c->uid) | snapshot_pairs_add(to, "gid", "%u", c->gid);
     rc |= snapshot_pairs_add(to, "memory", "%" PRIu64, c->memory_limit) |
           snapshot_pairs_add(to, "pids", "%u", c->pids_max) | add_root(to, c);
+    if (c->timeout_seconds)
+        rc |= snapshot_pairs_add(to, "timeout", "%u", c->timeout_seconds);
+    if (c->hostname)
+        rc |= snapshot_pairs_add(to, "hostname", "%s", c->hostname);
     if (c->cpu_level)
         rc |= snapshot_pairs_add(to, "cpu", "x86-64-v%u", c->cpu_level);
     if (c->read_only)
@@ -90,6 +95,10 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->memory_limit = strtoull(value, NULL, 10);
     else if (strcmp(name, "pids") == 0)
         c->pids_max = number(value);
+    else if (strcmp(name, "timeout") == 0)
+        c->timeout_seconds = number(value);
+    else if (strcmp(name, "name") == 0)
+        c->name = name_valid(value) ? value : NULL;
     else if (strcmp(name, "cpu") == 0)
         c->cpu_level = cpu_level_parse(value);
     else if (strcmp(name, "read-only") == 0)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "carried.h"
 #include "commands.h"
 #include "complain.h"
 #include "cpu.h"
@@ -15,7 +16,8 @@
 #include "registration.h"
 #include "runtime.h"
 
-struct settings {
+struct resume {
+    struct settings given; /* first: the options of a run that may be given anew */
     struct snapshot_read_options read;
     const char *name;
     struct volumes volumes;
@@ -24,7 +26,7 @@ struct settings {
 
 static int take_name(void *context, const char *shown, const char *value)
 {
-    struct settings *s = context;
+    struct resume *s = context;
 
     if (!name_valid(value))
         return complain(shown, "use letters, digits, _ . -, at most 64", "'%s' is no name", value);
@@ -34,32 +36,32 @@ static int take_name(void *context, const char *shown, const char *value)
 
 static int take_volume(void *context, const char *shown, const char *value)
 {
-    return volume_add(&((struct settings *)context)->volumes, shown, value);
+    return volume_add(&((struct resume *)context)->volumes, shown, value);
 }
 
 static int take_key(void *context, const char *shown, const char *value)
 {
-    ((struct settings *)context)->read.key_file = value;
+    ((struct resume *)context)->read.key_file = value;
     return 0;
 }
 
 static int take_signer(void *context, const char *shown, const char *value)
 {
-    ((struct settings *)context)->read.signer_key_file = value;
+    ((struct resume *)context)->read.signer_key_file = value;
     return 0;
 }
 
 static int take_base(void *context, const char *shown, const char *value)
 {
-    ((struct settings *)context)->read.base = value;
+    ((struct resume *)context)->read.base = value;
     return 0;
 }
 
-OPTION_SWITCH(grant, struct settings, grant)
-OPTION_SWITCH(quiet, struct settings, quiet)
-OPTION_SWITCH(stats, struct settings, stats)
-OPTION_SWITCH(debug, struct settings, debug)
-OPTION_SWITCH(detach, struct settings, detach)
+OPTION_SWITCH(grant, struct resume, grant)
+OPTION_SWITCH(quiet, struct resume, quiet)
+OPTION_SWITCH(stats, struct resume, stats)
+OPTION_SWITCH(debug, struct resume, debug)
+OPTION_SWITCH(detach, struct resume, detach)
 
 const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},
@@ -69,6 +71,21 @@ const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "key", "FILE", "key of an encrypted snapshot", take_key},
     {OPTION_VALUE, 0, "signer", "FILE", "public key that must have signed it", take_signer},
     {OPTION_VALUE, 0, "base", "FILE", "where its base is", take_base},
+    {OPTION_VALUE, 0, "hostname", "NAME", "host name inside from now on", run_take_hostname},
+    {OPTION_HEADING, .help = "Anew, instead of what the saved sandbox had"},
+    {OPTION_VALUE, 0, "net", "KIND", "as for bailey run; this, -p and --dns replace all three",
+     run_take_net},
+    {OPTION_VALUE, 'p', "publish", "[ADDR:]HOSTPORT:PORT[/udp]", "published ports",
+     run_take_publish},
+    {OPTION_VALUE, 0, "dns", "ADDR", "servers for names", run_take_dns},
+    {OPTION_VALUE, 0, "memory", "SIZE", "limits, as for bailey run", run_take_memory},
+    {OPTION_VALUE, 0, "pids", "N", "", run_take_pids},
+    {OPTION_VALUE, 0, "cpus", "N", "", run_take_cpus},
+    {OPTION_VALUE, 0, "cpu-time", "SEC", "counted from the resume", run_take_cpu_time},
+    {OPTION_VALUE, 0, "files", "N", "", run_take_files},
+    {OPTION_VALUE, 0, "output", "SIZE", "counted from the resume", run_take_output},
+    {OPTION_VALUE, 0, "timeout", "SEC", "counted from the resume", run_take_timeout},
+    {OPTION_HEADING, .help = "What it tells"},
     {OPTION_FLAG, 0, "stats", NULL, "counters at the end", take_stats},
     {OPTION_FLAG, 'q', "quiet", NULL, "nothing but failures", take_quiet},
     {OPTION_FLAG, 0, "debug", NULL, "what the library OS logs, on standard error", take_debug},
@@ -76,7 +93,7 @@ const struct option_def resume_options[] = {
 };
 
 /* -1: this is the process that runs it; otherwise all is done. */
-static int claim(const struct settings *s, struct registration *r,
+static int claim(const struct resume *s, struct registration *r,
                  const struct sandbox_config *config)
 {
     registration_init(r);
@@ -89,56 +106,105 @@ static int claim(const struct settings *s, struct registration *r,
     return s->detach ? detach(r, NULL, 0) : -1;
 }
 
-static int go_on(struct description *d, struct snapshot_reader *reader, const struct settings *s)
+/* For the next save: what is true now. */
+static int describe(struct snapshot_pairs *description, struct sandbox_config *config,
+                    const struct settings *given, struct save_file *save)
 {
+    save->path = "sandbox.bailey";
+    save->cpu_level = config->cpu_level;
+    save_file_init(save);
+    config->save = &save->sink;
+    int code = carried_describe(description, given);
+    return code ? code : description_make(description, config);
+}
+
+static int go_on(struct description *d, struct snapshot_reader *reader, struct resume *s)
+{
+    static struct memory_source source; /* the configuration goes on naming them */
+    static struct save_file save;
     struct registration registration;
-    struct memory_source source;
+    struct snapshot_pairs description = {0};
     struct memory_base base;
-    struct save_file save = {.path = "sandbox.bailey"};
     struct error err = {0};
     int code = claim(s, &registration, &d->config);
 
     if (code >= 0)
         return code;
-    memory_base_init(&base, reader);
-    resume_source(&source, &base);
-    save.cpu_level = d->config.cpu_level;
-    save_file_init(&save);
-    d->config.resume = &source;
-    d->config.save = &save.sink;
-    registration_attach(&registration, &d->config, NULL);
-    code = monitor_run(&d->config, &err);
-    memory_base_close(&base);
+    code = network_start(&s->given.network, &d->config);
+    if (!code)
+        code = describe(&description, &d->config, &s->given, &save);
+    if (!code) {
+        memory_base_init(&base, reader);
+        resume_source(&source, &base);
+        d->config.resume = &source;
+        registration_attach(&registration, &d->config, NULL);
+        code = monitor_run(&d->config, &err);
+        memory_base_close(&base);
+    }
+    network_end(&s->given.network);
     registration_end(&registration, code);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);
     detach_end(&registration, code);
+    snapshot_pairs_free(&description);
     return code;
 }
 
-static int run(struct snapshot_reader *reader, const struct settings *s, const char *path)
+/* What was given anew counts. */
+static void renew(struct sandbox_config *to, const struct resume *s)
+{
+    const struct sandbox_config *given = &s->given.config;
+
+    to->hostname = given->hostname;
+    if (given->memory_limit)
+        to->memory_limit = given->memory_limit;
+    if (given->pids_max)
+        to->pids_max = given->pids_max;
+    if (given->timeout_seconds)
+        to->timeout_seconds = given->timeout_seconds;
+    if (s->name)
+        to->name = s->name;
+    to->quiet = s->quiet;
+    to->stats = s->stats;
+    to->debug = s->debug;
+}
+
+/* All that can be known before the start. */
+static int settle(struct description *d, struct resume *s, const void *bytes, size_t size,
+                  const char *path, char **image)
+{
+    bool all = s->grant || s->read.signer_key_file;
+    int code = grant_check(d, &s->volumes, all, path);
+
+    if (!code)
+        code = carried_read(&s->given, bytes, size, all, path);
+    if (!code)
+        code = image_root_resume(&d->config, image);
+    renew(&d->config, s);
+    if (!code)
+        code = network_settle(&s->given.network, d->config.name);
+    if (!code)
+        code = limits_settle(&s->given.limits, &d->config);
+    return code ? code : cpu_settle(&d->config);
+}
+
+static int run(struct snapshot_reader *reader, struct resume *s, const char *path)
 {
     struct description d;
+    struct relay relay = {0};
     size_t size = 0;
     const void *bytes = snapshot_meta(reader, "config", &size);
     int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
     char *image = NULL;
 
     if (!code)
-        code = grant_check(&d, &s->volumes, s->grant || s->read.signer_key_file, path);
-    if (!code)
-        code = image_root_resume(&d.config, &image);
-
-    d.config.name = s->name;
-    d.config.quiet = s->quiet;
-    d.config.stats = s->stats;
-    d.config.debug = s->debug;
-    d.config.description = bytes;
-    d.config.description_size = size;
-    if (!code)
-        code = cpu_settle(&d.config);
+        code = settle(&d, s, bytes, size, path, &image);
+    if (!code && s->given.limits.output)
+        code = relay_start(&relay, s->given.limits.output, &d.config);
     if (!code)
         code = go_on(&d, reader, s);
+    if (relay_end(&relay))
+        code = MONITOR_EXIT_KILLED;
     free(image);
     free(d.argv);
     return code;
@@ -146,7 +212,7 @@ static int run(struct snapshot_reader *reader, const struct settings *s, const c
 
 int command_resume(int argc, char **argv)
 {
-    struct settings s = {0};
+    struct resume s = {0};
     struct snapshot_error err = {0};
     const char *path;
     int code = options_parse_word(resume_options, "resume", argc, argv, &s, &path);
@@ -163,5 +229,6 @@ int command_resume(int argc, char **argv)
                : run(reader, &s, path);
     snapshot_reader_close(reader);
     volumes_free(&s.volumes);
+    carried_free(&s.given);
     return code;
 }

@@ -4,6 +4,7 @@
  * line and nothing half done.  The process then becomes the monitor of the sandbox.
  */
 #define _GNU_SOURCE
+#include "carried.h"
 #include "commands.h"
 #include "commit.h"
 #include "complain.h"
@@ -152,8 +153,8 @@ static const char *start_hint(int code, const char *text)
 }
 
 /* What a snapshot says of this run, and where one goes that nobody names. */
-static int describe(struct snapshot_pairs *description, struct sandbox_config *config,
-                    struct save_file *save)
+static int describe(struct snapshot_pairs *description, const struct settings *s,
+                    struct sandbox_config *config, struct save_file *save)
 {
     static char path[NAME_LENGTH_MAX + 16];
 
@@ -164,7 +165,8 @@ static int describe(struct snapshot_pairs *description, struct sandbox_config *c
     save->cpu_level = config->cpu_level;
     save_file_init(save);
     config->save = &save->sink;
-    return description_make(description, config);
+    int code = carried_describe(description, s);
+    return code ? code : description_make(description, config);
 }
 
 /* From the network on: everything that a detached run does for itself. */
@@ -172,12 +174,12 @@ static int run_claimed(struct settings *s, struct registration *registration,
                        struct sandbox_config *config)
 {
     struct snapshot_pairs description = {0};
-    struct save_file save = {0};
+    static struct save_file save; /* the configuration goes on naming it */
     struct error err = {0};
     int code = network_start(&s->network, config);
 
     if (!code)
-        code = describe(&description, config, &save);
+        code = describe(&description, s, config, &save);
     if (!code)
         code = commit_start(s);
     if (!code) {
@@ -290,12 +292,9 @@ out:
     strings_free(&s.env);
     strings_free(&s.program);
     strings_free(&s.listed);
-    strings_free(&s.net);
-    strings_free(&s.ports);
-    strings_free(&s.servers);
     image_root_close(&s.image);
     volumes_free(&s.volumes);
-    network_free(&s.network);
+    carried_free(&s);
     free(s.commit_file);
     free(s.user.home);
     free(s.root);

@@ -65,7 +65,7 @@ static int take_user(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_hostname(void *context, const char *shown, const char *value)
+int run_take_hostname(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -85,7 +85,7 @@ static int take_name(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_memory(void *context, const char *shown, const char *value)
+int run_take_memory(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -96,7 +96,7 @@ static int take_memory(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_pids(void *context, const char *shown, const char *value)
+int run_take_pids(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
     uint64_t n;
@@ -107,7 +107,7 @@ static int take_pids(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_timeout(void *context, const char *shown, const char *value)
+int run_take_timeout(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -116,7 +116,7 @@ static int take_timeout(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_net(void *context, const char *shown, const char *value)
+int run_take_net(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -124,7 +124,7 @@ static int take_net(void *context, const char *shown, const char *value)
     return network_take(&s->network, shown, value);
 }
 
-static int take_publish(void *context, const char *shown, const char *value)
+int run_take_publish(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -132,7 +132,7 @@ static int take_publish(void *context, const char *shown, const char *value)
     return network_take_port(&s->network, shown, value);
 }
 
-static int take_dns(void *context, const char *shown, const char *value)
+int run_take_dns(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -256,7 +256,7 @@ OPTION_SWITCH(detach, struct settings, detach)
 OPTION_SWITCH(rm, struct settings, remove)
 
 #define TAKE_LIMIT(name)                                                                           \
-    static int take_##name(void *context, const char *shown, const char *value)                    \
+    int run_take_##name(void *context, const char *shown, const char *value)                       \
     {                                                                                              \
         return limits_take_##name(&((struct settings *)context)->limits, shown, value);            \
     }
@@ -284,7 +284,7 @@ const struct option_def run_options[] = {
     VALUE(0, "env-file", "FILE", "settings from a file, one a line", take_env_file),
     VALUE('w', "workdir", "DIR", "start in this directory inside", take_workdir),
     VALUE('u', "user", "USER[:GROUP]", "by name or number (default: root inside)", take_user),
-    VALUE(0, "hostname", "NAME", "host name inside (default: bailey)", take_hostname),
+    VALUE(0, "hostname", "NAME", "host name inside (default: bailey)", run_take_hostname),
     VALUE(0, "name", "NAME", "name of the sandbox", take_name),
     FLAG('i', "interactive", "standard input is the caller's (always so)", take_interactive),
     FLAG('t', "tty", "insist on a terminal", take_tty),
@@ -303,19 +303,19 @@ const struct option_def run_options[] = {
     FLAG(0, "read-only", "refuse changes outside volumes and /tmp", take_read_only),
     VALUE(0, "net", "KIND",
           "what it may connect to: none (default), host,\nallow=HOST:PORT,..., name=NETWORK",
-          take_net),
+          run_take_net),
     VALUE('p', "publish", "[ADDR:]HOSTPORT:PORT[/udp]", "a port of the host leads to one inside",
-          take_publish),
-    VALUE(0, "dns", "ADDR", "ask this server for names, not the host's", take_dns),
+          run_take_publish),
+    VALUE(0, "dns", "ADDR", "ask this server for names, not the host's", run_take_dns),
     VALUE(0, "cpu", "LEVEL", "programs see x86-64-v2, -v3 or -v4 only", take_cpu),
     HEADING("Limits"),
-    VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", take_memory),
-    VALUE(0, "pids", "N", "at most N threads", take_pids),
-    VALUE(0, "cpus", "N", "run on at most N CPUs", take_cpus),
-    VALUE(0, "cpu-time", "SEC", "at most this much CPU time in all: 30, 5m, 1h", take_cpu_time),
-    VALUE(0, "files", "N", "at most N open files", take_files),
-    VALUE(0, "output", "SIZE", "at most so much output, and no larger file", take_output),
-    VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", take_timeout),
+    VALUE(0, "memory", "SIZE", "at most this much memory: 512m, 2g", run_take_memory),
+    VALUE(0, "pids", "N", "at most N threads", run_take_pids),
+    VALUE(0, "cpus", "N", "run on at most N CPUs", run_take_cpus),
+    VALUE(0, "cpu-time", "SEC", "at most this much CPU time in all: 30, 5m, 1h", run_take_cpu_time),
+    VALUE(0, "files", "N", "at most N open files", run_take_files),
+    VALUE(0, "output", "SIZE", "at most so much output, and no larger file", run_take_output),
+    VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", run_take_timeout),
     HEADING("Saving"),
     VALUE(0, "save-on", "SIGNAL", "save it when bailey gets this signal, and end", take_save_on),
     VALUE(0, "save-to", "FILE", "the snapshot (default: NAME.bailey)", take_save_to),

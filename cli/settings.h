@@ -34,4 +34,10 @@ struct settings {
     bool detach, remove; /* -d, --rm */
 };
 
+/* Options that a resume may be given anew (carried.h): the context is a struct settings. */
+typedef int run_take(void *context, const char *shown, const char *value);
+run_take run_take_net, run_take_publish, run_take_dns, run_take_hostname, run_take_memory,
+    run_take_pids, run_take_timeout, run_take_cpus, run_take_cpu_time, run_take_files,
+    run_take_output;
+
 #endif

@@ -259,6 +259,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     b->exe = put(&w, c->argv[0]);
     b->cwd = put(&w, s->cwd);
     b->hostname = put(&w, c->hostname ? c->hostname : "bailey");
+    snprintf(b->new_hostname, sizeof(b->new_hostname), "%s", c->hostname ? c->hostname : "");
     b->uid = c->uid;
     b->host_uid = getuid();
     b->host_gid = getgid();

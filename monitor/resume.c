@@ -8,6 +8,7 @@
 #include "save.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 #include "../abi/layout.h"
 #include "memory_file.h"
@@ -58,7 +59,8 @@ int resume_memory(struct sandbox *s)
     return 0;
 }
 
-void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
+void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
+                 const struct boot_info *fresh)
 {
     const uint32_t of_run = BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST |
                             BOOT_NO_REWRITE | BOOT_STATS | BOOT_TELL_STARTED;
@@ -77,6 +79,13 @@ void resume_boot(struct boot_info *saved, const struct boot_info *fresh)
     saved->pages_handle = fresh->pages_handle;
     saved->runs_handle = fresh->runs_handle;
     saved->memory_total = fresh->memory_total;
+    saved->memory_limit = fresh->memory_limit;
+    saved->pids_max = fresh->pids_max;
+    if (c->files_max)
+        memcpy(saved->rlimits[RLIMIT_NOFILE], fresh->rlimits[RLIMIT_NOFILE], 16);
+    if (c->output_limit)
+        memcpy(saved->rlimits[RLIMIT_FSIZE], fresh->rlimits[RLIMIT_FSIZE], 16);
+    memcpy(saved->new_hostname, fresh->new_hostname, sizeof(saved->new_hostname));
     saved->host_boottime_ns = fresh->host_boottime_ns;
     memcpy(saved->seed, fresh->seed, sizeof(saved->seed));
     memcpy(saved->boot_id, fresh->boot_id, sizeof(saved->boot_id));

@@ -23,6 +23,7 @@ void save_give_up(struct sandbox *s);
  * starts.  0 or -1 with s->err. */
 int resume_memory(struct sandbox *s);
 /* Puts what is this host's and this run's into the saved boot_info. */
-void resume_boot(struct boot_info *saved, const struct boot_info *fresh);
+void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
+                 const struct boot_info *fresh);
 
 #endif

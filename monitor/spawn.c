@@ -454,7 +454,7 @@ static int prepare_segment(struct sandbox *s, const struct image *image)
     if (rc == 0) {
         fresh->pages_handle = GATE_FD_PAGES;
         fresh->runs_handle = GATE_FD_RUNS;
-        resume_boot(s->boot, fresh);
+        resume_boot(s->config, s->boot, fresh);
     }
     free(fresh);
     return rc;

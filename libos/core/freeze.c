@@ -243,8 +243,9 @@ static struct host_space *number_spaces(u32 *count, size_t *size)
     return spaces;
 }
 
-static void record_clocks(void)
+static void record(void)
 {
+    memcpy(freeze_record.rlimits, boot()->rlimits, sizeof(freeze_record.rlimits));
     freeze_record.mono = now_mono();
     freeze_record.boot = now_boot();
     freeze_record.real = now_real();
@@ -261,7 +262,7 @@ static void save(void)
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
     if (come_to_rest())
         spaces = number_spaces(&count, &size);
-    record_clocks();
+    record();
     if (spaces)
         host_freeze_ready(spaces, count, 0, summary, freeze_summary(summary, sizeof(summary)));
     else

@@ -170,6 +170,9 @@ _Noreturn void resume_start(struct boot_info *b)
     freeze_forget();
     freeze_record.generation++;
     set_clocks(b);
+    limits_resume();
+    if (b->new_hostname[0])
+        system_rename(b->new_hostname);
     hostio_forget();
     jobs_forget();
     renew_threads(me);

@@ -41,7 +41,8 @@ long freeze_partial(size_t before, long rc, size_t left);
 
 struct freeze_record { /* what was true when everything rested */
     u64 mono, boot, real;
-    u32 generation; /* how often this sandbox was resumed */
+    u32 generation;     /* how often this sandbox was resumed */
+    u64 rlimits[16][2]; /* of boot_info: those of the run that was saved */
 };
 extern struct freeze_record freeze_record;
 

@@ -74,6 +74,10 @@ void robust_list_exit(struct thread *t);
 void kthreads_start_waiting(void); /* proc/thread.c */
 
 const char *system_hostname(void);
+/* A resume gives another one. */
+void system_rename(const char *name);
+/* Limits of processes follow those that a resume was given anew. */
+void limits_resume(void);
 long system_set_hostname(const char *name, size_t len);
 long system_set_domainname(const char *name, size_t len);
 const char *system_domainname(void);

@@ -2,6 +2,7 @@
 #include <linux/capability.h>
 #include <linux/resource.h>
 
+#include "freeze.h"
 #include "ktime.h"
 #include "lib.h"
 #include "mm.h"
@@ -58,6 +59,30 @@ long sys_setrlimit(u32 which, uptr from)
     if (!from)
         return -EFAULT;
     return sys_prlimit64(0, which, from, 0);
+}
+
+/* A process that had the limit of the run gets the new one; one that had less keeps it. */
+static void renew(struct process *p, u32 which)
+{
+    for (int i = 0; i < 2; i++) {
+        u64 was = freeze_record.rlimits[which][i], now = boot()->rlimits[which][i];
+
+        if (was != now && (p->rlimits[which][i] == was || p->rlimits[which][i] > now))
+            p->rlimits[which][i] = now;
+    }
+}
+
+void limits_resume(void)
+{
+    struct process *p = process_next(0);
+
+    while (p) {
+        struct process *last = p;
+        renew(p, RLIMIT_NOFILE);
+        renew(p, RLIMIT_FSIZE);
+        p = process_next(p->pid);
+        process_put(last);
+    }
 }
 
 struct rusage_k {

@@ -72,6 +72,7 @@ static long set_name(char *which, uptr from, size_t len)
     return store_name(which, name, len);
 }
 
+void system_rename(const char *name) { strlcpy(hostname, name, sizeof(hostname)); }
 long system_set_hostname(const char *name, size_t len) { return store_name(hostname, name, len); }
 long system_set_domainname(const char *name, size_t len)
 {
