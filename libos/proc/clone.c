@@ -107,6 +107,7 @@ void thread_first_run(struct thread *t)
 static long start_thread(struct thread *t, const struct clone_request *r)
 {
     struct process *p = current()->proc;
+    s32 tid = t->tid; /* started, t may be gone again at once */
     long rc;
 
     lock(&p->lock);
@@ -122,7 +123,7 @@ static long start_thread(struct thread *t, const struct clone_request *r)
     t->host_pid = current()->host_pid;
     __atomic_fetch_add(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
     if (r->flags & CLONE_PARENT_SETTID)
-        put_user((s32)t->tid, r->parent_tid);
+        put_user(tid, r->parent_tid);
     rc = thread_start_host(t, false);
     if (rc < 0) {
         __atomic_fetch_sub(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
@@ -132,7 +133,7 @@ static long start_thread(struct thread *t, const struct clone_request *r)
         unlock(&p->lock);
         return -EAGAIN;
     }
-    return t->tid;
+    return tid;
 }
 
 /* Host side of a new process: a thread in this address space, or a copy of it. */
