@@ -27,6 +27,7 @@ struct file_async {
     struct file *file;
     struct list link; /* on `told`, or to itself */
     u32 reasons;      /* bits of POLL_IN, POLL_OUT, POLL_HUP; under list_lock */
+    u32 messages;     /* so many POLL_MSG; under list_lock */
     s32 fd;           /* the descriptor that set the flag */
     u32 used;
     struct entry {
@@ -64,6 +65,14 @@ static bool wanted(const struct file *f, u32 key)
     return (f->fmode & FMODE_WRITE) || !key || (key & ~(u32)(POLLOUT | POLLWRNORM));
 }
 
+/* Under list_lock. */
+static void note(struct file_async *a)
+{
+    if (list_empty(&a->link))
+        list_add_tail(&told, &a->link);
+    __atomic_fetch_or(&current()->attention, ATTN_WORK, __ATOMIC_RELAXED);
+}
+
 static bool event_came(struct waiter *w, u32 key)
 {
     struct file_async *a = container_of(w, struct entry, w)->async;
@@ -72,18 +81,26 @@ static bool event_came(struct waiter *w, u32 key)
         return false;
     lock(&list_lock);
     a->reasons |= reasons_of(a->file, key);
-    if (list_empty(&a->link))
-        list_add_tail(&told, &a->link);
+    note(a);
     unlock(&list_lock);
-    __atomic_fetch_or(&current()->attention, ATTN_WORK, __ATOMIC_RELAXED);
     return false;
+}
+
+void async_message(struct file *f)
+{
+    lock(&list_lock);
+    if (f->async) {
+        f->async->messages++;
+        note(f->async);
+    }
+    unlock(&list_lock);
 }
 
 /* ---- telling the owner ----------------------------------------------------------------- */
 
 struct notice {
     struct file_owner owner;
-    u32 reasons;
+    u32 reasons, messages;
     s32 fd;
 };
 
@@ -102,6 +119,8 @@ static long band_of(int reason)
         return POLLIN | POLLRDNORM;
     case POLL_OUT & 0xff:
         return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_MSG & 0xff:
+        return POLLIN | POLLRDNORM | POLLMSG;
     default:
         return POLLHUP | POLLERR;
     }
@@ -172,8 +191,8 @@ static bool take(struct notice *n)
     a = list_first(&told, struct file_async, link);
     if (a) {
         list_del(&a->link);
-        *n = (struct notice){a->file->owner, a->reasons, a->fd};
-        a->reasons = 0;
+        *n = (struct notice){a->file->owner, a->reasons, a->messages, a->fd};
+        a->reasons = a->messages = 0;
     }
     unlock(&list_lock);
     return a;
@@ -187,6 +206,8 @@ void async_run(void)
         for (int reason = 1; reason < 8; reason++)
             if (n.reasons & 1u << reason)
                 tell(&n, reason);
+        while (n.messages--)
+            tell(&n, POLL_MSG & 0xff);
     }
 }
 
@@ -273,6 +294,31 @@ static long set_owner(struct file *f, s32 type, s32 id)
     if (old)
         pid_drop(old);
     return 0;
+}
+
+/* Directories have no queues (O_ASYNC does nothing there): f->async is free for messages. */
+long async_begin_messages(struct file *f, int fd)
+{
+    struct file_async *fresh = kzalloc(sizeof(*fresh));
+    long rc = 0;
+
+    if (!fresh)
+        return -ENOMEM;
+    fresh->file = f;
+    list_init(&fresh->link);
+    lock(&setup_lock);
+    if (!f->owner.id)
+        rc = set_owner(f, F_OWNER_PID, current()->proc->pid);
+    lock(&list_lock);
+    if (!f->async) {
+        f->async = fresh;
+        fresh = NULL;
+    }
+    f->async->fd = fd;
+    unlock(&list_lock);
+    unlock(&setup_lock);
+    kfree(fresh);
+    return rc;
 }
 
 void async_file_gone(struct file *f)

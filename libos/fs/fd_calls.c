@@ -196,7 +196,7 @@ static long fcntl_io(struct file *f, int fd, u32 cmd, u64 arg)
     case F_SETLEASE:
         return S_ISREG(f->inode->mode) && arg == F_UNLCK ? -EAGAIN : -EINVAL;
     case F_NOTIFY:
-        return S_ISDIR(f->inode->mode) ? -EINVAL : -ENOTDIR;
+        return file_notify(f, fd, (u32)arg);
     case F_SETPIPE_SZ:
         return pipe_set_size(f, (u32)arg);
     case F_GETPIPE_SZ:

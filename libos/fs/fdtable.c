@@ -109,6 +109,8 @@ static void close_file(struct file *f, struct files *t)
             f->ops->flush(f);
         if (unlikely(!list_empty(&f->inode->locks)))
             locks_close(f->inode, t);
+        if (unlikely(f->dnotify))
+            dnotify_close(f, t);
     }
     file_put(f);
 }

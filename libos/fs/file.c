@@ -51,6 +51,8 @@ static void last_put(struct file *f)
     /* Who takes the last item off may still be inside epoll_lock: then wait there. */
     if (unlikely(!list_empty(&f->epolls) || READ_ONCE(f->epoll_lock.word)))
         epoll_file_gone(f);
+    if (unlikely(f->dnotify))
+        dnotify_file_gone(f);
     if (unlikely(f->async || f->owner.id))
         async_file_gone(f);
     if (!(f->fmode & FMODE_PATH)) {

@@ -15,6 +15,14 @@ void inode_touch_atime(struct inode *i); /* as relatime does */
 long file_owner_call(struct file *f, u32 cmd, uptr arg); /* F_SETOWN and its relatives */
 long file_set_async(struct file *f, int fd, bool on);
 void async_file_gone(struct file *f);
+/* F_NOTIFY: messages for f are told with this descriptor; the caller becomes the owner. */
+long async_begin_messages(struct file *f, int fd);
+void async_message(struct file *f); /* one event; any locks but list_lock may be held */
+
+/* ---- dnotify.c ---- */
+long file_notify(struct file *f, int fd, u32 arg); /* F_NOTIFY */
+void dnotify_close(struct file *f, const struct files *owner);
+void dnotify_file_gone(struct file *f);
 
 /* ---- walk.c: path walks ---- */
 enum last_kind { LAST_NORMAL, LAST_DOT, LAST_DOTDOT, LAST_ROOT };

@@ -21,6 +21,7 @@
 #include "thread.h"
 #include "usercopy.h"
 #include "vfs.h"
+#include "watch.h"
 
 #define INOTIFY_BITS                                                                               \
     (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW |       \
@@ -42,15 +43,7 @@ struct group {
     s32 last_wd;
 };
 
-struct watch {
-    struct list of_inode, of_group;
-    struct group *group;
-    struct inode *inode;
-    s32 wd;
-    u32 mask;
-};
-
-static struct lock watch_lock;
+struct lock watch_lock;
 static u32 instances, watches; /* under watch_lock; all users are one sandbox */
 static u32 last_cookie;
 
@@ -152,6 +145,10 @@ void fsnotify(struct inode *i, struct dentry *d, u32 mask, const char *name, u32
     {
         bool wanted = (w->mask & mask & IN_ALL_EVENTS) || (mask & IN_UNMOUNT);
 
+        if (!w->group) {
+            dnotify_event(w, mask, name);
+            continue;
+        }
         if (wanted && (w->mask & IN_EXCL_UNLINK) && unlinked && !(mask & IN_DELETE))
             wanted = false;
         if (wanted)

@@ -14,6 +14,7 @@
 #include "fs.h"
 #include "lib.h"
 #include "syscalls_gen.h"
+#include "watch.h"
 
 static struct lock rename_mutex;
 static u32 last_cookie;
@@ -129,6 +130,8 @@ static void notify(struct rename *r, const char *old_name)
     u32 isdir = S_ISDIR(i->mode) ? IN_ISDIR : 0;
     u32 cookie = __atomic_add_fetch(&last_cookie, 1, __ATOMIC_RELAXED);
 
+    if (od == nd && !list_empty(&od->watches))
+        fsnotify(od, r->od, NOTIFY_RENAMED, old_name, 0);
     if (!list_empty(&od->watches))
         fsnotify(od, r->od, IN_MOVED_FROM | isdir, old_name, cookie);
     if (!list_empty(&nd->watches))

@@ -245,6 +245,7 @@ struct file {
     struct file_async *async; /* O_ASYNC: fs/async.c */
     struct file *next_free;
     struct file_owner owner;
+    struct dnotify *dnotify; /* F_NOTIFY: fs/dnotify.c */
 };
 #define FMODE_READ   1u
 #define FMODE_WRITE  2u

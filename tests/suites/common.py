@@ -1,0 +1,81 @@
+"""What the drivers of foreign suites share: the same command natively and inside, as an
+ordinary user, in fresh directories of one name, and results that survive an interruption.
+
+A driver keeps one JSON object a line for each item it has finished; started again with the
+same file it goes on with what is missing.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+USER = (os.geteuid(), os.getegid()) if os.geteuid() else (65534, 65534)
+
+
+class Place:
+    """A scratch directory that the ordinary user can enter, with a copy of bailey in it."""
+
+    def __init__(self, build):
+        self.base = Path(tempfile.mkdtemp(prefix='suite.', dir='/tmp'))
+        self.base.chmod(0o755)
+        self.bailey = shutil.copy(Path(build) / 'bailey', self.base)
+        self.work = self.base / 'work'
+        self.out = self.base / 'out'
+        self.env = {'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': str(self.work),
+                    'TMPDIR': str(self.work), 'LC_ALL': 'C.UTF-8', 'TERM': 'dumb',
+                    'USER': 'nobody', 'LOGNAME': 'nobody', 'XDG_RUNTIME_DIR': str(self.base / 'run')}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def fresh(self):
+        for directory in (self.work, self.out, self.base / 'run'):
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(mode=0o700)
+            os.chown(directory, *USER)
+
+    def run(self, command, inside, timeout, options=()):
+        """(exit code or None after the time-out, output and errors together)"""
+        self.fresh()
+        if inside:
+            given = [f'-e{n}={v}' for n, v in self.env.items() if n != 'XDG_RUNTIME_DIR']
+            command = [self.bailey, 'run', '-q', '-u', f'{USER[0]}:{USER[1]}', '-v',
+                       f'{self.out}:{self.out}', *given, *options, '--', *command]
+        identity = {'user': USER[0], 'group': USER[1], 'extra_groups': []} if os.geteuid() == 0 else {}
+        with open(self.base / 'log', 'w+b') as log:
+            process = subprocess.Popen(command, cwd=self.work, env=self.env, stdout=log,
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                                       start_new_session=True, **identity)
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                code = None
+            try:  # what it left running natively goes as well
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            process.wait()
+            log.seek(0)
+            return code, log.read().decode(errors='replace')
+
+
+class Results:
+    def __init__(self, path):
+        self.path = Path(path)
+        self.rows = {}
+        if self.path.is_file():
+            for line in self.path.read_text().splitlines():
+                row = json.loads(line)
+                self.rows[row['name']] = row
+
+    def add(self, row):
+        self.rows[row['name']] = row
+        with open(self.path, 'a') as file:
+            file.write(json.dumps(row) + '\n')
