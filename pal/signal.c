@@ -115,7 +115,7 @@ static void on_syscall(struct thread *t, siginfo_t *info, struct sigcontext_64 *
         panic("system call %d from inside at %llx", info->si_syscall, sc->ip);
     take_gs(t);
     save_regs(t->regs, sc);
-    t->regs->orig_rax = (u64)info->si_syscall;
+    t->regs->orig_rax = (u32)info->si_syscall; /* -1 too is a number, which nobody has */
     t->regs->rcx = t->regs->rip;
     t->regs->r11 = t->regs->eflags;
     enter_libos(t, sc, 0);

@@ -131,7 +131,7 @@ void syscall_dispatch(struct regs *regs)
 {
     struct thread *t = current();
     u64 args[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
-    u64 nr = regs->orig_rax;
+    u64 nr = regs->orig_rax = (u32)regs->orig_rax; /* the upper half means nothing */
     long (*call)(const u64 *) = nr < SYSCALL_MAX ? syscall_table[nr].call : NULL;
     bool traced = trace_on();
     long rc;

@@ -111,7 +111,7 @@ static long show_fdinfo(const struct pseudo *p, struct textbuf *b)
     text_add(b, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%d\nino:\t%lu\n", f->pos,
              (f->flags & ~(u32)O_CLOEXEC) | (cloexec ? O_CLOEXEC : 0),
              f->path.mnt ? f->path.mnt->id : 15, f->inode->ino);
-    if (f->ops->fdinfo)
+    if (f->ops && f->ops->fdinfo) /* O_PATH has none */
         f->ops->fdinfo(f, b);
     file_put(f);
     return 0;

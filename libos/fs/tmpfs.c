@@ -105,8 +105,10 @@ long tmpfs_set_size(struct inode *i, u64 size)
         return -EPERM;
     u64 old = i->size;
     WRITE_ONCE(i->size, size);
-    if (size < old)
+    if (size < old) {
+        mm_file_shrunk(&n->mem);
         filemem_truncate(&n->mem, size);
+    }
     i->blocks = n->mem.pages * 8;
     i->mtime = now_real();
     return 0;

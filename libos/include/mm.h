@@ -176,6 +176,8 @@ s64 filemem_seek(struct filemem *fm, u64 off, u64 size, bool data);
 /* The pool offset of the longest contiguous run that backs file pages from `off`, at most
  * len bytes, allocating where there is a hole; its length in *run. */
 long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *pool_off, size_t *run);
+/* The file has become smaller: its mappings in the caller's address space end there, too. */
+void mm_file_shrunk(struct filemem *fm);
 /* The filemem behind an inode mapped as VMA_POOL, or NULL. */
 struct filemem *inode_filemem(struct inode *i);
 

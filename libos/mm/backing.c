@@ -6,9 +6,10 @@
  * an access with SIGBUS, as Linux does for a file, keeps doing so across mprotect, and
  * mm_fault turns to backing_fill, which maps what the file has grown by since.
  *
- * Known difference: when a file shrinks, pages mapped before read as zeros instead of
- * raising SIGBUS, since the mapping may be in another address space; they stay with the
- * file (filemem->mapped) as long as it lives.
+ * When a file shrinks, the address space of who does it loses the pages past the new end,
+ * private copies too (backing_shrink).  Known difference: in other address spaces they read
+ * as zeros instead of raising SIGBUS; they stay with the file (filemem->mapped) as long as it
+ * lives.
  */
 #include <linux/errno.h>
 
@@ -152,6 +153,17 @@ long backing_move_host(uptr from, size_t len, uptr to, int keep)
             return rc;
     }
     return 0;
+}
+
+long backing_shrink(struct vma *v)
+{
+    u64 end = file_end(v);
+    uptr to = v->offset < end ? v->start + MIN(end - v->offset, v->end - v->start) : v->start;
+
+    if (to >= v->filled)
+        return 0;
+    v->filled = to;
+    return host_map(to, v->end - to, v->prot, host_flags(v), HOST_POOL, POOL_SIZE);
 }
 
 long backing_move(struct vma *v, struct vma *n, uptr from, size_t len, uptr to, int keep)

@@ -3,6 +3,7 @@
 
 #include "internal.h"
 #include "lib.h"
+#include "thread.h"
 
 static u32 needed(bool write, bool exec)
 {
@@ -13,6 +14,24 @@ static u32 needed(bool write, bool exec)
  * after the mapping was made.  A fault on memory that allows the access and is no such
  * page can still be a race (another thread mapped it meanwhile), but saying so would
  * repeat a real SIGBUS for ever; a race is the program's own. */
+static void vmas_shrink(struct mm *mm, struct filemem *fm)
+{
+    for (struct vma *v = vma_next(mm, 0); v; v = vma_next(mm, v->end))
+        if (v->kind == VMA_POOL && inode_filemem(v->inode) == fm)
+            backing_shrink(v);
+}
+
+void mm_file_shrunk(struct filemem *fm)
+{
+    struct mm *mm = current()->proc ? current()->proc->mm : NULL;
+
+    if (!READ_ONCE(fm->mapped) || !mm)
+        return;
+    lock(&mm->lock);
+    vmas_shrink(mm, fm);
+    unlock(&mm->lock);
+}
+
 bool mm_fault(struct mm *mm, uptr addr, bool write, bool exec)
 {
     struct vma *v;

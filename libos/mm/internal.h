@@ -74,6 +74,8 @@ long backing_map(struct vma *v, bool populate);
 /* Backs pages of a VMA_POOL that came to exist since; addr lies in v.  0 if addr is now
  * backed. */
 long backing_fill(struct vma *v, uptr addr);
+/* Pages of a VMA_POOL past the end of the file go. */
+long backing_shrink(struct vma *v);
 
 /* Gives the pages of [from, to) back, which lies in the private v: mapped as for the first time. */
 long backing_renew(const struct vma *v, uptr from, uptr to);

@@ -41,9 +41,45 @@ static void tell_flow(struct pty *p, const struct termios2 *old)
     p->packet_status |= is ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
 }
 
+static void keep_locked(const struct pty *p, struct termios2 *m)
+{
+    const struct termios2 *old = &p->modes, *l = &p->fixed;
+
+#define KEEP(field) m->field = (m->field & ~l->field) | (old->field & l->field)
+    KEEP(c_iflag);
+    KEEP(c_oflag);
+    KEEP(c_cflag);
+    KEEP(c_lflag);
+#undef KEEP
+    if (l->c_line)
+        m->c_line = old->c_line;
+    for (u32 i = 0; i < ARRAY_SIZE(m->c_cc); i++)
+        if (l->c_cc[i])
+            m->c_cc[i] = old->c_cc[i];
+}
+
+static void install_modes(struct pty *p, struct termios2 m, bool flush)
+{
+    struct termios2 old;
+
+    m.c_cflag &= ~(u32)(CSIZE | PARENB); /* there is no line that could have any */
+    m.c_cflag |= CS8 | CREAD;
+    lock(&p->lock);
+    old = p->modes;
+    keep_locked(p, &m);
+    if (flush)
+        pty_input_flush(p);
+    p->modes = m;
+    pty_input_modes(p, &old);
+    tell_flow(p, &old);
+    unlock(&p->lock);
+    wake_all(p);
+}
+
+/* What is to be set: the modes there are, changed by what the program gives. */
 static long set_modes(struct pty *p, uptr arg, size_t n, bool flush)
 {
-    struct termios2 m, old;
+    struct termios2 m;
     long rc = pty_background(p, SIGTTOU);
 
     if (rc)
@@ -52,19 +88,75 @@ static long set_modes(struct pty *p, uptr arg, size_t n, bool flush)
     m = p->modes;
     unlock(&p->lock);
     rc = copy_from_user(&m, arg, n);
+    if (rc == 0)
+        install_modes(p, m, flush);
+    return rc;
+}
+
+/* The old form has the lower halves of the flags and eight characters. */
+static long get_old_modes(struct pty *p, uptr arg)
+{
+    struct termio t = {0};
+    struct termios2 *m = &p->modes;
+
+    lock(&p->lock);
+    t.c_iflag = (u16)m->c_iflag;
+    t.c_oflag = (u16)m->c_oflag;
+    t.c_cflag = (u16)m->c_cflag;
+    t.c_lflag = (u16)m->c_lflag;
+    t.c_line = m->c_line;
+    memcpy(t.c_cc, m->c_cc, NCC);
+    unlock(&p->lock);
+    return copy_to_user(arg, &t, sizeof(t));
+}
+
+#define LOW(old, given) (((old) & ~0xffffu) | (given))
+
+static long set_old_modes(struct pty *p, uptr arg, bool flush)
+{
+    struct termio t;
+    struct termios2 m;
+    long rc = pty_background(p, SIGTTOU);
+
+    if (rc == 0)
+        rc = copy_from_user(&t, arg, sizeof(t));
     if (rc)
         return rc;
-    m.c_cflag &= ~(u32)(CSIZE | PARENB); /* there is no line that could have any */
-    m.c_cflag |= CS8 | CREAD;
     lock(&p->lock);
-    old = p->modes;
-    if (flush)
-        pty_input_flush(p);
-    p->modes = m;
-    pty_input_modes(p, &old);
-    tell_flow(p, &old);
+    m = p->modes;
     unlock(&p->lock);
-    wake_all(p);
+    m.c_iflag = LOW(m.c_iflag, t.c_iflag);
+    m.c_oflag = LOW(m.c_oflag, t.c_oflag);
+    m.c_cflag = LOW(m.c_cflag, t.c_cflag);
+    m.c_lflag = LOW(m.c_lflag, t.c_lflag);
+    m.c_line = t.c_line;
+    memcpy(m.c_cc, t.c_cc, NCC);
+    install_modes(p, m, flush);
+    return 0;
+}
+
+static long get_locked(struct pty *p, uptr arg)
+{
+    struct termios2 l;
+
+    lock(&p->lock);
+    l = p->fixed;
+    unlock(&p->lock);
+    return copy_to_user(arg, &l, sizeof(struct termios));
+}
+
+static long set_locked(struct pty *p, uptr arg)
+{
+    struct termios2 l = {0};
+    long rc = capable(CAP_SYS_ADMIN_) ? 0 : -EPERM;
+
+    if (rc == 0)
+        rc = copy_from_user(&l, arg, sizeof(struct termios));
+    if (rc)
+        return rc;
+    lock(&p->lock);
+    p->fixed = l;
+    unlock(&p->lock);
     return 0;
 }
 
@@ -294,6 +386,16 @@ long pty_ioctl(struct file *f, struct pty *p, bool master, u32 cmd, uptr arg)
     case TCSETSW:
     case TCSETSF:
         return set_modes(p, arg, sizeof(struct termios), cmd == TCSETSF);
+    case TCGETA:
+        return get_old_modes(p, arg);
+    case TCSETA:
+    case TCSETAW:
+    case TCSETAF:
+        return set_old_modes(p, arg, cmd == TCSETAF);
+    case TIOCGLCKTRMIOS:
+        return get_locked(p, arg);
+    case TIOCSLCKTRMIOS:
+        return set_locked(p, arg);
     case TCSETS2:
     case TCSETSW2:
     case TCSETSF2:

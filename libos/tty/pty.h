@@ -36,6 +36,7 @@ struct pty {
     struct lock lock;
     struct waitq slave_wait, master_wait;
     struct termios2 modes;
+    struct termios2 fixed; /* bits set here don't change: TIOCSLCKTRMIOS */
     struct winsize size;
     s32 session, foreground; /* 0: none */
     u32 slaves;              /* open files */

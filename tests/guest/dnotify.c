@@ -28,10 +28,7 @@ static int told(void)
     return n;
 }
 
-static void touch(const char *name)
-{
-    close(open(name, O_CREAT | O_WRONLY, 0644));
-}
+static void touch(const char *name) { close(open(name, O_CREAT | O_WRONLY, 0644)); }
 
 static int watch(unsigned mask)
 {

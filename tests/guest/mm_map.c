@@ -185,6 +185,33 @@ static void test_memfd(void)
     close(fd);
 }
 
+/* A file that shrinks takes its mappings along, private copies too. */
+static void test_shrink(void)
+{
+    int fd = memfd_create("m", 0);
+    char *p, *q;
+
+    ftruncate(fd, 4 * P);
+    p = mmap(NULL, 4 * P, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    q = mmap(NULL, 3 * P, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, P);
+    memset(p, 7, 4 * P);
+    memset(q, 9, 3 * P);
+    CHECK(ftruncate(fd, 2 * P + 1) == 0);
+    CHECK(probe(p + 3 * P, 0) == SIGBUS && got_addr == p + 3 * P);
+    CHECK(probe(q + 2 * P, 1) == SIGBUS && got_addr == q + 2 * P);
+    CHECK(p[P] == 7 && p[2 * P] == 7 && p[2 * P + 1] == 0);
+    CHECK(q[0] == 9 && q[P] == 9 && q[P + 1] == 9);
+    CHECK(ftruncate(fd, 4 * P) == 0);
+    CHECK(p[3 * P] == 0 && q[2 * P] == 0);
+    p[3 * P] = 5;
+    CHECK(q[2 * P] == 5);
+    CHECK(ftruncate(fd, 0) == 0);
+    CHECK(probe(p, 1) == SIGBUS && probe(q, 0) == SIGBUS);
+    munmap(p, 4 * P);
+    munmap(q, 3 * P);
+    close(fd);
+}
+
 static void test_limits(void)
 {
     struct rlimit old, r;
@@ -222,6 +249,7 @@ int main(void)
     test_exec();
     test_file();
     test_memfd();
+    test_shrink();
     test_brk();
     test_limits();
     return check_result();

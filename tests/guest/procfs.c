@@ -193,6 +193,10 @@ static void descriptors(void)
     CHECK(slurp(path) == 10);
     snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
     CHECK(slurp(path) > 0 && !strncmp(buf, "pos:\t10\nflags:\t0100002\nmnt_id:\t", 31));
+    again = open("/tmp", O_PATH);
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", again);
+    CHECK(slurp(path) > 0 && !strncmp(buf, "pos:\t0\nflags:\t010000000\nmnt_id:\t", 32));
+    close(again);
     struct stat st;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", pipes[0]);
     CHECK(lstat(path, &st) == 0 && st.st_mode == (S_IFLNK | 0500) && st.st_size == 64);

@@ -131,6 +131,44 @@ static void test_modes(void)
     drop_pair();
 }
 
+/* The forms of System V, and modes that are locked. */
+static void test_old_modes(void)
+{
+    struct termio old, t;
+    struct termios now, locked;
+
+    make_pair();
+    CHECK(ioctl(slave, TCGETA, &old) == 0);
+    CHECK(old.c_lflag == (unsigned short)start_modes.c_lflag);
+    CHECK(old.c_cc[VEOF] == start_modes.c_cc[VEOF] && old.c_cc[VINTR] == 3);
+    t = old;
+    t.c_lflag &= (unsigned short)~ECHO;
+    t.c_cc[VINTR] = 7;
+    CHECK(ioctl(slave, TCSETA, &t) == 0);
+    tcgetattr(master, &now);
+    CHECK(!(now.c_lflag & ECHO) && now.c_cc[VINTR] == 7 && now.c_iflag == start_modes.c_iflag);
+    CHECK(now.c_cc[VSTART] == start_modes.c_cc[VSTART]);
+    CHECK(ioctl(slave, TCSETAW, &old) == 0 && ioctl(slave, TCSETAF, &old) == 0);
+    tcgetattr(slave, &now);
+    CHECK(now.c_lflag == start_modes.c_lflag && now.c_cc[VINTR] == 3);
+    CHECK_ERR(ioctl(slave, TCGETA, 8), EFAULT);
+    CHECK_ERR(ioctl(slave, TCSETA, 8), EFAULT);
+
+    memset(&locked, 1, sizeof(locked));
+    CHECK(ioctl(slave, TIOCGLCKTRMIOS, &locked) == 0);
+    CHECK(!locked.c_lflag && !locked.c_iflag && !locked.c_cc[VINTR]);
+    locked.c_lflag = ECHO;
+    if (ioctl(slave, TIOCSLCKTRMIOS, &locked) == 0) {
+        now.c_lflag &= ~(tcflag_t)(ECHO | ECHOE);
+        CHECK(tcsetattr(slave, TCSANOW, &now) == 0);
+        tcgetattr(slave, &now);
+        CHECK((now.c_lflag & ECHO) && !(now.c_lflag & ECHOE));
+    } else {
+        CHECK(errno == EPERM);
+    }
+    drop_pair();
+}
+
 static void test_canonical(void)
 {
     int n = -1;
@@ -644,6 +682,7 @@ int main(void)
     alarm(50);
     test_names();
     test_modes();
+    test_old_modes();
     test_canonical();
     test_editing();
     test_output();

@@ -4,16 +4,50 @@ ordinary user, in fresh directories of one name, and results that survive an int
 A driver keeps one JSON object a line for each item it has finished; started again with the
 same file it goes on with what is missing.
 """
+import ctypes
 import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 USER = (os.geteuid(), os.getegid()) if os.geteuid() else (65534, 65534)
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def end_children():
+    """Kills what a run left behind, in whatever session: this process adopts it."""
+    while True:
+        parents = {}
+        for stat in Path('/proc').glob('[0-9]*/stat'):
+            try:
+                rest = stat.read_text().rpartition(')')[2].split()
+            except OSError:
+                continue
+            parents[int(stat.parent.name)] = (int(rest[1]), rest[0])
+        own = {os.getpid()}
+        while more := {pid for pid, (parent, _) in parents.items() if parent in own} - own:
+            own |= more
+        own.discard(os.getpid())
+        if not own:
+            return
+        for pid in own:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.05)
 
 
 class Place:
@@ -30,6 +64,7 @@ class Place:
                     'USER': 'nobody', 'LOGNAME': 'nobody', 'XDG_RUNTIME_DIR': str(self.base / 'run')}
 
     def __enter__(self):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         return self
 
     def __exit__(self, *_):
@@ -57,11 +92,9 @@ class Place:
                 code = process.wait(timeout)
             except subprocess.TimeoutExpired:
                 code = None
-            try:  # what it left running natively goes as well
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            process.wait()
+                process.kill()
+                process.wait()
+            end_children()
             log.seek(0)
             return code, log.read().decode(errors='replace')
 
