@@ -11,13 +11,19 @@ all: $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD)
 
+# The product alone: `all` builds every test beside it.
+$(BUILD)/bailey: FORCE
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory $(BUILD)/build.ninja
+	@ninja -C $(BUILD) bailey
+FORCE:
+
 # What is missing is installed with apt-get; nothing happens when all is there.
 deps:
 	@tools/deps.sh
 
-demo:
-	@tools/deps.sh build
-	@$(MAKE) --no-print-directory all
+demo: $(BUILD)/bailey
+	@tools/deps.sh demo
 	@tools/demo.sh $(BUILD)
 
 # Unit tests, the same under sanitizers, then programs inside, as root and as an

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [build|tests|checks|bench|qemu]...     (no word: all but qemu)
+# usage: deps.sh [build|demo|tests|checks|bench|qemu]...     (no word: all but qemu)
 #
 # Installs what building and testing need, on Debian 12 and its relatives.  Nothing is
 # asked and nothing is fetched when everything is there.
@@ -14,12 +14,14 @@ tests="clang attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux pr
 checks="clang clang-format clang-tidy cppcheck"
 bench="bubblewrap runsc wrk redis-tools nginx-light postgresql"
 
+demo="python3-numpy"
 qemu="qemu-system-x86 busybox"
 
 missing=
-for group in ${*:-build tests checks bench}; do
+for group in ${*:-build demo tests checks bench}; do
     case $group in
     build) packages=$build ;;
+    demo) packages=$demo ;;
     tests) packages=$tests ;;
     checks) packages=$checks ;;
     bench) packages=$bench ;;
