@@ -17,7 +17,8 @@ struct command {
 /* Ends with an entry without a name. */
 extern const struct command commands[];
 extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
-    rm_options[], wait_options[], save_options[], resume_options[], exec_options[], logs_options[];
+    rm_options[], wait_options[], save_options[], resume_options[], exec_options[], logs_options[],
+    clone_options[];
 
 int command_run(int argc, char **argv);
 int command_exec(int argc, char **argv);
@@ -30,6 +31,7 @@ int command_wait(int argc, char **argv);
 int command_save(int argc, char **argv);
 int command_resume(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_clone(int argc, char **argv);
 int command_commit(int argc, char **argv);
 int command_image(int argc, char **argv);
 int command_diff(int argc, char **argv);
@@ -40,6 +42,7 @@ int command_version(int argc, char **argv);
 extern const struct option_def snapshot_options[];
 extern const char snapshot_notes[];
 extern const char run_notes[], exec_notes[], image_notes[]; /* exit codes */
+extern const char clone_notes[];
 
 /* The help page of a command. */
 void help_print(const struct command *command);

@@ -57,6 +57,7 @@ _bailey()
     case $command in
     help) _bailey_offer -W "$(_bailey_commands)" ;;
     stop | kill | save) _bailey_offer -W "$("$bailey" ps -q 2>/dev/null)" ;;
+    clone) _bailey_offer -f -W "$("$bailey" ps -q 2>/dev/null)" ;;
     image)
         if [ "$COMP_CWORD" -eq 2 ]; then
             _bailey_offer -W "$("$bailey" image --help 2>/dev/null | sed -n 's/^  image \([a-z]*\) .*/\1/p')"

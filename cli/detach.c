@@ -58,8 +58,9 @@ static void print_log(int log)
 }
 
 /* 0: it runs; otherwise how it failed. */
-static int await_start(int news, const char *name, int log)
+static int await_start(int news, const struct registration *r, int log)
 {
+    const char *name = r->entry.name;
     int code = CLI_FAILED;
     ssize_t n;
 
@@ -67,7 +68,8 @@ static int await_start(int news, const char *name, int log)
         n = read(news, &code, sizeof(code));
     while (n < 0 && errno == EINTR);
     if (n == sizeof(code) && code == 0) {
-        puts(name);
+        if (!r->unnamed)
+            puts(name);
         return fflush(stdout) == 0 ? 0 : CLI_FAILED;
     }
     print_log(log);
@@ -96,7 +98,7 @@ int detach(struct registration *r, const int *fds, int count)
     close(news[1]);
     entry_close(&r->entry); /* the lock is the other's now */
     close(r->listener);
-    return await_start(news[0], r->entry.name, log);
+    return await_start(news[0], r, log);
 }
 
 void detach_end(struct registration *r, int exit_code)

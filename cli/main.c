@@ -24,6 +24,8 @@ const struct command commands[] = {
      save_options, NULL},
     {"resume", "resume [options] FILE", "Let a saved sandbox go on", command_resume, resume_options,
      run_notes},
+    {"clone", "clone [options] NAME|FILE", "Start copies of a sandbox, running or saved",
+     command_clone, clone_options, clone_notes},
     {"commit", "commit NAME IMAGE", "Make an image of what a sandbox changed", command_commit, NULL,
      NULL},
     {"image", "image COMMAND ...", "Build, keep and look at root images", command_image, NULL,

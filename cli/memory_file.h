@@ -20,13 +20,23 @@ void save_file_init(struct save_file *f);
 int save_form_pack(const struct snapshot_write_options *o);
 
 /* What resumes of one snapshot share: its private memory, as the inside maps it
- * (abi/boot.h). */
+ * (abi/boot.h), and, where there are going to be several, its memory objects. */
 struct memory_base {
     struct snapshot_reader *reader;
     bool in_file;    /* a warm snapshot nobody can change: its pages are mapped from there */
     int pages, runs; /* -1: not made yet */
+    struct memory_piece {
+        uint32_t object;
+        uint64_t offset, len;
+        uint8_t *bytes;
+    } *pieces; /* of segment and pool; NULL: they are read from the snapshot */
+    size_t piece_count;
+    void *held; /* where the pieces are */
+    size_t held_size;
 };
 void memory_base_init(struct memory_base *b, struct snapshot_reader *r);
+/* Makes all of it now, for the processes forked from this one. */
+int memory_base_make(struct memory_base *b, struct error *err);
 void memory_base_close(struct memory_base *b);
 /* The source that takes from b. */
 void resume_source(struct memory_source *source, struct memory_base *b);

@@ -15,6 +15,8 @@
 #define MFD_EXEC 0x0010U
 #endif
 
+#define SPACES_MAX 65536u
+
 static int give_error(struct error *to, const struct snapshot_error *from)
 {
     if (!from->text[0])
@@ -58,6 +60,23 @@ static int load_piece(void *context, uint32_t number, uint64_t offset, const voi
     return data ? write_all(o->fd, data, len, offset) : 0;
 }
 
+/* What is not in pieces is zero. */
+static int fill_pieces(const struct memory_base *b, uint32_t object, int fd, uint64_t size)
+{
+    for (size_t i = 0; i < b->piece_count; i++) {
+        const struct memory_piece *p = &b->pieces[i];
+        if (p->object != object)
+            continue;
+        if (p->offset > size || p->len > size - p->offset) {
+            errno = EFBIG;
+            return -1;
+        }
+        if (write_all(fd, p->bytes, p->len, p->offset))
+            return -1;
+    }
+    return 0;
+}
+
 static int source_fill(void *context, uint32_t object, int fd, uint64_t size, struct error *err)
 {
     struct object o = {fd, size};
@@ -65,6 +84,8 @@ static int source_fill(void *context, uint32_t object, int fd, uint64_t size, st
 
     const struct memory_base *b = context;
 
+    if (b->pieces)
+        return fill_pieces(b, object, fd, size) ? give_error(err, &error) : 0;
     return snapshot_load(b->reader, object, object, load_piece, &o, &error)
                ? give_error(err, &error)
                : 0;
@@ -77,7 +98,7 @@ struct place {
 };
 struct layout {
     struct memory_base *base;
-    uint32_t spaces;
+    uint32_t spaces;      /* with something in them */
     bool in_file;         /* its pages are mapped from the snapshot itself */
     struct place *places; /* of all spaces, by space and address */
     uint64_t *first;      /* of each space, and one more */
@@ -104,9 +125,11 @@ static uint64_t list_places(struct layout *l)
     uint32_t at = snapshot_find_range(r, MEMORY_SPACE(0), 0), space = 0;
     uint64_t count = 0;
 
-    while (snapshot_next_range(r, &at, &range) && range.object < MEMORY_SPACE(l->spaces)) {
+    while (snapshot_next_range(r, &at, &range) && range.object < MEMORY_SPACE(SPACES_MAX)) {
         uint32_t n = range.object - MEMORY_SPACE(0);
-        if (l->places) {
+        if (!l->places) {
+            l->spaces = n + 1;
+        } else {
             while (space <= n)
                 l->first[space++] = count;
             l->places[count] = (struct place){range.offset, range.len, place_range(l, &range)};
@@ -118,10 +141,11 @@ static uint64_t list_places(struct layout *l)
     return count;
 }
 
+/* There is an entry for every space there could be: those without memory are zeros. */
 static int write_runs(const struct layout *l)
 {
-    uint64_t total = l->first[l->spaces], runs = l->spaces * sizeof(struct boot_space);
-    struct boot_space *spaces = calloc(l->spaces, sizeof(*spaces));
+    uint64_t total = l->first[l->spaces], runs = SPACES_MAX * sizeof(struct boot_space);
+    struct boot_space *spaces = calloc(l->spaces + 1, sizeof(*spaces));
     struct boot_run *list = calloc(total + 1, sizeof(*list));
     int rc = -1;
 
@@ -131,9 +155,9 @@ static int write_runs(const struct layout *l)
                                             l->first[n + 1] - l->first[n]};
         for (uint64_t i = 0; i < total; i++)
             list[i] = (struct boot_run){l->places[i].addr, l->places[i].len, l->places[i].at};
-        rc = write_all(l->base->runs, (void *)spaces, runs, 0);
-        if (rc == 0)
-            rc = write_all(l->base->runs, (void *)list, total * sizeof(*list), runs);
+        rc = ftruncate(l->base->runs, (off_t)runs) ||
+             write_all(l->base->runs, (void *)spaces, l->spaces * sizeof(*spaces), 0) ||
+             write_all(l->base->runs, (void *)list, total * sizeof(*list), runs);
     }
     free(spaces);
     free(list);
@@ -190,20 +214,20 @@ static int load_pages(struct layout *l, struct snapshot_error *error)
     l->base->pages = make_object("bailey-pages");
     if (l->base->pages < 0 || ftruncate(l->base->pages, (off_t)l->size) < 0)
         return -1;
-    if (snapshot_load(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(l->spaces - 1), load_private,
+    if (snapshot_load(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1), load_private,
                       l, error))
         return -1;
     return seal(l->base->pages);
 }
 
-static int make_private(struct memory_base *b, uint32_t count, struct snapshot_error *error)
+static int make_private(struct memory_base *b, struct snapshot_error *error)
 {
-    struct layout l = {.base = b, .spaces = count, .in_file = b->in_file};
+    struct layout l = {.base = b, .in_file = b->in_file};
     uint64_t places = list_places(&l);
     int rc = -1;
 
     l.places = calloc(places + 1, sizeof(*l.places));
-    l.first = calloc(count + 1, sizeof(*l.first));
+    l.first = calloc(l.spaces + 1, sizeof(*l.first));
     b->runs = make_object("bailey-runs");
     if (l.places && l.first && b->runs >= 0) {
         list_places(&l);
@@ -218,16 +242,95 @@ static int make_private(struct memory_base *b, uint32_t count, struct snapshot_e
     return rc;
 }
 
-static int source_private(void *context, uint32_t count, int *pages, int *runs, struct error *err)
+static int source_private(void *context, int *pages, int *runs, struct error *err)
 {
     struct memory_base *b = context;
     struct snapshot_error error = {0};
 
-    if (b->runs < 0 && make_private(b, count, &error))
+    if (b->runs < 0 && make_private(b, &error))
         return give_error(err, &error);
     *pages = b->pages;
     *runs = b->runs;
     return 0;
+}
+
+/* ---- segment and pool for many ------------------------------------------------------------- */
+
+/* Counts (pieces NULL) or lists the ranges that hold something; their bytes together. */
+static uint64_t list_pieces(struct memory_base *b)
+{
+    struct snapshot_range range;
+    uint32_t at = snapshot_find_range(b->reader, MEMORY_SEGMENT, 0);
+    uint64_t bytes = 0;
+
+    b->piece_count = 0;
+    while (snapshot_next_range(b->reader, &at, &range) && range.object <= MEMORY_POOL) {
+        uint64_t in = b->in_file ? range.file_offset : bytes;
+        if (range.where == SNAPSHOT_ZERO)
+            continue;
+        if (b->pieces)
+            b->pieces[b->piece_count] = (struct memory_piece){range.object, range.offset, range.len,
+                                                              (uint8_t *)b->held + in};
+        b->piece_count++;
+        bytes += range.len;
+    }
+    return bytes;
+}
+
+/* As load_private. */
+static int load_held(void *context, uint32_t object, uint64_t offset, const void *data,
+                     uint64_t len)
+{
+    const struct memory_base *b = context;
+    const uint8_t *bytes = data;
+    size_t lo = 0, hi = b->piece_count;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        const struct memory_piece *p = &b->pieces[mid];
+        if (p->object < object || (p->object == object && p->offset + p->len <= offset))
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    for (; data && len && lo < b->piece_count && b->pieces[lo].object == object; lo++) {
+        const struct memory_piece *p = &b->pieces[lo];
+        if (p->offset > offset)
+            return -1;
+        uint64_t in = offset - p->offset, part = p->len - in < len ? p->len - in : len;
+        memcpy(p->bytes + in, bytes, part);
+        bytes += part;
+        offset += part;
+        len -= part;
+    }
+    return data && len ? -1 : 0;
+}
+
+/* Shared mappings: forking does not copy their page tables. */
+static int make_pieces(struct memory_base *b, struct snapshot_error *error)
+{
+    uint64_t bytes = list_pieces(b);
+
+    b->held_size = b->in_file ? snapshot_info(b->reader)->file_size : bytes + 1;
+    if (b->in_file)
+        b->held = mmap(NULL, b->held_size, PROT_READ, MAP_SHARED, snapshot_warm_fd(b->reader), 0);
+    else
+        b->held =
+            mmap(NULL, b->held_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    b->pieces = b->held == MAP_FAILED ? NULL : calloc(b->piece_count + 1, sizeof(*b->pieces));
+    if (!b->pieces)
+        return -1;
+    list_pieces(b);
+    if (b->in_file)
+        return 0;
+    return snapshot_load(b->reader, MEMORY_SEGMENT, MEMORY_POOL, load_held, b, error);
+}
+
+int memory_base_make(struct memory_base *b, struct error *err)
+{
+    struct snapshot_error error = {0};
+
+    return make_private(b, &error) || make_pieces(b, &error) ? give_error(err, &error) : 0;
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */
@@ -249,6 +352,10 @@ void memory_base_close(struct memory_base *b)
     if (b->pages >= 0 && !b->in_file)
         close(b->pages);
     b->runs = b->pages = -1;
+    if (b->pieces)
+        munmap(b->held, b->held_size);
+    free(b->pieces);
+    b->pieces = NULL;
 }
 
 void resume_source(struct memory_source *source, struct memory_base *b)

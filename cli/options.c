@@ -1,6 +1,7 @@
 /* Table-driven option parser and help printer; see options.h. */
 #include "options.h"
 
+#include "commands.h"
 #include "complain.h"
 
 #include <stdbool.h>
@@ -11,10 +12,16 @@ enum { HELP_COLUMN = 30, WORD_MAX = 128 };
 
 static bool is_end(const struct option_def *o) { return o->kind == OPTION_HEADING && !o->help; }
 
+static const struct option_def *following(const struct option_def *o)
+{
+    o++;
+    return o->kind == OPTION_MORE ? command_find(o->name)->options : o;
+}
+
 static const struct option_def *find_long(const struct option_def *table, const char *name,
                                           size_t len)
 {
-    for (const struct option_def *o = table; !is_end(o); o++) {
+    for (const struct option_def *o = table; !is_end(o); o = following(o)) {
         if (o->name && strlen(o->name) == len && memcmp(o->name, name, len) == 0)
             return o;
     }
@@ -23,7 +30,7 @@ static const struct option_def *find_long(const struct option_def *table, const 
 
 static const struct option_def *find_letter(const struct option_def *table, char letter)
 {
-    for (const struct option_def *o = table; !is_end(o); o++) {
+    for (const struct option_def *o = table; !is_end(o); o = following(o)) {
         if (o->letter && o->letter == letter)
             return o;
     }
@@ -156,7 +163,7 @@ int options_parse_word(const struct option_def *table, const char *command, int 
 
 void options_print(const struct option_def *table)
 {
-    for (const struct option_def *o = table; !is_end(o); o++) {
+    for (const struct option_def *o = table; !is_end(o); o = following(o)) {
         if (o->kind == OPTION_HEADING)
             printf("\n%s:\n", o->help);
         else if (o->help)

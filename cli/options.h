@@ -13,6 +13,7 @@ enum option_kind {
     OPTION_VALUE,    /* needs one */
     OPTION_OPTIONAL, /* may have one, only as --name=value */
     OPTION_HEADING,  /* no option: a heading of the help text, in `help` */
+    OPTION_MORE,     /* the last entry: the table goes on with that of the command `name` */
 };
 
 struct option_def {

@@ -16,6 +16,7 @@ struct registration {
     int listener;
     bool known;
     int news; /* detached: where its start is told, until it has been; or -1 */
+    bool unnamed; /* detached: its name is not printed */
 };
 
 /* Nothing is known yet. */

@@ -14,15 +14,8 @@
 #include "detach.h"
 #include "memory_file.h"
 #include "registration.h"
+#include "resume.h"
 #include "runtime.h"
-
-struct resume {
-    struct settings given; /* first: the options of a run that may be given anew */
-    struct snapshot_read_options read;
-    const char *name;
-    struct volumes volumes;
-    bool quiet, stats, debug, detach, grant;
-};
 
 static int take_name(void *context, const char *shown, const char *value)
 {
@@ -98,6 +91,7 @@ static int claim(const struct resume *s, struct registration *r,
 {
     registration_init(r);
     r->state.detached = r->state.keep = s->detach;
+    r->unnamed = s->unnamed;
     if (!s->name && !s->detach)
         return -1;
     int code = registration_claim(r, s->name, config->argv[0]);
@@ -118,13 +112,12 @@ static int describe(struct snapshot_pairs *description, struct sandbox_config *c
     return code ? code : description_make(description, config);
 }
 
-static int go_on(struct description *d, struct snapshot_reader *reader, struct resume *s)
+static int go_on(struct description *d, struct memory_base *base, struct resume *s)
 {
     static struct memory_source source; /* the configuration goes on naming them */
     static struct save_file save;
     struct registration registration;
     struct snapshot_pairs description = {0};
-    struct memory_base base;
     struct error err = {0};
     int code = claim(s, &registration, &d->config);
 
@@ -134,12 +127,10 @@ static int go_on(struct description *d, struct snapshot_reader *reader, struct r
     if (!code)
         code = describe(&description, &d->config, &s->given, &save);
     if (!code) {
-        memory_base_init(&base, reader);
-        resume_source(&source, &base);
+        resume_source(&source, base);
         d->config.resume = &source;
         registration_attach(&registration, &d->config, NULL);
         code = monitor_run(&d->config, &err);
-        memory_base_close(&base);
     }
     network_end(&s->given.network);
     registration_end(&registration, code);
@@ -188,12 +179,12 @@ static int settle(struct description *d, struct resume *s, const void *bytes, si
     return code ? code : cpu_settle(&d->config);
 }
 
-static int run(struct snapshot_reader *reader, struct resume *s, const char *path)
+int resume_run(struct memory_base *base, struct resume *s, const char *path)
 {
     struct description d;
     struct relay relay = {0};
     size_t size = 0;
-    const void *bytes = snapshot_meta(reader, "config", &size);
+    const void *bytes = snapshot_meta(base->reader, "config", &size);
     int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
     char *image = NULL;
 
@@ -202,7 +193,7 @@ static int run(struct snapshot_reader *reader, struct resume *s, const char *pat
     if (!code && s->given.limits.output)
         code = relay_start(&relay, s->given.limits.output, &d.config);
     if (!code)
-        code = go_on(&d, reader, s);
+        code = go_on(&d, base, s);
     if (relay_end(&relay))
         code = MONITOR_EXIT_KILLED;
     free(image);
@@ -210,10 +201,37 @@ static int run(struct snapshot_reader *reader, struct resume *s, const char *pat
     return code;
 }
 
+int resume_open(struct memory_base *base, int fd, const struct resume *s, const char *path)
+{
+    struct snapshot_error err = {0};
+    struct snapshot_reader *reader = fd < 0 ? snapshot_reader_open(path, &s->read, &err)
+                                            : snapshot_reader_open_fd(fd, path, &s->read, &err);
+
+    if (!reader)
+        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    memory_base_init(base, reader);
+    if (snapshot_cpu_check(reader, &err) == 0)
+        return 0;
+    resume_close(base);
+    return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+}
+
+void resume_close(struct memory_base *base)
+{
+    memory_base_close(base);
+    snapshot_reader_close(base->reader);
+}
+
+void resume_end(struct resume *s)
+{
+    volumes_free(&s->volumes);
+    carried_free(&s->given);
+}
+
 int command_resume(int argc, char **argv)
 {
     struct resume s = {0};
-    struct snapshot_error err = {0};
+    struct memory_base base;
     const char *path;
     int code = options_parse_word(resume_options, "resume", argc, argv, &s, &path);
 
@@ -221,14 +239,11 @@ int command_resume(int argc, char **argv)
         return code;
     if (!path)
         return complain("no file", "bailey resume FILE", "say which snapshot is meant");
-    struct snapshot_reader *reader = snapshot_reader_open(path, &s.read, &err);
-    if (!reader)
-        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    code = snapshot_cpu_check(reader, &err) < 0
-               ? complain_text(err.text, err.hint[0] ? err.hint : NULL)
-               : run(reader, &s, path);
-    snapshot_reader_close(reader);
-    volumes_free(&s.volumes);
-    carried_free(&s.given);
+    code = resume_open(&base, -1, &s, path);
+    if (!code) {
+        code = resume_run(&base, &s, path);
+        resume_close(&base);
+    }
+    resume_end(&s);
     return code;
 }

@@ -18,6 +18,7 @@
 #include "complain.h"
 #include "control.h"
 #include "memory_file.h"
+#include "save.h"
 
 #define PATIENCE_MS (3600 * 1000)
 
@@ -130,16 +131,15 @@ static int output_close(struct output *o, bool good)
     return rc;
 }
 
-/* 0, or a negated errno of the monitor's. */
-static int64_t ask(struct entry *e, const struct settings *s, int fd)
+int64_t save_ask(struct entry *e, const struct snapshot_write_options *form, bool keep, int fd)
 {
     struct manage_answer answer = {.value = -ECONNRESET};
     int control = control_connect(e), got = -1;
 
     if (control < 0)
         return -ECONNREFUSED;
-    int fds[] = {fd, save_form_pack(&s->form)};
-    if (control_send(control, MANAGE_SAVE, s->keep, 0, fds, 2) == 0)
+    int fds[] = {fd, save_form_pack(form)};
+    if (control_send(control, MANAGE_SAVE, keep, 0, fds, 2) == 0)
         do
             got = control_receive(control, &answer, PATIENCE_MS);
         while (got > 0 && answer.kind != MANAGE_DONE);
@@ -148,7 +148,7 @@ static int64_t ask(struct entry *e, const struct settings *s, int fd)
     return got > 0 ? answer.value : got == 0 ? -ETIMEDOUT : -ECONNRESET;
 }
 
-static int refused(const char *name, int64_t error)
+int save_refused(const char *name, int64_t error)
 {
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
@@ -187,12 +187,12 @@ static int save(struct entry *e, struct settings *s)
         return complain(e->name, NULL, "the sandbox has ended");
     if (output_open(&o, s->output ? s->output : name) < 0)
         return complain_errno(s->output ? s->output : name, errno, NULL);
-    int64_t rc = ask(e, s, o.fd);
+    int64_t rc = save_ask(e, &s->form, s->keep, o.fd);
     fstat(o.fd, &st);
     if (output_close(&o, rc == 0) < 0)
         return complain_errno(o.path, errno, NULL);
     if (rc < 0)
-        return refused(e->name, rc);
+        return save_refused(e->name, rc);
     if (!s->keep)
         entry_wait(e);
     if (strcmp(o.path, "-") != 0)

@@ -37,9 +37,9 @@ struct memory_source { /* checked: it is what was written */
     const void *(*note)(void *context, const char *key, size_t *len); /* NULL: there is none */
     /* Writes the pages of an object to a memory object of `size` bytes. */
     int (*fill)(void *context, uint32_t object, int fd, uint64_t size, struct error *err);
-    /* Private memory of the spaces 0 to count - 1, as abi/boot.h has it: two descriptors that
-     * stay the source's.  Others may map the pages as well. */
-    int (*private_memory)(void *context, uint32_t count, int *pages, int *runs, struct error *err);
+    /* Private memory, as abi/boot.h has it: two descriptors that stay the source's.  Others may
+     * map the pages as well. */
+    int (*private_memory)(void *context, int *pages, int *runs, struct error *err);
 };
 
 #endif

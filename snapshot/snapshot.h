@@ -134,6 +134,7 @@ struct snapshot_read_options {
     const char *signer_key_file; /* public key that must have signed, or NULL: any or none */
     bool lazy;                   /* frames are checked when first read, not in open */
     bool no_base;                /* do not look for the base: pages of it can't be read */
+    bool trusted;                /* our own, and never out of our hands: frames are not checked */
     unsigned threads;            /* for checking and loading; 0: one for each CPU up to 8 */
 };
 

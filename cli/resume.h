@@ -1,0 +1,34 @@
+/* What `bailey resume` and `bailey clone` share. */
+#ifndef BAILEY_CLI_RESUME_H
+#define BAILEY_CLI_RESUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memory_file.h"
+#include "settings.h"
+#include "snapshot/snapshot.h"
+#include "volume.h"
+
+/* What the options say. */
+struct resume {
+    struct settings given; /* first: the options of a run that may be given anew */
+    struct snapshot_read_options read;
+    const char *name;
+    struct volumes volumes;
+    bool quiet, stats, debug, detach, grant;
+    bool unnamed;    /* detached, and its name is not printed */
+    uint64_t copies; /* of clone */
+};
+
+/* Opens a snapshot, checked, that this CPU can go on with: from a descriptor, which stays the
+ * caller's, or, if that is -1, by its path.  0 or an exit code after a message. */
+int resume_open(struct memory_base *base, int fd, const struct resume *s, const char *path);
+void resume_close(struct memory_base *base);
+/* Goes on from it.  Returns an exit code: of the program, or, detached, of the start; then it
+ * returns in the new process as well, when all is over.  Changes *s. */
+int resume_run(struct memory_base *base, struct resume *s, const char *path);
+/* Frees what options hold. */
+void resume_end(struct resume *s);
+
+#endif
