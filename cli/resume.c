@@ -181,7 +181,7 @@ static int settle(struct description *d, struct resume *s, const void *bytes, si
 
 int resume_run(struct memory_base *base, struct resume *s, const char *path)
 {
-    struct description d;
+    struct description d = {0};
     struct relay relay = {0};
     size_t size = 0;
     const void *bytes = snapshot_meta(base->reader, "config", &size);

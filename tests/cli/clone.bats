@@ -166,9 +166,14 @@ running() { "$BAILEY" ps -q | grep -cx -e "$1-[0-9]*" || true; }
 
 @test "a port that is published already: one line; with one of its own it runs" {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    "$BAILEY" run -d --name base -p "127.0.0.1:$port:80" -- sleep 1000 >/dev/null 3>&-
-    bailey clone base
-    refused 125 "$port" "in use"
+    "$BAILEY" run -d --name base -p "127.0.0.1:$port:80" -- python3 -c '
+import socket
+l = socket.create_server(("0.0.0.0", 80))
+print("ready", flush=True)
+while True: l.accept()' >/dev/null 3>&-
+    eventually 30 said_ready base
+    bailey clone base -n 3
+    refused 125 "$port" "another port"
     [ -z "$("$BAILEY" ps -q | grep -v '^base$')" ]
     bailey clone base --net none
     answered 0 base-1
