@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = 512, NAME_MAX_LEN = 65536 };
+enum { BLOCK = 512, NAME_MAX_LEN = 65536, PAX_MAX_LEN = 16 << 20 };
 
 struct header { /* one block, as POSIX.1-1988 (ustar) */
     char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type;
@@ -102,7 +102,7 @@ static char *pax_path(char *text, size_t len)
 /* The name of the next entry, where it is too long for its header. */
 static int take_extension(struct reader *r, char type, uint64_t size)
 {
-    if (size > NAME_MAX_LEN)
+    if (size > (type == 'x' ? PAX_MAX_LEN : NAME_MAX_LEN))
         return damaged(r, "an extended header is too large");
     size_t room = (size + BLOCK - 1) / BLOCK * BLOCK;
     char *text = need(malloc(room + 1));
@@ -111,9 +111,10 @@ static int take_extension(struct reader *r, char type, uint64_t size)
         return damaged(r, "it ends too early");
     }
     text[size] = 0;
-    if (type == 'L' || type == 'x') {
+    char *name = type == 'L' ? need(strdup(text)) : type == 'x' ? pax_path(text, size) : NULL;
+    if (name) {
         free(r->long_name);
-        r->long_name = type == 'L' ? need(strdup(text)) : pax_path(text, size);
+        r->long_name = name;
     }
     free(text);
     return 0;

@@ -37,6 +37,7 @@ struct lower_ops {
      * 1 or 0 at the end.  NULL: there are none. */
     long (*xattr_get)(struct inode *i, const char *name, void *buf, size_t n);
     long (*xattr_name)(struct inode *i, u32 n, char *name); /* XATTR_NAME_ROOM bytes */
+    bool in_memory; /* going through all of it costs no host call */
 };
 #define XATTR_NAME_ROOM 288
 

@@ -258,6 +258,26 @@ long overlay_removexattr(struct inode *i, struct dentry *d, const char *name)
     return xattrs_remove(i, &overlay_node(i)->base.xattrs, name);
 }
 
+long overlay_xattr(struct inode *i, u32 n, char *name, void *value, size_t room)
+{
+    const struct lower_ops *lower = lower_xattrs(i);
+    const char *own_name;
+    const void *own;
+    size_t size;
+
+    if (lower) {
+        long rc = lower->xattr_name(lower_inode(i), n, name);
+        if (rc <= 0)
+            return rc ? rc : -ENODATA;
+        return lower->xattr_get(lower_inode(i), name, value, room);
+    }
+    if (!xattrs_nth(&overlay_node(i)->base.xattrs, n, &own_name, &own, &size))
+        return -ENODATA;
+    strlcpy(name, own_name, XATTR_NAME_ROOM);
+    memcpy(value, own, MIN(size, room));
+    return (long)size;
+}
+
 static long overlay_readlink(struct dentry *d, char *buf, size_t len)
 {
     struct overlay_node *n = overlay_node(d->inode);

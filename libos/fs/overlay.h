@@ -57,11 +57,16 @@ long overlay_setxattr(struct inode *i, struct dentry *d, const char *name, const
 long overlay_listxattr(struct inode *i, struct dentry *d, char *buf, size_t n);
 long overlay_removexattr(struct inode *i, struct dentry *d, const char *name);
 void overlay_evict(struct inode *i);
+/* Attribute number n, whoever asks: its size, with name (XATTR_NAME_ROOM bytes) and value (room
+ * bytes) filled in; -ENODATA: there are no more.  For the end of a run. */
+long overlay_xattr(struct inode *i, u32 n, char *name, void *value, size_t room);
 
 /* ---- overlay_dir.c ---- */
 extern const struct inode_ops overlay_dir_inode_ops;
 extern const struct file_ops overlay_dir_ops;
-/* Lower dentry of a name in dir, with a reference; NULL: there is none; or ERR_PTR. */
+/* Lower dentry of a name in dir, with a reference; NULL: there is none; or ERR_PTR.  The first
+ * takes the lower directory itself. */
+struct dentry *lower_child(struct dentry *lower, const char *name, size_t len);
 struct dentry *overlay_lower_child(struct inode *dir, const char *name, size_t len);
 
 /* ---- overlay_file.c ---- */

@@ -23,11 +23,8 @@ static struct name_table *names_of(const struct inode *dir) { return &tmpfs_node
 
 /* ---- looking up ------------------------------------------------------------------ */
 
-struct dentry *overlay_lower_child(struct inode *dir, const char *name, size_t len)
+struct dentry *lower_child(struct dentry *lower, const char *name, size_t len)
 {
-    struct dentry *lower = overlay_node(dir)->lower;
-    if (!lower)
-        return NULL;
     u32 hash = hash_name(name, len);
     struct dentry *d = dcache_find(lower, name, len, hash);
     if (!d) {
@@ -41,6 +38,13 @@ struct dentry *overlay_lower_child(struct inode *dir, const char *name, size_t l
         return d;
     dentry_put(d);
     return NULL;
+}
+
+struct dentry *overlay_lower_child(struct inode *dir, const char *name, size_t len)
+{
+    struct dentry *lower = overlay_node(dir)->lower;
+
+    return lower ? lower_child(lower, name, len) : NULL;
 }
 
 static long overlay_lookup(struct inode *dir, struct dentry *d)

@@ -185,6 +185,20 @@ long xattrs_remove(struct inode *i, struct xattrs *x, const char *name)
     return a ? 0 : -ENODATA;
 }
 
+bool xattrs_nth(const struct xattrs *x, u32 n, const char **name, const void **value, size_t *size)
+{
+    const struct xattr *a = x->first;
+
+    while (a && n--)
+        a = a->next;
+    if (!a)
+        return false;
+    *name = a->name;
+    *value = a->value;
+    *size = a->size;
+    return true;
+}
+
 void xattrs_free(struct xattrs *x)
 {
     while (x->first) {

@@ -23,6 +23,8 @@ long xattrs_list(struct inode *i, struct xattrs *x, char *buf, size_t n);
 long xattrs_remove(struct inode *i, struct xattrs *x, const char *name);
 /* Adds one as it is; 0 or -ENOMEM.  The caller holds the inode's lock. */
 long xattrs_put(struct xattrs *x, const char *name, const void *buf, size_t n);
+/* Number n (0, 1 ...) of them; false: there are no more. */
+bool xattrs_nth(const struct xattrs *x, u32 n, const char **name, const void **value, size_t *size);
 bool xattr_listed(const char *name); /* does the caller get to know of it? */
 void xattrs_free(struct xattrs *x);
 
