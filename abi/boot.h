@@ -39,6 +39,7 @@ struct boot_job {
 #define BOOT_MOUNT_FILE     4u  /* the export is one file, not a directory */
 #define BOOT_MOUNT_CACHE    8u  /* attributes and negative look-ups may be kept for good */
 #define BOOT_MOUNT_OVERLAY  16u /* changes stay in memory, as on the root */
+#define BOOT_MOUNT_DEVICE   32u /* holds data of the root's image (erofs.h), in order */
 
 /* Standard streams and other descriptors given at start. */
 struct boot_stream {

@@ -6,6 +6,11 @@
  * piece of whole blocks (EROFS_PLAIN), or all but its last partial block does and that
  * one follows the inode (EROFS_INLINE).
  *
+ * A layered image holds the whole tree and only the data that is new; the rest of the data
+ * stays in the images it was made from, which EROFS calls devices.  A table names them by
+ * digest, and block numbers go on through them: first the image itself, then the blocks of
+ * each device where those of the one before it end.
+ *
  * Behind the last block the superblock counts may stand what EROFS knows nothing of: the
  * image's configuration, see struct image_trailer.
  */
@@ -40,6 +45,19 @@ struct erofs_super {
     uint8_t reserved[24];
 };
 _Static_assert(sizeof(struct erofs_super) == 128, "superblock of EROFS");
+
+#define EROFS_DEVICE_TABLE 8u /* feature_incompat: extra_devices counts */
+#define EROFS_DEVICE_SIZE  128u
+#define EROFS_DEVICES_MAX  15u
+
+/* At byte device_slots * EROFS_DEVICE_SIZE, one for each device. */
+struct erofs_device {
+    char digest[64]; /* SHA-256 of the file, in hexadecimal digits; not terminated */
+    uint32_t blocks; /* of its file system that belong to it */
+    uint32_t start;  /* what its block 0 is called here */
+    uint8_t reserved[56];
+};
+_Static_assert(sizeof(struct erofs_device) == EROFS_DEVICE_SIZE, "device slot of EROFS");
 
 enum erofs_layout { EROFS_PLAIN = 0, EROFS_INLINE = 2 };
 

@@ -18,7 +18,7 @@ struct command {
 extern const struct command commands[];
 extern const struct option_def run_options[], ps_options[], stop_options[], kill_options[],
     rm_options[], wait_options[], save_options[], resume_options[], exec_options[], logs_options[],
-    clone_options[];
+    clone_options[], commit_options[];
 
 int command_run(int argc, char **argv);
 int command_exec(int argc, char **argv);

@@ -10,6 +10,7 @@
 #include "complain.h"
 #include "control.h"
 #include "image/build.h"
+#include "image/layers.h"
 #include "image/store.h"
 #include "image_root.h"
 #include "runtime.h"
@@ -39,28 +40,62 @@ static int archive_name(char path[STORE_PATH], struct image_error *err)
     return 0;
 }
 
-static int make_image(const char *base, const char *changes, const char *tag,
+/* The base as that of a layer, with everything it is made on in the store; where it has too
+ * many layers already, the new image will be complete. */
+static int base_of_layer(const struct store *store, const char *base, struct image_build *build,
+                         struct image_error *err)
+{
+    struct erofs_file f;
+    char **devices = NULL;
+
+    if (erofs_file_open(&f, base, err) < 0)
+        return -1;
+    bool room = f.part_count <= EROFS_DEVICES_MAX;
+    int rc = room ? layers_add(&f, false, &devices, err) : 0;
+    if (rc == 0 && room)
+        rc = store_keep(store, base, build->config.base, err);
+    for (uint32_t n = 1; rc == 0 && devices && n < f.part_count; n++)
+        rc = store_keep(store, devices[n - 1], f.parts[n].digest, err);
+    if (room)
+        build->base_digest = build->config.base;
+    free(devices);
+    erofs_file_close(&f);
+    return rc;
+}
+
+static int prepare_base(const struct store *store, const char *base, bool flatten,
+                        struct image_build *build, struct image_error *err)
+{
+    char digest[DIGEST_TEXT];
+    struct stat st;
+
+    if (stat(base, &st) < 0 || !S_ISREG(st.st_mode))
+        return 0; /* a directory */
+    if (store_digest(store, base, NULL, false, digest, err) < 0)
+        return -1;
+    build->config.base = need(strdup(digest));
+    return flatten ? 0 : base_of_layer(store, base, build, err);
+}
+
+static int make_image(const char *base, const char *changes, const char *tag, bool flatten,
                       struct image_error *err)
 {
     struct image_build build = {.input = base, .layer = changes};
-    char file[STORE_PATH], digest[DIGEST_TEXT];
+    char file[STORE_PATH] = "", digest[DIGEST_TEXT];
     struct store store;
-    struct stat st;
 
     if (store_open(&store, true, err) < 0)
         return -1;
-    if (stat(base, &st) == 0 && S_ISREG(st.st_mode)) {
-        if (store_digest(&store, base, NULL, false, digest, err) < 0)
-            return -1;
-        build.config.base = need(strdup(digest));
+    int rc = prepare_base(&store, base, flatten, &build, err);
+    if (rc == 0) {
+        store_temporary(&store, file);
+        rc = image_build(&build, file, err);
     }
-    store_temporary(&store, file);
-    int rc = image_build(&build, file, err);
     if (rc == 0)
         rc = store_take(&store, file, digest, err);
     if (rc == 0)
         rc = store_set_tag(&store, tag, digest, err);
-    if (rc < 0)
+    if (rc < 0 && file[0])
         unlink(file);
     image_config_free(&build.config);
     return rc;
@@ -98,7 +133,8 @@ static _Noreturn void serve(const struct settings *s, int go, int result)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGQUIT, SIG_IGN);
-    if (read(go, &word, 1) == 1 && make_image(base, s->commit_file, s->commit, &err) < 0)
+    if (read(go, &word, 1) == 1 &&
+        make_image(base, s->commit_file, s->commit, s->flatten, &err) < 0)
         code = complain_image(&err);
     unlink(s->commit_file);
     if (write(result, &code, sizeof(code)) < 0)
@@ -205,7 +241,20 @@ static int fetch_changes(const struct entry *e, int archive)
     return code;
 }
 
-static int commit(const struct entry *e, const char *base, const char *tag)
+struct commit_settings {
+    bool flatten;
+};
+
+OPTION_SWITCH(flatten, struct commit_settings, flatten)
+
+const struct option_def commit_options[] = {
+    {.kind = OPTION_HEADING, .help = "Options"},
+    {OPTION_FLAG, 0, "flatten", NULL, "complete in itself, not a layer on the image it ran from",
+     take_flatten},
+    {.kind = OPTION_HEADING},
+};
+
+static int commit(const struct entry *e, const char *base, const char *tag, bool flatten)
 {
     char path[STORE_PATH];
     struct image_error err = {0};
@@ -216,32 +265,49 @@ static int commit(const struct entry *e, const char *base, const char *tag)
     int code = fd < 0 ? complain_errno(path, errno, NULL) : fetch_changes(e, fd);
     if (fd >= 0)
         close(fd);
-    if (!code && make_image(base, path, tag, &err) < 0)
+    if (!code && make_image(base, path, tag, flatten, &err) < 0)
         code = complain_image(&err);
     unlink(path);
     return code;
 }
 
-int command_commit(int argc, char **argv)
+static int commit_named(char **words, bool flatten)
 {
     struct state state = {0};
     struct entry e;
+    int code = entry_find(&e, words[0]);
 
-    if (argc != 3 || argv[1][0] == '-')
-        return complain("commit", "bailey commit NAME IMAGE",
-                        "it takes a running sandbox and a name for the image");
-    if (!store_tag_ok(argv[2]))
-        return complain(argv[2], "use letters, digits, _ . : -", "no name for an image");
-    int code = entry_find(&e, argv[1]);
     if (code)
         return code;
     state_read(e.dir, &state);
     if (!state.root)
-        code = complain(argv[1], "run it with --image, or --root",
+        code = complain(words[0], "run it with --image, or --root",
                         "the host's files are no base for an image");
     else
-        code = commit(&e, state.root, argv[2]);
+        code = commit(&e, state.root, words[1], flatten);
     state_free(&state);
     entry_close(&e);
     return code;
+}
+
+int command_commit(int argc, char **argv)
+{
+    struct commit_settings s = {0};
+    char *words[2];
+    int count = 0, rest;
+
+    for (;; argc -= rest, argv += rest) {
+        int code = options_parse(commit_options, "commit", argc, argv, &s, &rest);
+        if (code)
+            return code;
+        if (rest >= argc || count == 2)
+            break;
+        words[count++] = argv[rest];
+    }
+    if (count != 2 || rest < argc)
+        return complain("commit", "bailey commit NAME IMAGE",
+                        "it takes a running sandbox and a name for the image");
+    if (!store_tag_ok(words[1]))
+        return complain(words[1], "use letters, digits, _ . : -", "no name for an image");
+    return commit_named(words, s.flatten);
 }

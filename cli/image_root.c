@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "image_root.h"
 #include "complain.h"
+#include "image/layers.h"
 #include "image/store.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static int open_image(struct image_root *r, const char *ref, struct image_error 
     if (!r->path)
         return image_fail(err, 0, "image %s: it has gone", ref);
     if (erofs_file_open(&r->file, r->path, err) < 0 ||
+        layers_add(&r->file, false, &r->devices, err) < 0 ||
         erofs_file_config(&r->file, &config, err) < 0)
         return -1;
     int rc = config ? image_config_parse(&r->config, config, err) : 0;
@@ -57,8 +59,25 @@ void image_root_close(struct image_root *r)
     if (r->path)
         erofs_file_close(&r->file);
     image_config_free(&r->config);
+    free(r->devices);
     free(r->path);
+    r->devices = NULL;
     r->path = NULL;
+}
+
+static int find_layers(struct sandbox_config *config, const char *path)
+{
+    struct image_error err = {0};
+    struct erofs_file file;
+    char **devices = NULL;
+    int rc = erofs_file_open(&file, path, &err);
+
+    if (rc == 0) {
+        rc = layers_add(&file, false, &devices, &err);
+        erofs_file_close(&file);
+    }
+    config->root_devices = devices;
+    return rc < 0 ? complain_image(&err) : 0;
 }
 
 int image_root_resume(struct sandbox_config *config, char **path)
@@ -84,5 +103,5 @@ int image_root_resume(struct sandbox_config *config, char **path)
         return complain("resume", "bailey image import FILE", "its image %s (%s) is not here",
                         wanted, config->root_image);
     config->root_image = *path;
-    return 0;
+    return find_layers(config, *path);
 }

@@ -12,6 +12,7 @@ struct image_root {
     char *path; /* of the file, NULL: no --image */
     char digest[DIGEST_TEXT];
     struct erofs_file file;
+    char **devices; /* files of what it was made from, or NULL */
     struct image_config config;
 };
 
@@ -21,7 +22,8 @@ int image_root_open(struct image_root *r, const char *ref);
  * is given.  The words are borrowed. */
 void image_root_program(const struct image_root *r, char **given, struct strings *argv);
 /* Finds the image of a saved sandbox, by its digest in the store or where it was then:
- * config->root_image becomes its file (*path, to be freed). */
+ * config->root_image becomes its file (*path, to be freed), root_devices what it was made from
+ * (to be freed). */
 int image_root_resume(struct sandbox_config *config, char **path);
 void image_root_close(struct image_root *r);
 

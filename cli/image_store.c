@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "image.h"
 #include "complain.h"
+#include "image/build.h"
 #include "image/file.h"
 #include "image/input.h"
+#include "image/layers.h"
 #include "image/store.h"
 #include "image/transport.h"
 #include "image_root.h"
@@ -39,6 +41,27 @@ static int usage(const char *name, const char *how)
 
 /* ---- import, export, tag ------------------------------------------------------------------- */
 
+/* A layer alone can't be run. */
+static int check_layers(const struct store *s, const char *file, struct image_error *err)
+{
+    struct erofs_file f;
+    char path[STORE_PATH];
+    int rc = erofs_file_open(&f, file, err);
+
+    if (rc < 0)
+        return rc;
+    for (uint32_t n = f.part_count; n-- > 1 && rc == 0;) {
+        store_image_path(s, f.parts[n].digest, path);
+        if (access(path, F_OK) == 0)
+            continue;
+        rc = image_fail(err, 0, "image import: what it was made from, image %s, is not here",
+                        f.parts[n].digest);
+        image_hint(err, "import that one first");
+    }
+    erofs_file_close(&f);
+    return rc;
+}
+
 static int import_file(const struct store *s, int from, char digest[DIGEST_TEXT],
                        struct image_error *err)
 {
@@ -52,6 +75,8 @@ static int import_file(const struct store *s, int from, char digest[DIGEST_TEXT]
     if (rc == 0 && fsync(to) < 0)
         rc = image_fail(err, errno, "%s", file);
     close(to);
+    if (rc == 0)
+        rc = check_layers(s, file, err);
     if (rc == 0)
         rc = store_take(s, file, digest, err);
     if (rc < 0)
@@ -85,7 +110,7 @@ int image_command_import(int argc, char **argv)
 
 struct export_settings {
     int level;
-    bool plain;
+    bool plain, layer;
 };
 
 static int take_level(void *context, const char *shown, const char *value)
@@ -99,13 +124,37 @@ static int take_level(void *context, const char *shown, const char *value)
 }
 
 OPTION_SWITCH(plain, struct export_settings, plain)
+OPTION_SWITCH(layer, struct export_settings, layer)
 
 const struct option_def image_export_options[] = {
     {.kind = OPTION_HEADING, .help = "Options"},
     {OPTION_VALUE, 'l', "level", "N", "how hard to compress, 1 to 19 (default: 9)", take_level},
     {OPTION_FLAG, 0, "plain", NULL, "not at all: a file that can be run", take_plain},
+    {OPTION_FLAG, 0, "layer", NULL,
+     "of a layered image its own file only, without what it is made on", take_layer},
     {.kind = OPTION_HEADING},
 };
+
+/* One file with everything in it, in the directory of `target`; *made says that there is one
+ * beside `from`. */
+static int flatten(const char *from, const char *target, char *whole, size_t size, bool *made,
+                   struct image_error *err)
+{
+    struct image_build build = {.input = from};
+    struct erofs_file f;
+
+    *made = false;
+    if (erofs_file_open(&f, from, err) < 0)
+        return -1;
+    bool layered = f.part_count > 1;
+    erofs_file_close(&f);
+    if (!layered)
+        return 0;
+    if (snprintf(whole, size, "%s.whole-%d", target, (int)getpid()) >= (int)size)
+        return image_fail(err, ENAMETOOLONG, "%s", target);
+    *made = true;
+    return image_build(&build, whole, err);
+}
 
 static int export_file(const char *from, const char *target, const struct export_settings *set,
                        struct image_error *err)
@@ -130,7 +179,7 @@ static int export_file(const char *from, const char *target, const struct export
 int image_command_export(int argc, char **argv)
 {
     struct export_settings set = {.level = 9};
-    char path[STORE_PATH], digest[DIGEST_TEXT];
+    char path[STORE_PATH], whole[STORE_PATH], digest[DIGEST_TEXT];
     struct image_error err = {0};
     struct store s;
     char *words[2];
@@ -144,8 +193,13 @@ int image_command_export(int argc, char **argv)
     int rc = store_open(&s, false, &err);
     if (rc == 0)
         rc = store_find(&s, words[0], path, digest, &err);
+    bool made = false;
+    if (rc == 0 && !set.layer)
+        rc = flatten(path, words[1], whole, sizeof(whole), &made, &err);
     if (rc == 0)
-        rc = export_file(path, words[1], &set, &err);
+        rc = export_file(made ? whole : path, words[1], &set, &err);
+    if (made)
+        unlink(whole);
     return done(rc, &err);
 }
 
@@ -196,6 +250,8 @@ static void print_json(const struct store_entry *list, size_t count)
             json_object_object_add(o, "name", json_object_new_string(list[i].tag));
         json_object_object_add(o, "digest", json_object_new_string(list[i].digest));
         json_object_object_add(o, "size", json_object_new_int64((int64_t)list[i].size));
+        if (list[i].base[0])
+            json_object_object_add(o, "base", json_object_new_string(list[i].base));
         json_object_object_add(o, "created", json_object_new_int64(list[i].time));
         json_object_array_add(all, o);
     }
@@ -206,7 +262,7 @@ static void print_json(const struct store_entry *list, size_t count)
 static void print_list(const struct store_entry *list, size_t count)
 {
     if (count)
-        printf("%-24s %-14s %10s  %s\n", "NAME", "DIGEST", "SIZE", "CREATED");
+        printf("%-24s %-14s %10s  %-16s  %s\n", "NAME", "DIGEST", "SIZE", "CREATED", "MADE ON");
     for (size_t i = 0; i < count; i++) {
         char when[32] = "", size[32] = "missing";
         time_t t = (time_t)list[i].time;
@@ -215,8 +271,8 @@ static void print_list(const struct store_entry *list, size_t count)
             strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
             snprintf(size, sizeof(size), "%.1f MB", (double)list[i].size / 1e6);
         }
-        printf("%-24s %-14.12s %10s  %s\n", list[i].tag[0] ? list[i].tag : "-", list[i].digest,
-               size, when);
+        printf("%-24s %-14.12s %10s  %-16s  %.12s\n", list[i].tag[0] ? list[i].tag : "-",
+               list[i].digest, size, when, list[i].base);
     }
 }
 
@@ -262,6 +318,12 @@ static int remove_one(const struct store *s, const char *ref, struct image_error
         return image_hint(err, "bailey image ls shows what there is");
     }
     rc = store_list(s, &list, &count, err);
+    const struct store_entry *layer = rc == 0 ? store_made_from(s, list, count, digest) : NULL;
+    if (layer) {
+        rc = image_fail(err, 0, "image %s: image %s is made on it", ref,
+                        layer->tag[0] ? layer->tag : layer->digest);
+        image_hint(err, "remove that first, or flatten it: bailey image export --plain");
+    }
     for (size_t i = 0; rc == 0 && i < count; i++)
         if (list[i].tag[0] && strcmp(list[i].digest, digest) == 0)
             rc = store_remove_tag(s, list[i].tag, err);
@@ -315,6 +377,12 @@ static void print_info(const struct image_root *r)
     json_object_object_add(o, "size", json_object_new_int64((int64_t)r->file.file_size));
     json_object_object_add(o, "inodes", json_object_new_int64((int64_t)r->file.super.inodes));
     json_object_object_add(o, "uuid", json_object_new_string(uuid));
+    if (r->file.part_count > 1) {
+        struct json_object *layers = need(json_object_new_array());
+        for (uint32_t n = 1; n < r->file.part_count; n++)
+            json_object_array_add(layers, json_object_new_string(r->file.parts[n].digest));
+        json_object_object_add(o, "layers", layers);
+    }
     erofs_file_config(&r->file, &text, &ignored);
     config = text ? json_tokener_parse(text) : NULL;
     if (config)
@@ -349,6 +417,8 @@ static int verify_structure(const char *path, struct image_error *err)
 
     tree_init(&tree);
     int rc = erofs_file_open(&file, path, err);
+    if (rc == 0)
+        rc = layers_add(&file, true, NULL, err);
     if (rc == 0)
         rc = erofs_file_config(&file, &config, err);
     if (rc == 0)

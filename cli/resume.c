@@ -197,6 +197,7 @@ int resume_run(struct memory_base *base, struct resume *s, const char *path)
     if (relay_end(&relay))
         code = MONITOR_EXIT_KILLED;
     free(image);
+    free((void *)d.config.root_devices);
     free(d.argv);
     return code;
 }

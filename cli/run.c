@@ -94,6 +94,7 @@ static int settle_image(struct settings *s)
     s->config.root_mode = SANDBOX_ROOT_IMAGE;
     s->config.root_image = s->image.path;
     s->config.root_digest = s->image.digest;
+    s->config.root_devices = s->image.devices;
     if (!s->user_text && c->user)
         s->user_text = c->user;
     if (!s->workdir && c->workdir)

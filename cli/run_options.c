@@ -224,6 +224,8 @@ static int take_save_to(void *context, const char *shown, const char *value)
     return 0;
 }
 
+OPTION_SWITCH(flatten, struct settings, flatten)
+
 static int take_commit(void *context, const char *shown, const char *value)
 {
     if (!store_tag_ok(value))
@@ -322,6 +324,7 @@ const struct option_def run_options[] = {
     HEADING("What it tells"),
     {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
     VALUE(0, "commit", "NAME", "keep what it changed as an image of this name", take_commit),
+    FLAG(0, "flatten", "with --commit: complete in itself, not a layer on --image", take_flatten),
     VALUE(0, "diff", "FILE.tar", "what it changed in memory; - for a list at the end", take_diff),
     FLAG(0, "stats", "counters at the end", take_stats),
     FLAG('q', "quiet", "nothing but failures", take_quiet),

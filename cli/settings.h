@@ -29,6 +29,7 @@ struct settings {
     const char *trace;      /* file name, "" for standard error, NULL: off */
     const char *diff;       /* file name, "-" for a list on standard error, NULL: off */
     const char *commit;     /* tag of the image made of the changes, NULL: off */
+    bool flatten;           /* that image is complete in itself */
     char *commit_file;      /* where they are until then */
     int commit_go, commit_result;
     bool detach, remove; /* -d, --rm */

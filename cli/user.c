@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include "user.h"
 #include "complain.h"
-#include "image/erofs_file.h"
+#include "image/layers.h"
 #include "number.h"
 
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static FILE *open_in_image(const char *image, const char *name, char **text)
     struct image_error ignored;
     struct erofs_file file;
 
-    if (erofs_file_open(&file, image, &ignored) < 0)
+    if (layered_open(&file, image, &ignored) < 0)
         return NULL;
     *text = erofs_file_text(&file, name, NAMES_SIZE_MAX);
     erofs_file_close(&file);

@@ -11,6 +11,8 @@
 #include "erofs_file.h"
 #include "file.h"
 #include "input.h"
+#include "layers.h"
+#include "reuse.h"
 #include "write.h"
 
 struct job {
@@ -58,7 +60,7 @@ static int take_image(struct job *j)
 {
     char *text;
 
-    if (erofs_file_open(&j->image, j->b->input, j->err) < 0 ||
+    if (layered_open(&j->image, j->b->input, j->err) < 0 ||
         input_image(&j->tree, &j->image, j->spool, &j->spooled, j->err) < 0 ||
         erofs_file_config(&j->image, &text, j->err) < 0)
         return -1;
@@ -153,6 +155,20 @@ static void merge_config(struct image_config *to, const struct image_config *fro
 /* ---- the output
  * ---------------------------------------------------------------------------------- */
 
+/* Lays the archive over what there is. */
+static int take_layer(struct job *j)
+{
+    struct reuse reuse = {0};
+
+    if (j->b->base_digest)
+        reuse_collect(&reuse, &j->tree);
+    int rc = take_tar(j, j->b->layer, 1);
+    if (rc == 0)
+        reuse_apply(&reuse, &j->tree, j->spool);
+    reuse_free(&reuse);
+    return rc;
+}
+
 static int write_output(struct job *j, const char *output)
 {
     struct write_options options = {.clamp = j->b->clamp, .epoch = j->b->epoch};
@@ -163,6 +179,10 @@ static int write_output(struct job *j, const char *output)
         return -1;
     char *config = image_config_text(&j->config);
     options.config = config;
+    if (j->b->base_digest && j->image.part_count) {
+        options.base = &j->image;
+        options.base_digest = j->b->base_digest;
+    }
     int rc = image_write(&j->tree, file.fd, &options, &size, j->err);
     if (rc == 0)
         rc = new_file_commit(&file, output, 0644, j->err);
@@ -181,7 +201,7 @@ int image_build(const struct image_build *b, const char *output, struct image_er
     if (j.spool >= 0)
         rc = take_input(&j);
     if (rc == 0 && b->layer)
-        rc = take_tar(&j, b->layer, 1);
+        rc = take_layer(&j);
     if (rc == 0) {
         if (b->own)
             own_all(j.tree.root, b->uid, b->gid);

@@ -12,6 +12,9 @@ struct image_build {
     const char *input; /* directory, tar archive, OCI layout or image; NULL: Debian */
     const char *suite, *packages;
     const char *layer; /* tar archive to be laid over the input, as `run --diff` writes; or NULL */
+    /* The input's digest, if it is an image whose data is to stay where it is: the new image
+     * is a layer on it.  NULL: it is complete. */
+    const char *base_digest;
     struct image_config config; /* what it says goes before what the input says */
     bool own;                   /* all files belong to: */
     uint32_t uid, gid;

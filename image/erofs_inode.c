@@ -55,7 +55,8 @@ static int check_data(const struct erofs_file *f, const struct erofs_inode *i,
     if (i->size > f->size)
         return erofs_file_bad(f, "a file in it is larger than the image", err);
     uint64_t first = locate(i, 0, &run);
-    if (first > f->size || run > f->size - first)
+    if (first > f->size || run > f->size - first ||
+        (i->layout == EROFS_PLAIN && run > f->parts[erofs_file_part(f, first)].end - first))
         return erofs_file_bad(f, "the data of a file lies beyond its end", err);
     return 0;
 }

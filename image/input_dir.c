@@ -4,6 +4,7 @@
  * below its parent, links are never followed.
  */
 #include "input.h"
+#include "node_table.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,52 +17,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-struct seen { /* a file with several names */
-    dev_t dev;
-    ino_t ino;
-    struct node *node;
-};
-
 struct walk {
     struct tree *tree;
     struct image_error *err;
-    struct seen *seen; /* open hash table */
-    size_t size, count;
+    struct node_table seen;         /* files with several names */
     char path[TREE_PATH_MAX + 300]; /* of the entry in hand, on the host */
 };
-
-static struct seen *slot(struct walk *w, const struct stat *st)
-{
-    size_t at = (size_t)(st->st_ino * 0x9e3779b97f4a7c15UL >> 20);
-
-    for (;; at++) {
-        struct seen *s = &w->seen[at & (w->size - 1)];
-        if (!s->node || (s->ino == st->st_ino && s->dev == st->st_dev))
-            return s;
-    }
-}
-
-static int grow(struct walk *w)
-{
-    struct seen *old = w->seen;
-    size_t n = w->size;
-
-    if (w->count * 2 < n)
-        return 0;
-    w->size = n ? n * 2 : 256;
-    w->seen = calloc(w->size, sizeof(*w->seen));
-    if (!w->seen) {
-        w->seen = old;
-        return image_fail(w->err, ENOMEM, "image");
-    }
-    for (size_t i = 0; i < n; i++)
-        if (old[i].node) {
-            struct stat st = {.st_dev = old[i].dev, .st_ino = old[i].ino};
-            *slot(w, &st) = old[i];
-        }
-    free(old);
-    return 0;
-}
 
 /* What of attributes says something about the file, not about the machine. */
 static bool keep_xattr(const char *name)
@@ -125,29 +86,23 @@ static int walk_dir(struct walk *w, struct node *dir, int fd, size_t len);
 
 static int take_entry(struct walk *w, struct node *dir, int fd, const char *name, size_t len)
 {
-    struct seen *seen = NULL;
     struct stat st;
 
     if (len > TREE_PATH_MAX)
         return image_fail(w->err, ENAMETOOLONG, "%s", w->path);
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : image_fail(w->err, errno, "%s", w->path);
-    if (!S_ISDIR(st.st_mode) && st.st_nlink > 1) {
-        if (grow(w) < 0)
-            return -1;
-        seen = slot(w, &st);
-    }
-    if (seen && seen->node) {
-        dir_put(w->tree, dir, name, strlen(name), seen->node);
+    bool several = !S_ISDIR(st.st_mode) && st.st_nlink > 1;
+    struct node *n = several ? node_table_find(&w->seen, st.st_dev, st.st_ino) : NULL;
+    if (n) {
+        dir_put(w->tree, dir, name, strlen(name), n);
         return 0;
     }
-    struct node *n = node_new(w->tree, st.st_mode);
+    n = node_new(w->tree, st.st_mode);
     take_stat(n, &st);
     dir_put(w->tree, dir, name, strlen(name), n);
-    if (seen) {
-        *seen = (struct seen){st.st_dev, st.st_ino, n};
-        w->count++;
-    }
+    if (several && node_table_add(&w->seen, st.st_dev, st.st_ino, n) < 0)
+        return image_fail(w->err, ENOMEM, "image");
     if (fill(w, n, fd, name) < 0)
         return -1;
     if (!S_ISDIR(st.st_mode))
@@ -193,6 +148,6 @@ int input_dir(struct tree *t, const char *path, struct image_error *err)
     take_stat(t->root, &st);
     read_xattrs(&w, t->root);
     int rc = walk_dir(&w, t->root, fd, len);
-    free(w.seen);
+    node_table_free(&w.seen);
     return rc;
 }

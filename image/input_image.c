@@ -12,50 +12,18 @@
 #include <unistd.h>
 
 #include "erofs_file.h"
+#include "node_table.h"
 
 #define DEPTH_MAX 1000
-
-struct seen {
-    uint64_t nid;
-    struct node *node;
-};
 
 struct loader {
     struct tree *tree;
     const struct erofs_file *file;
     int spool; /* for contents that lie in two pieces */
     uint64_t *spooled;
-    struct seen *seen;
-    size_t size, count;
+    struct node_table seen; /* by nid */
     struct image_error *err;
 };
-
-static struct seen *slot(struct loader *l, uint64_t nid)
-{
-    for (size_t at = (size_t)(nid * 0x9e3779b97f4a7c15UL >> 20);; at++) {
-        struct seen *s = &l->seen[at & (l->size - 1)];
-        if (!s->node || s->nid == nid)
-            return s;
-    }
-}
-
-static int grow(struct loader *l)
-{
-    struct seen *old = l->seen;
-    size_t n = l->size;
-
-    if (l->count * 2 < n)
-        return 0;
-    l->size = n ? n * 2 : 256;
-    l->seen = calloc(l->size, sizeof(*l->seen));
-    if (!l->seen)
-        return image_fail(l->err, ENOMEM, "image");
-    for (size_t i = 0; i < n; i++)
-        if (old[i].node)
-            *slot(l, old[i].nid) = old[i];
-    free(old);
-    return 0;
-}
 
 static int bad(struct loader *l, const char *what) { return erofs_file_bad(l->file, what, l->err); }
 
@@ -140,8 +108,9 @@ static int take_file(struct loader *l, const struct erofs_inode *i, struct node 
         return 0;
     n->source = SOURCE_FD;
     if (i->layout == EROFS_PLAIN) {
-        n->fd = l->file->fd;
-        n->offset = i->data;
+        const struct erofs_part *p = &l->file->parts[erofs_file_part(l->file, i->data)];
+        n->fd = p->fd;
+        n->offset = i->data - p->start;
         return 0;
     }
     n->fd = l->spool;
@@ -188,22 +157,20 @@ static int take_name(struct loader *l, struct node *dir, const char *name, size_
 {
     struct erofs_inode i;
 
-    if (grow(l) < 0)
-        return -1;
-    struct seen *s = slot(l, nid);
-    if (s->node) {
-        if (S_ISDIR(s->node->mode))
+    struct node *n = node_table_find(&l->seen, 0, nid);
+    if (n) {
+        if (S_ISDIR(n->mode))
             return bad(l, "a directory occurs twice");
-        dir_append(dir, name, len, s->node);
+        dir_append(dir, name, len, n);
         return 0;
     }
     if (erofs_file_inode(l->file, nid, &i, l->err) < 0)
         return -1;
-    struct node *n = node_new(l->tree, i.mode);
+    n = node_new(l->tree, i.mode);
     take_inode(n, &i);
-    *s = (struct seen){nid, n};
-    l->count++;
     dir_append(dir, name, len, n);
+    if (node_table_add(&l->seen, 0, nid, n) < 0)
+        return image_fail(l->err, ENOMEM, "image");
     if (take_xattrs(l, &i, n) < 0)
         return -1;
     switch (i.mode & S_IFMT) {
@@ -265,20 +232,18 @@ int input_image(struct tree *t, const struct erofs_file *image, int spool, uint6
 {
     struct loader l = {.tree = t, .file = image, .spool = spool, .spooled = spooled, .err = err};
     struct erofs_inode i;
-    int rc = grow(&l);
+    int rc = erofs_file_inode(image, image->super.root_nid, &i, err);
 
-    if (rc == 0)
-        rc = erofs_file_inode(image, image->super.root_nid, &i, err);
     if (rc == 0 && !S_ISDIR(i.mode))
         rc = bad(&l, "its root is no directory");
     if (rc == 0) {
         take_inode(t->root, &i);
-        *slot(&l, image->super.root_nid) = (struct seen){image->super.root_nid, t->root};
-        l.count++;
-        rc = take_xattrs(&l, &i, t->root);
+        rc = node_table_add(&l.seen, 0, image->super.root_nid, t->root) < 0
+                 ? image_fail(err, ENOMEM, "image")
+                 : take_xattrs(&l, &i, t->root);
     }
     if (rc == 0)
         rc = take_dir(&l, &i, t->root, 0);
-    free(l.seen);
+    node_table_free(&l.seen);
     return rc;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "erofs_file.h"
+#include "file.h"
 
 #define PREFIX_MIN 12
 
@@ -245,6 +246,24 @@ int store_take(const struct store *s, const char *file, char digest[DIGEST_TEXT]
     if (rename(file, path) < 0)
         return image_fail(err, errno, "%s", path);
     return store_digest(s, path, NULL, false, digest, err); /* a rename changes ctime */
+}
+
+int store_keep(const struct store *s, const char *file, const char *digest, struct image_error *err)
+{
+    char path[STORE_PATH], copy[STORE_PATH], found[DIGEST_TEXT];
+
+    store_image_path(s, digest, path);
+    if (access(path, F_OK) == 0)
+        return 0;
+    store_temporary(s, copy);
+    int rc = copy_to_new_file(file, copy, err);
+    if (rc == 0)
+        rc = store_take(s, copy, found, err);
+    if (rc == 0 && strcmp(found, digest) != 0)
+        rc = image_fail(err, 0, "image %s: its contents have changed", file);
+    if (rc < 0)
+        unlink(copy);
+    return rc;
 }
 
 int store_set_tag(const struct store *s, const char *tag, const char *digest,

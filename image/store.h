@@ -47,6 +47,9 @@ int store_digest(const struct store *s, const char *path, const char *expected, 
 void store_temporary(const struct store *s, char path[STORE_PATH]);
 int store_take(const struct store *s, const char *file, char digest[DIGEST_TEXT],
                struct image_error *err);
+/* A copy of the image file in the store, if it isn't there yet.  Its digest is known. */
+int store_keep(const struct store *s, const char *file, const char *digest,
+               struct image_error *err);
 int store_set_tag(const struct store *s, const char *tag, const char *digest,
                   struct image_error *err);
 int store_remove_tag(const struct store *s, const char *tag, struct image_error *err);
@@ -57,12 +60,16 @@ struct store_entry {
     char tag[STORE_TAG]; /* "" if no tag leads to it */
     uint64_t size;       /* 0: the tag leads nowhere */
     int64_t time;
+    char base[DIGEST_TEXT]; /* of a layer: what it was made on, else "" */
 };
 /* All tags, and the images without one; allocated. */
 int store_list(const struct store *s, struct store_entry **list, size_t *count,
                struct image_error *err);
-/* Removes images without a tag, what crashes left, and what is remembered of files that are
- * gone; bytes freed. */
+/* An image of the list that is made from the one of this digest; NULL: none is. */
+const struct store_entry *store_made_from(const struct store *s, const struct store_entry *list,
+                                          size_t count, const char *digest);
+/* Removes images without a tag that none with one is made from, what crashes left, and what is
+ * remembered of files that are gone; bytes freed. */
 int store_gc(const struct store *s, uint64_t *images, uint64_t *bytes, struct image_error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "erofs_file.h"
 #include "store.h"
 
 #define STALE_SECONDS 86400 /* a temporary file this old is nobody's */
@@ -50,6 +51,13 @@ static void look_at(const struct store *s, struct store_entry *e)
         return;
     e->size = (uint64_t)st.st_size;
     e->time = st.st_mtim.tv_sec;
+    struct image_error ignored;
+    struct erofs_file f;
+    if (erofs_file_open(&f, path, &ignored) < 0)
+        return;
+    if (f.part_count > 1)
+        strcpy(e->base, f.parts[1].digest);
+    erofs_file_close(&f);
 }
 
 static int list_tags(const struct store *s, struct list *l)
@@ -131,6 +139,35 @@ int store_list(const struct store *s, struct store_entry **list, size_t *count,
     return 0;
 }
 
+/* ---- layers ------------------------------------------------------------------------------- */
+
+static bool has_layer(const struct store *s, const struct store_entry *e, const char *digest)
+{
+    struct image_error ignored;
+    struct erofs_file f;
+    char path[STORE_PATH];
+    bool found = false;
+
+    if (!e->base[0]) /* none at all */
+        return false;
+    store_image_path(s, e->digest, path);
+    if (erofs_file_open(&f, path, &ignored) < 0)
+        return false;
+    for (uint32_t n = 1; n < f.part_count; n++)
+        found |= strcmp(f.parts[n].digest, digest) == 0;
+    erofs_file_close(&f);
+    return found;
+}
+
+const struct store_entry *store_made_from(const struct store *s, const struct store_entry *list,
+                                          size_t count, const char *digest)
+{
+    for (size_t i = 0; i < count; i++)
+        if (has_layer(s, &list[i], digest))
+            return &list[i];
+    return NULL;
+}
+
 /* ---- cleaning ----------------------------------------------------------------------------------
  */
 
@@ -164,8 +201,11 @@ int store_gc(const struct store *s, uint64_t *images, uint64_t *bytes, struct im
     *images = *bytes = 0;
     if (store_list(s, &list, &count, err) < 0)
         return -1;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        if (list[i].tag[0])
+    size_t tags = count;
+    while (tags > 0 && !list[count - tags].tag[0]) /* those without one come first */
+        tags--;
+    for (size_t i = 0; i < count - tags && rc == 0; i++) {
+        if (store_made_from(s, list + (count - tags), tags, list[i].digest))
             continue;
         rc = store_remove(s, list[i].digest, err);
         if (rc == 0) {

@@ -51,6 +51,7 @@ struct node {
 
     /* The writer's. */
     uint64_t at, nid, data;
+    uint32_t device; /* which of the base's files has the data; 0: it is written */
     bool placed;
 };
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../abi/erofs.h"
+#include "erofs_file.h"
 
 #define BLOCK     ((uint64_t)EROFS_BLOCK)
 #define INODE     sizeof(struct erofs_extended)
@@ -31,7 +32,8 @@ struct writer {
     uint64_t meta; /* first block of the inodes */
     uint64_t end;  /* next free byte among the inodes */
     uint64_t inodes;
-    uint8_t *bytes; /* the inodes */
+    uint64_t blocks; /* of the file system, without devices */
+    uint8_t *bytes;  /* the inodes */
     uint8_t *buffer;
 };
 
@@ -149,6 +151,29 @@ static uint64_t tail_of(const struct node *n)
 
 static uint64_t plain_blocks(const struct node *n) { return blocks(n->size - tail_of(n)); }
 
+/* Number of the device the data of n lies in; 0: it is to be written. */
+static uint32_t device_of(const struct writer *w, const struct node *n)
+{
+    const struct erofs_file *base = w->options->base;
+
+    if (!base || n->source != SOURCE_FD || n->offset % BLOCK)
+        return 0;
+    for (uint32_t i = 0; i < base->part_count; i++)
+        if (base->parts[i].fd == n->fd)
+            return i + 1;
+    return 0;
+}
+
+/* What the first block of a device is called; behind the last one: how many there are. */
+static uint64_t device_start(const struct writer *w, uint32_t device)
+{
+    uint64_t start = w->blocks;
+
+    for (uint32_t i = 0; i + 1 < device; i++)
+        start += (w->options->base->parts[i].end - w->options->base->parts[i].start) / BLOCK;
+    return start;
+}
+
 static int place_data(struct writer *w, struct node *n)
 {
     if (S_ISDIR(n->mode) && dir_size(w, n) < 0)
@@ -158,7 +183,11 @@ static int place_data(struct writer *w, struct node *n)
     else if (!S_ISREG(n->mode) && !S_ISDIR(n->mode))
         n->size = 0;
     n->data = 0;
+    n->device = 0;
     if (!S_ISREG(n->mode) || !n->size)
+        return 0;
+    n->device = device_of(w, n);
+    if (n->device)
         return 0;
     n->data = w->next;
     w->next += plain_blocks(n);
@@ -242,7 +271,7 @@ static int copy_data(struct writer *w, const struct node *n, int fd, uint64_t fr
 
 static int write_data(struct writer *w, struct node *n)
 {
-    if (!S_ISREG(n->mode) || !n->size || n->source == SOURCE_NONE)
+    if (!S_ISREG(n->mode) || !n->size || n->source == SOURCE_NONE || n->device)
         return 0;
     if (n->source == SOURCE_FD)
         return copy_data(w, n, n->fd, n->offset);
@@ -353,6 +382,8 @@ static int write_inode(struct writer *w, struct node *n)
     };
     if (S_ISCHR(n->mode) || S_ISBLK(n->mode))
         d.block = n->rdev;
+    if (n->device)
+        d.block = (uint32_t)(device_start(w, n->device) + n->offset / BLOCK);
     memcpy(to, &d, sizeof(d));
     if (xattrs)
         write_xattrs(n, to + INODE);
@@ -396,6 +427,26 @@ static void make_uuid(const struct writer *w, uint64_t size, uint8_t uuid[16])
     uuid[8] = (uint8_t)((uuid[8] & 0x3f) | 0x80);
 }
 
+#define DEVICE_SLOTS 16u /* the table stands in the second half of the first block */
+
+static void put_devices(const struct writer *w, struct erofs_super *sb, uint8_t *block)
+{
+    const struct erofs_file *base = w->options->base;
+
+    if (!base)
+        return;
+    sb->feature_incompat = EROFS_DEVICE_TABLE;
+    sb->extra_devices = (uint16_t)base->part_count;
+    sb->device_slots = DEVICE_SLOTS;
+    for (uint32_t i = 0; i < base->part_count; i++) {
+        const struct erofs_part *p = &base->parts[i];
+        struct erofs_device d = {.blocks = (uint32_t)((p->end - p->start) / BLOCK),
+                                 .start = (uint32_t)device_start(w, i + 1)};
+        memcpy(d.digest, i ? p->digest : w->options->base_digest, sizeof(d.digest));
+        memcpy(block + (DEVICE_SLOTS + i) * sizeof(d), &d, sizeof(d));
+    }
+}
+
 static int write_super(struct writer *w, uint64_t meta_size)
 {
     uint8_t block[EROFS_BLOCK] = {0};
@@ -405,10 +456,11 @@ static int write_super(struct writer *w, uint64_t meta_size)
         .block_bits = 12,
         .root_nid = (uint16_t)w->tree->root->nid,
         .inodes = w->inodes,
-        .blocks = (uint32_t)(w->meta + meta_size / BLOCK),
+        .blocks = (uint32_t)w->blocks,
         .meta_block = (uint32_t)w->meta,
     };
 
+    put_devices(w, &sb, block);
     make_uuid(w, meta_size, sb.uuid);
     memcpy(block + EROFS_SB_OFFSET, &sb, sizeof(sb));
     sb.checksum = crc32c(block + EROFS_SB_OFFSET, BLOCK - EROFS_SB_OFFSET);
@@ -460,7 +512,9 @@ static int write_all(struct writer *w, uint64_t *size)
         return -1;
     w->meta = w->next;
     uint64_t meta_size = blocks(w->end) * BLOCK;
-    if (w->meta + blocks(w->end) > UINT32_MAX)
+    w->blocks = w->meta + blocks(w->end);
+    uint32_t devices = w->options->base ? w->options->base->part_count : 0;
+    if (device_start(w, devices + 1) > UINT32_MAX)
         return image_fail(w->err, 0, "image: larger than 16 TB");
     if (write_inodes(w, meta_size) < 0 || write_trailer(w, w->meta * BLOCK + meta_size, size) < 0)
         return -1;

@@ -5,10 +5,16 @@
 #include "error.h"
 #include "tree.h"
 
+struct erofs_file;
+
 struct write_options {
     bool clamp; /* no mtime is above `epoch` (SOURCE_DATE_EPOCH, --timestamp) */
     int64_t epoch;
     const char *config; /* JSON kept behind the file system, or NULL */
+    /* The image a layer is made on, or NULL: data that the tree takes from its files stays
+     * there.  `base_digest` is its own, those of its devices it knows. */
+    const struct erofs_file *base;
+    const char *base_digest;
 };
 
 /* Writes t to fd, an empty file open for reading and writing; *size receives its length.

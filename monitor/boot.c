@@ -238,7 +238,8 @@ static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct wri
         mount->source = put(w, ex->source);
         mount->flags = (ex->read_only && !ex->overlay ? BOOT_MOUNT_READONLY : 0) |
                        (i == 0 ? BOOT_MOUNT_ROOT : 0) | (ex->file ? BOOT_MOUNT_FILE : 0) |
-                       (ex->cache ? BOOT_MOUNT_CACHE : 0) | (ex->overlay ? BOOT_MOUNT_OVERLAY : 0);
+                       (ex->cache ? BOOT_MOUNT_CACHE : 0) | (ex->overlay ? BOOT_MOUNT_OVERLAY : 0) |
+                       (ex->device ? BOOT_MOUNT_DEVICE : 0);
     }
     b->nmounts = s->export_count;
 }

@@ -53,9 +53,10 @@ struct sandbox_config {
     uint32_t uid, gid, umask;
 
     enum sandbox_root root_mode;
-    const char *root_dir;    /* SANDBOX_ROOT_DIR */
-    const char *root_image;  /* SANDBOX_ROOT_IMAGE: an EROFS file, read inside, */
-    const char *root_digest; /* and its SHA-256, by which a resume looks for it */
+    const char *root_dir;      /* SANDBOX_ROOT_DIR */
+    const char *root_image;    /* SANDBOX_ROOT_IMAGE: an EROFS file, read inside, */
+    const char *root_digest;   /* and its SHA-256, by which a resume looks for it */
+    char *const *root_devices; /* files of a layered image's devices, NULL-terminated, or NULL */
     const struct sandbox_volume *volumes;
     size_t volume_count;
     uint64_t memory_limit; /* bytes, 0: none */

@@ -148,11 +148,32 @@ static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
     return 0;
 }
 
+static int export_image(struct sandbox *s, const char *image, char *const *devices)
+{
+    if (export_volume(s, &(struct sandbox_volume){image, "/", true, true}) < 0)
+        return -1;
+    for (; devices && *devices; devices++) {
+        if (export_volume(s, &(struct sandbox_volume){*devices, "", true, true}) < 0)
+            return -1;
+        s->exports[s->export_count - 1].device = true;
+    }
+    return 0;
+}
+
+static size_t device_count(const struct sandbox_config *c)
+{
+    size_t n = 0;
+
+    while (c->root_devices && c->root_devices[n])
+        n++;
+    return n;
+}
+
 static int export_root(struct sandbox *s)
 {
     const struct sandbox_config *c = s->config;
     if (c->root_mode == SANDBOX_ROOT_IMAGE)
-        return export_volume(s, &(struct sandbox_volume){c->root_image, "/", true, true});
+        return export_image(s, c->root_image, c->root_devices);
     struct export *ex = &s->exports[s->export_count++];
     bool host = c->root_mode == SANDBOX_ROOT_HOST;
 
@@ -167,7 +188,7 @@ static int export_root(struct sandbox *s)
 
 static int make_exports(struct sandbox *s)
 {
-    if (s->config->volume_count > MONITOR_VOLUMES_MAX)
+    if (s->config->volume_count + device_count(s->config) > MONITOR_VOLUMES_MAX)
         return error_set(s->err, 0, "more than %d volumes", MONITOR_VOLUMES_MAX);
     if (find_workdir(s) < 0 || export_root(s) < 0 || export_workdir(s) < 0)
         return -1;

@@ -25,6 +25,7 @@ struct export
     bool host_base; /* policy_visible applies */
     bool cache;
     bool overlay; /* changes stay in memory inside */
+    bool device;  /* of the root's image */
     const char *guest, *source;
 };
 

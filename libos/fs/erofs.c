@@ -4,7 +4,8 @@
  * whole at ROOT_IMAGE_BASE before there is a second process, so that every process has it:
  * looking up, listing, stat and reading touch memory only, which all sandboxes of the
  * machine share in the host's page cache.  A program's mapping of a file is a host mapping
- * of the image at the file's blocks.
+ * of the image at the file's blocks.  The devices of a layered image are exports of their
+ * own and are mapped behind it, each over what may follow the blocks of the one before.
  *
  * The bytes are hostile; what makes sense of them is erofs_image.h.  Here: one inode for
  * each nid, whatever its names, and directories form a tree (each says who its parent is;
@@ -31,7 +32,7 @@ struct erofs {
     struct super super;
     struct erofs_image image;
     u32 export_index;
-    int handle;
+    int handles[1 + EROFS_DEVICES_MAX]; /* of the image's parts */
     struct lock lock;
     struct inode **table; /* by nid, chained through node->next */
     u32 size, count;
@@ -258,8 +259,7 @@ static long lower_map(struct inode *i, struct mapping_request *r)
     if (d->split != d->size)
         return -ENODEV; /* its last part lies among other things */
     r->kind = VMA_HOST;
-    r->handle = erofs_of(i->super)->handle;
-    r->host_base = d->data;
+    r->host_base = d->data; /* in the image: erofs_place says where that is */
     r->host_end = PAGE_ALIGN(d->size);
     return 0;
 }
@@ -284,30 +284,75 @@ static const struct lower_ops lower_layer_ops = {
     .next = next,
     .xattr_get = lower_xattr_get,
     .xattr_name = lower_xattr_name,
+    .in_memory = true,
 };
 
 /* ---- the file system ------------------------------------------------------------------------ */
 
-/* Opens and maps the image; its handle. */
-static long map_image(u32 export_index, struct erofs_image *im)
+/* Opens an export that is a file; its handle, and its size in whole pages. */
+static long open_export(u32 export_index, u64 *size)
 {
     struct host_attr a;
     char uri[24];
 
     snprintf(uri, sizeof(uri), "dir:%u/", export_index);
     long handle = host_open(uri, O_RDONLY, 0, &a);
-    if (handle < 0)
-        return handle;
-    u64 size = ALIGN_DOWN(a.size, PAGE_SIZE);
-    long rc = size && size <= ROOT_IMAGE_SIZE ? 0 : -EINVAL;
+    if (handle >= 0)
+        *size = ALIGN_DOWN(a.size, PAGE_SIZE);
+    return handle;
+}
+
+static long map_part(int handle, u64 start, u64 size)
+{
+    long rc = -EINVAL;
+
+    if (size && start <= ROOT_IMAGE_SIZE && size <= ROOT_IMAGE_SIZE - start)
+        rc = host_map(ROOT_IMAGE_BASE + start, size, HOST_PROT_READ, HOST_MAP_PRIVATE, handle, 0);
+    return rc < 0 ? rc : 0;
+}
+
+/* Number n of the devices, 1 the first. */
+static long map_device(const struct erofs_image *im, u32 n, u32 export_index, int *handle)
+{
+    const struct erofs_part *p = &im->parts[n];
+    u64 size;
+    long rc = open_export(export_index, &size);
+
+    if (rc < 0)
+        return rc;
+    *handle = (int)rc;
+    return size < p->end - p->start ? -EUCLEAN : map_part(*handle, p->start, p->end - p->start);
+}
+
+static long map_devices(const struct erofs_image *im, int *handles)
+{
+    const struct boot_info *b = boot();
+    u32 n = 1;
+
+    for (u32 m = 0; m < b->nmounts && n < im->part_count; m++) {
+        if (!(b->mounts[m].flags & BOOT_MOUNT_DEVICE))
+            continue;
+        long rc = map_device(im, n, b->mounts[m].index, &handles[n]);
+        if (rc)
+            return rc;
+        n++;
+    }
+    return n == im->part_count ? 0 : -ENXIO;
+}
+
+/* Opens and maps the image with its devices.  A failure ends the start, so nothing is closed. */
+static long map_image(u32 export_index, struct erofs_image *im, int *handles)
+{
+    u64 size;
+    long rc = open_export(export_index, &size);
+
+    if (rc < 0)
+        return rc;
+    handles[0] = (int)rc;
+    rc = map_part(handles[0], 0, size);
     if (!rc)
-        rc = host_map(ROOT_IMAGE_BASE, size, HOST_PROT_READ, HOST_MAP_PRIVATE, (int)handle, 0);
-    if (rc >= 0)
         rc = erofs_image_open(im, (const void *)ROOT_IMAGE_BASE, size);
-    if (rc >= 0)
-        return handle;
-    host_close((int)handle);
-    return rc;
+    return rc ? rc : map_devices(im, handles);
 }
 
 static struct inode *root_inode(struct erofs *fs)
@@ -326,8 +371,7 @@ struct super *erofs_new(u32 export_index)
 
     if (!fs)
         return ERR_PTR(-ENOMEM);
-    long rc = map_image(export_index, &fs->image);
-    fs->handle = (int)rc;
+    long rc = map_image(export_index, &fs->image, fs->handles);
     fs->export_index = export_index;
     fs->super.type = "erofs";
     fs->super.magic = EROFS_SUPER_MAGIC;
@@ -345,7 +389,13 @@ struct super *erofs_new(u32 export_index)
     return &fs->super;
 }
 
-int erofs_handle(void) { return root_image ? root_image->handle : -1; }
+int erofs_place(u64 *at)
+{
+    u32 n = erofs_part_of(&root_image->image, *at);
+
+    *at -= root_image->image.parts[n].start;
+    return root_image->handles[n];
+}
 
 /* That it is the same image is the command line's to check, by its digest; here only what
  * would let reads run past the end. */
@@ -355,10 +405,9 @@ void erofs_resume(void)
 
     if (!root_image)
         return;
-    long rc = map_image(root_image->export_index, &now);
-    if (rc >= 0 && (now.size != root_image->image.size || now.meta != root_image->image.meta))
+    long rc = map_image(root_image->export_index, &now, root_image->handles);
+    if (!rc && (now.size != root_image->image.size || now.meta != root_image->image.meta))
         rc = -ESTALE;
-    if (rc < 0)
+    if (rc)
         start_fail((int)-rc, "resume:", "the image cannot be mapped");
-    root_image->handle = (int)rc;
 }

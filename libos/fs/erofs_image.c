@@ -26,6 +26,40 @@ static s64 time_of(u64 seconds, u32 ns)
     return s * NS + ns % NS;
 }
 
+/* Block numbers must go on from part to part without a gap: all is mapped then. */
+static long read_devices(struct erofs_image *im, const struct erofs_super *sb)
+{
+    u32 count = sb->feature_incompat & EROFS_DEVICE_TABLE ? sb->extra_devices : 0;
+    u64 own = im->size;
+
+    if (count > EROFS_DEVICES_MAX)
+        return -EOPNOTSUPP;
+    im->parts[0] = (struct erofs_part){0, own};
+    im->part_count = 1;
+    for (u32 n = 0; n < count; n++) {
+        struct erofs_device d;
+        u64 at = (u64)sb->device_slots * EROFS_DEVICE_SIZE + n * sizeof(d), end = im->size;
+        if (at > own || sizeof(d) > own - at)
+            return -EUCLEAN;
+        if (mapped_copy(&d, im->base + at, sizeof(d)))
+            return -EIO;
+        if ((u64)d.start * EROFS_BLOCK != end || !d.blocks)
+            return -EUCLEAN;
+        im->size = end + (u64)d.blocks * EROFS_BLOCK;
+        im->parts[im->part_count++] = (struct erofs_part){end, im->size};
+    }
+    return 0;
+}
+
+u32 erofs_part_of(const struct erofs_image *im, u64 at)
+{
+    u32 n = 0;
+
+    while (n + 1 < im->part_count && at >= im->parts[n].end)
+        n++;
+    return n;
+}
+
 long erofs_image_open(struct erofs_image *im, const void *base, u64 size)
 {
     struct erofs_super sb;
@@ -37,7 +71,7 @@ long erofs_image_open(struct erofs_image *im, const void *base, u64 size)
         return rc == -EUCLEAN ? -EINVAL : rc;
     if (sb.magic != EROFS_MAGIC)
         return -EINVAL;
-    if (sb.block_bits != 12 || sb.feature_incompat || sb.extra_devices || sb.dir_block_bits)
+    if (sb.block_bits != 12 || sb.feature_incompat & ~EROFS_DEVICE_TABLE || sb.dir_block_bits)
         return -EOPNOTSUPP;
     if ((u64)sb.blocks * EROFS_BLOCK > size || !sb.blocks)
         return -EUCLEAN;
@@ -47,7 +81,7 @@ long erofs_image_open(struct erofs_image *im, const void *base, u64 size)
     im->root = sb.root_nid;
     im->build_time = time_of(sb.build_time, sb.build_time_ns);
     im->inodes = sb.inodes;
-    return im->meta < im->size ? 0 : -EUCLEAN;
+    return im->meta < im->size ? read_devices(im, &sb) : -EUCLEAN;
 }
 
 /* ---- inodes --------------------------------------------------------------------------- */
@@ -102,9 +136,10 @@ static long place_data(const struct erofs_image *im, struct erofs_inode *i, u32 
         if (end > im->size || end % EROFS_BLOCK + (i->size - i->split) > EROFS_BLOCK)
             return -EUCLEAN;
     }
-    if (i->split && (i->data >= im->size || i->split > im->size - i->data))
-        return -EUCLEAN;
-    return 0;
+    if (!i->split)
+        return 0;
+    u64 part_end = im->parts[erofs_part_of(im, i->data)].end;
+    return i->data < part_end && i->split <= part_end - i->data ? 0 : -EUCLEAN;
 }
 
 long erofs_inode_read(const struct erofs_image *im, u64 nid, struct erofs_inode *i)

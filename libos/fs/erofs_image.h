@@ -5,6 +5,9 @@
  * read twice.  Even its pages may be missing (the file was cut short after it was mapped),
  * so all reading goes through copies that end at a fault.  -EUCLEAN says that the image
  * makes no sense, -EIO that a page is missing.
+ *
+ * The devices of a layered image (abi/erofs.h) are mapped one behind the other, so that an
+ * address in the image is one offset from `base`, whichever file it is of.
  */
 #ifndef LIBOS_FS_EROFS_IMAGE_H
 #define LIBOS_FS_EROFS_IMAGE_H
@@ -12,10 +15,16 @@
 #include "../../abi/erofs.h"
 #include "types.h"
 
+struct erofs_part {
+    u64 start, end; /* bytes from erofs_image->base */
+};
+
 struct erofs_image {
     const u8 *base;
-    u64 size; /* of the file system, multiple of EROFS_BLOCK */
-    u64 meta; /* byte of nid 0 */
+    u64 size; /* of the file system with its devices, multiple of EROFS_BLOCK */
+    u32 part_count;
+    struct erofs_part parts[1 + EROFS_DEVICES_MAX]; /* the file itself first */
+    u64 meta;                                       /* byte of nid 0 */
     u64 shared_xattrs;
     u64 root;
     s64 build_time; /* ns */
@@ -34,8 +43,12 @@ struct erofs_inode {
     u32 xattrs_size;
 };
 
-/* 0; -EINVAL: no EROFS; -EOPNOTSUPP: of a kind not read here; -EUCLEAN: cut short. */
+/* `size` bytes of the file itself are mapped at `base`, and its devices will be before
+ * anything else is asked.  0; -EINVAL: no EROFS; -EOPNOTSUPP: of a kind not read here;
+ * -EUCLEAN: cut short. */
 long erofs_image_open(struct erofs_image *im, const void *base, u64 size);
+/* The part in which a byte of the image lies. */
+u32 erofs_part_of(const struct erofs_image *im, u64 at);
 /* Copies bytes of the image. */
 long erofs_copy(const struct erofs_image *im, u64 at, void *to, size_t n);
 long erofs_inode_read(const struct erofs_image *im, u64 nid, struct erofs_inode *i);

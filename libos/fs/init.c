@@ -166,7 +166,7 @@ static void mount_volumes(struct boot_info *b)
 {
     for (u32 n = 0; n < b->nmounts; n++) {
         const struct boot_mount *v = &b->mounts[n];
-        if (v->flags & BOOT_MOUNT_ROOT)
+        if (v->flags & (BOOT_MOUNT_ROOT | BOOT_MOUNT_DEVICE))
             continue;
         u32 flags = MS_RELATIME | (v->flags & BOOT_MOUNT_READONLY ? MS_RDONLY : 0);
         const char *guest = boot_text(v->guest);

@@ -30,7 +30,7 @@ struct vma {
     struct file *file; /* reference, or NULL */
     u64 offset;        /* in the file, of start */
     int handle;        /* VMA_HOST: host handle, owned by the file's inode */
-    u64 host_base;     /* VMA_HOST: where in the stream the file begins (files of an image), */
+    u64 host_base;     /* VMA_HOST: where in the image the file begins (no handle then), */
     u64 host_end;      /* and how many bytes of the file, whole pages, it holds; ~0: ask the host */
     const char *name;  /* "[heap]", "[stack]", "[vdso]" or NULL; static text */
     /* tree */

@@ -414,7 +414,8 @@ void hostfs_resume(void);                  /* opens all host handles again, in a
 struct super *erofs_new(u32 export_index); /* the image that is the export; or ERR_PTR */
 /* Opens and maps the image again in a resumed copy, before there is a second process. */
 void erofs_resume(void);
-int erofs_handle(void);                         /* of the image */
+/* Where in the host byte *at of the image is: the handle, and the offset in *at. */
+int erofs_place(u64 *at);
 struct super *overlay_new(struct super *lower); /* in-memory upper over hostfs or erofs */
 /* Names every path that differs from the lower layer: kind 'A' added, 'C' changed, 'D'
  * deleted (i NULL then).  For the end of a run, when nothing changes any more. */

@@ -76,8 +76,10 @@ static long map_host(struct vma *v, int flags)
         held = 0;
     else if (len > v->host_end - v->offset)
         held = v->host_end - v->offset;
+    u64 at = v->host_base + v->offset;
+    int handle = v->host_end == ~0ULL ? v->handle : erofs_place(&at);
     if (held)
-        rc = host_map(v->start, held, v->prot, flags, v->handle, v->host_base + v->offset);
+        rc = host_map(v->start, held, v->prot, flags, handle, at);
     if (rc < 0 || held == len)
         return rc;
     return host_map(v->start + held, len - held, v->prot, host_flags(v), HOST_POOL, POOL_SIZE);

@@ -124,10 +124,8 @@ static long renew_handle(struct vma *v)
 
     if (v->kind != VMA_HOST)
         return 0;
-    if (v->host_end != ~0ULL) { /* the image is the same, whatever became of the file since */
-        v->handle = erofs_handle();
+    if (v->host_end != ~0ULL) /* the image is the same, whatever became of the file since */
         return 0;
-    }
     rc = v->file->ops->mmap(v->file, &m);
     if (rc)
         return rc;

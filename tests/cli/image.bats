@@ -491,3 +491,212 @@ two"
     bailey commit live again
     refused 125 live
 }
+
+layers_of() { "$BAILEY" image info "$1" | jq -r '.layers // [] | length'; }
+digest_named() { "$BAILEY" image info "$1" | jq -r .digest; }
+
+@test "image: a commit is a layer that holds only what is new" {
+    image_setup
+    head -c 3000000 /dev/urandom >world/big
+    head -c 200000 /dev/urandom >world/etc/long
+    built world
+    bailey run --image out.erofs --commit one -- sh -c '
+        echo new >/etc/new; rm /bin/md5sum; busybox mv /big /moved; : >/empty/x; cat /etc/long >/etc/copy; ln -s /moved /link'
+    answered 0 ""
+    [ "$(layers_of one)" = 1 ] || fail "its layers"
+    [ "$(stat -c %s "$XDG_DATA_HOME/bailey/images/sha256/$(digest_named one).erofs")" -lt 100000 ] ||
+        fail "what the base has is in it again"
+    rm out.erofs # the base is in the store
+    in_image one -- sh -c 'cat /etc/new; ls /big /bin/md5sum 2>/dev/null; ls /empty; wc -c </link; cat /etc/long /moved >/tmp/all'
+    answered 0 "new
+x
+3000000"
+    in_image one --commit two -- sh -c 'echo two >/etc/two; rm /etc/new; busybox cp /etc/passwd /etc/other-passwd'
+    answered 0 ""
+    in_image two -v "$place:/host" -- sh -c 'ls /etc; cat /moved >/host/moved; cat /etc/copy >/host/copy'
+    answered 0 "copy
+greeting
+long
+other-name
+other-passwd
+passwd
+two"
+    cmp moved world/big && cmp copy world/etc/long || fail "data of the base"
+    bailey image verify one two
+    [ "$status" = 0 ] || fail "verify"
+}
+
+@test "image: layers and their bases in the store" {
+    image_setup
+    bailey image build world -t base
+    base=$output
+    bailey run --image base --commit one -- sh -c 'echo 1 >/etc/1'
+    answered 0 ""
+    bailey run --image one --commit two -- sh -c 'echo 2 >/etc/2'
+    answered 0 ""
+    bailey image ls --json
+    [ "$(jq -r '.[] | select(.name == "one") | .base' <<<"$output")" = "$base" ] || fail "ls"
+    bailey image rm "$base"
+    refused 125 "made on it"
+    bailey image rm base one
+    answered 0 ""
+    bailey image gc
+    [[ $output == "0 images"* ]] || fail "gc took what a layer is made on"
+    in_image two -- cat /etc/1 /etc/2
+    answered 0 "1
+2"
+    bailey image export --plain two whole.erofs
+    answered 0 ""
+    bailey image export --plain --layer two layer.erofs
+    answered 0 ""
+    bailey run --image two --commit flat --flatten -- true
+    [ "$(layers_of whole.erofs) $(layers_of flat)" = "0 0" ] || fail "a flat image has layers"
+    one=$("$BAILEY" image info two | jq -r '.layers[0]')
+    bailey image rm two
+    bailey image gc
+    [[ $output == "3 images"* ]] || fail "gc"
+    in_image layer.erofs -- true
+    refused 125 "$one" "import"
+    bailey image import layer.erofs
+    refused 125 "not here" "import that one first"
+    (export XDG_DATA_HOME=$place/elsewhere && in_image whole.erofs -- cat /etc/1 /etc/2 && answered 0 "1
+2")
+}
+
+@test "image: a layer beside its base runs, and neither may change" {
+    image_setup
+    built world
+    bailey run --image out.erofs --commit one -- sh -c 'echo 1 >/etc/1'
+    answered 0 ""
+    bailey image export --plain --layer one one.erofs
+    base=$(digest_of out.erofs)
+    mv out.erofs "$base.erofs"
+    export XDG_DATA_HOME=$place/elsewhere
+    in_image one.erofs -- cat /etc/1 /etc/greeting
+    answered 0 "1
+hello"
+    printf x | dd of="$base.erofs" bs=1 seek=100000 conv=notrunc status=none
+    in_image one.erofs -- true
+    refused 125 "changed"
+    truncate -s 8192 "$base.erofs"
+    in_image one.erofs -- true
+    refused 125 "changed"
+    rm "$base.erofs"
+    in_image one.erofs -- true
+    refused 125 "$base"
+}
+
+@test "image: attributes and hard links outlive a commit" {
+    image_setup
+    echo data >world/linked
+    ln world/linked world/dir-name
+    mkdir world/sub
+    ln world/linked world/sub/third
+    echo solo >world/solo
+    built world
+    bailey run --image out.erofs -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro --commit one -- python3 -c '
+import os
+os.setxattr("/solo", "user.colour", b"green\0\n")
+os.setxattr("/sub", "user.big", bytes(range(256)) * 100)
+open("/linked", "a").write("more\n")          # one file of three names
+os.chmod("/etc/greeting", 0o600)              # one of two
+os.unlink("/dir-name")
+open("/new", "w").write("new\n")
+os.link("/new", "/sub/new-too")
+os.utime("/new", ns=(1234567890123456789, 1600000000987654321))'
+    answered 0 ""
+    bailey run --image one -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro --commit two -- python3 -c '
+import os
+assert os.getxattr("/solo", "user.colour") == b"green\0\n"
+assert os.getxattr("/sub", "user.big") == bytes(range(256)) * 100
+assert open("/sub/third").read() == "data\nmore\n"
+def ino(*names):
+    assert len({os.stat(n).st_ino for n in names}) == 1, names
+    return os.stat(names[0]).st_nlink
+print(ino("/linked", "/sub/third"), ino("/etc/greeting", "/etc/other-name"), ino("/new", "/sub/new-too"))
+print(oct(os.stat("/etc/other-name").st_mode), os.stat("/new").st_mtime_ns)
+os.removexattr("/solo", "user.colour")
+os.unlink("/linked")
+open("/sub/third", "a").write("last\n")       # its other name is gone'
+    answered 0 "2 2 2
+0o100600 1600000000987654321"
+    in_image two -- sh -c 'cat /sub/third; stat -c %h /sub/third; ls /linked 2>/dev/null; true'
+    answered 0 "data
+more
+last
+1"
+    bailey run --image two -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro -- python3 -c '
+import os
+print(os.listxattr("/solo"))'
+    answered 0 "[]"
+}
+
+@test "image: the sixteenth layer is a whole image again" {
+    image_setup
+    bailey image build world -t layer:0
+    for n in $(seq 1 16); do
+        bailey run --image "layer:$((n - 1))" --commit "layer:$n" -- sh -c "echo $n >/etc/number; echo $n >/etc/$n"
+        answered 0 ""
+    done
+    [ "$(layers_of layer:15) $(layers_of layer:16)" = "15 0" ] || fail "layers"
+    in_image layer:15 -- cat /etc/number /etc/1
+    answered 0 "15
+1"
+    in_image layer:16 -- cat /etc/number /etc/1 /etc/15
+    answered 0 "16
+1
+15"
+}
+
+@test "image: a snapshot of a layered image, and what is missing of it" {
+    image_setup
+    export XDG_RUNTIME_DIR=$place/run
+    mkdir -m 700 run
+    bailey image build world -t base
+    base=$output
+    bailey run --image base --commit one -- sh -c 'echo layer >/etc/one'
+    answered 0 ""
+    "$BAILEY" run --name saved --image one -v "$place:/host" -- sh -c \
+        ': >/host/up; while [ ! -e /host/go ]; do :; done; cat /etc/greeting /etc/one; find /bin/ls' >first 2>errors &
+    run=$!
+    eventually 20 [ -e up ]
+    bailey save saved -o saved.bailey
+    [ "$status" = 0 ] || fail "save"
+    wait "$run" || true
+    : >go
+    bailey resume --grant saved.bailey
+    answered 0 "hello
+layer
+/bin/ls"
+    mv "data/bailey/images/sha256/$base.erofs" base.erofs
+    bailey resume --grant saved.bailey
+    refused 125 "$base" "import"
+    bailey image import base.erofs
+    bailey resume --grant saved.bailey
+    answered 0 "hello
+layer
+/bin/ls"
+}
+
+@test "image: damaged layers end in an answer, not in a panic" {
+    image_setup
+    bailey image build world -t base
+    bailey run --image base --commit one -- sh -c 'echo 1 >/etc/1; mkdir /deep; echo x >/deep/x'
+    answered 0 ""
+    bailey image export --plain --layer one layer.erofs
+    size=$(stat -c %s layer.erofs)
+    for seed in $(seq 1 20); do
+        python3 - "$seed" "$size" <<'END'
+import random, sys
+r = random.Random(int(sys.argv[1]))
+data = bytearray(open('layer.erofs', 'rb').read())
+for _ in range(r.choice([1, 5, 50])):
+    at = r.choice([1024 + r.randrange(128), 2048 + 64 + r.randrange(8), r.randrange(4096, len(data))])
+    data[at] = r.choice([0, 255, r.randrange(256)])
+open('bad.erofs', 'wb').write(data)
+END
+        in_image bad.erofs --timeout 20 -- sh -c 'find / -xdev >/dev/null 2>&1; cat /etc/* >/dev/null 2>&1; exit 0'
+        [[ $stderr != *panic* ]] || fail "seed $seed"
+        [ "$status" != 124 ] || fail "seed $seed took too long"
+    done
+}

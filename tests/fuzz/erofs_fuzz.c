@@ -35,6 +35,9 @@ static void load_outside(const uint8_t *data, size_t size)
         abort();
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     if (erofs_file_open(&file, path, &err) == 0) {
+        for (uint32_t n = 1; n < file.part_count; n++) /* its devices: the same bytes again */
+            if (erofs_file_add(&file, n, path, &err) < 0)
+                break;
         tree_init(&tree);
         input_image(&tree, &file, spool, &spooled, &err);
         erofs_file_config(&file, &config, &err);

@@ -10,7 +10,11 @@
     2000 /* directories may lead round in circles: the walk need not end by itself                 \
           */
 
+#define LAYERED_MAX (64UL << 20)
+
 _Noreturn void abort(void);
+void *calloc(size_t count, size_t size);
+void free(void *p);
 
 size_t mapped_copy(void *dst, const void *src, size_t n)
 {
@@ -46,6 +50,8 @@ static void read_data(struct walk *w, const struct erofs_inode *i)
         u64 run, at = erofs_data(i, off, &run);
         must(run > 0 && run <= i->size - off);
         must(at <= w->im.size && run <= w->im.size - at);
+        if (off < i->split) /* what is mapped lies in one file */
+            must(run <= w->im.parts[erofs_part_of(&w->im, at)].end - at);
         size_t n = MIN(run, sizeof(piece));
         must(erofs_file_copy(&w->im, i, off, piece, n) == 0);
         off += n;
@@ -99,7 +105,22 @@ static void visit(struct walk *w, u64 nid, u32 depth)
 void erofs_walk(const void *image, size_t size)
 {
     struct walk w = {.nodes = 0};
+    void *mapped = NULL;
 
-    if (erofs_image_open(&w.im, image, size) == 0)
-        visit(&w, w.im.root, 0);
+    if (erofs_image_open(&w.im, image, size) != 0)
+        return;
+    if (w.im.part_count > 1) { /* its devices, as far as there is room: they say nothing */
+        if (w.im.size > LAYERED_MAX)
+            return;
+        mapped = calloc(1, w.im.size);
+        if (!mapped)
+            abort();
+        memcpy(mapped, image, MIN(size, w.im.parts[0].end));
+        if (erofs_image_open(&w.im, mapped, w.im.parts[0].end) != 0)
+            abort();
+    }
+    for (u32 n = 0; n < w.im.part_count; n++)
+        must(w.im.parts[n].start < w.im.parts[n].end && w.im.parts[n].end <= w.im.size);
+    visit(&w, w.im.root, 0);
+    free(mapped);
 }
