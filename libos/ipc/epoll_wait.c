@@ -207,17 +207,10 @@ long sys_epoll_pwait(int epfd, uptr events, int maxevents, int timeout, uptr sig
 
 long sys_epoll_pwait2(int epfd, uptr events, int maxevents, uptr timeout, uptr sigmask, size_t size)
 {
-    u64 deadline = HOST_FOREVER, ns;
-    struct timespec_k ts;
-    long rc;
+    u64 deadline;
+    long rc = poll_deadline_user(timeout, &deadline);
 
-    if (timeout) {
-        if (copy_from_user(&ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        rc = timespec_to_ns(&ts, &ns);
-        if (rc)
-            return rc;
-        deadline = poll_deadline(ns);
-    }
+    if (rc)
+        return rc;
     return wait_masked(epfd, events, maxevents, deadline, sigmask, size, NR_epoll_pwait2);
 }

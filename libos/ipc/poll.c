@@ -111,18 +111,12 @@ static long remaining(uptr timeout, u64 deadline, long rc)
 
 long sys_ppoll(uptr fds, unsigned int nfds, uptr timeout, uptr sigmask, size_t size)
 {
-    u64 deadline = HOST_FOREVER, ns;
-    struct timespec_k ts;
+    u64 deadline;
     long rc;
 
-    if (timeout) {
-        if (copy_from_user(&ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        rc = timespec_to_ns(&ts, &ns);
-        if (rc)
-            return rc;
-        deadline = poll_deadline(ns);
-    }
+    rc = poll_deadline_user(timeout, &deadline);
+    if (rc)
+        return rc;
     rc = sigmask_enter(sigmask, size);
     if (rc)
         return rc;

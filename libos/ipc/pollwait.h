@@ -54,6 +54,9 @@ long pollwait_run(long (*scan)(void *arg, struct pollwait *pw, bool wait), void 
 
 /* Deadline of a relative timeout; *immediate when it is 0. */
 u64 poll_deadline(u64 ns);
+
+/* The same of a timespec at `timeout`; none means for ever.  -EFAULT, -EINVAL. */
+long poll_deadline_user(uptr timeout, u64 *deadline);
 #define POLL_NOW 0ULL /* deadline meaning "don't wait" */
 
 /* A call that takes up where it was interrupted: the deadline it had, else `fresh`. */

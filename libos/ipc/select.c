@@ -166,20 +166,14 @@ struct sigmask_arg { /* the sixth argument of pselect6 */
 long sys_pselect6(int n, uptr in, uptr out, uptr ex, uptr timeout, uptr sig)
 {
     struct sigmask_arg arg = {0, 0};
-    u64 deadline = HOST_FOREVER, ns;
-    struct timespec_k ts;
+    u64 deadline;
     long rc;
 
     if (sig && copy_from_user(&arg, sig, sizeof(arg)))
         return -EFAULT;
-    if (timeout) {
-        if (copy_from_user(&ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        rc = timespec_to_ns(&ts, &ns);
-        if (rc)
-            return rc;
-        deadline = poll_deadline(ns);
-    }
+    rc = poll_deadline_user(timeout, &deadline);
+    if (rc)
+        return rc;
     rc = sigmask_enter(arg.mask, arg.size);
     if (rc)
         return rc;
