@@ -68,7 +68,7 @@ check:
 docs:
 	@python3 tools/gen_syscalls.py markdown docs/compatibility.md libos/*/syscalls.tbl
 	@python3 tools/gen_contract.py markdown docs/contract.md abi/contract.tbl
-	@python3 tools/gen_own_calls.py docs/monitor-calls.md monitor/own_calls.inc
+	@python3 tools/gen_own_calls.py docs/monitor-calls.md
 
 install: all
 	install -D -m 755 $(BUILD)/bailey $(DESTDIR)$(PREFIX)/bin/bailey

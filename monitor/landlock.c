@@ -8,6 +8,7 @@
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH      1
+#define RULE_NET_PORT          2
 
 /* As <linux/landlock.h> of ABI 6; older kernels are given a shorter size. */
 struct ruleset {
@@ -17,6 +18,9 @@ struct path_beneath {
     uint64_t allowed;
     int32_t parent;
 } __attribute__((packed));
+struct net_port {
+    uint64_t allowed, port;
+};
 
 int landlock_abi(void)
 {
@@ -37,13 +41,13 @@ static uint64_t fs_rights(int abi)
     return (1ULL << count[abi < 5 ? abi : 5]) - 1;
 }
 
-static int make_ruleset(int abi, bool net, bool scoped)
+static int make_ruleset(int abi, unsigned tcp, bool scoped)
 {
     struct ruleset set = {fs_rights(abi), 0, 0};
     size_t size = offsetof(struct ruleset, net);
 
-    if (abi >= 4 && net) {
-        set.net = 3; /* bind and connect of TCP */
+    if (abi >= 4 && tcp) {
+        set.net = tcp;
         size = offsetof(struct ruleset, scoped);
     }
     if (abi >= 6 && scoped) {
@@ -59,7 +63,7 @@ int landlock_deny_all(void)
 
     if (abi < 1)
         return -ENOSYS;
-    int fd = make_ruleset(abi, true, true);
+    int fd = make_ruleset(abi, LANDLOCK_BIND | LANDLOCK_CONNECT, true);
     if (fd < 0)
         return -errno;
     int rc = syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
@@ -67,11 +71,11 @@ int landlock_deny_all(void)
     return rc;
 }
 
-int landlock_begin(bool deny_tcp)
+int landlock_begin(unsigned tcp, bool scoped)
 {
     int abi = landlock_abi();
 
-    return abi < 2 ? -1 : make_ruleset(abi, deny_tcp, false);
+    return abi < 2 ? -1 : make_ruleset(abi, tcp, scoped);
 }
 
 void landlock_allow(int rules, int dir, uint64_t rights)
@@ -89,6 +93,13 @@ void landlock_allow_path(int rules, const char *path, uint64_t rights)
         return;
     landlock_allow(rules, dir, rights);
     close(dir);
+}
+
+void landlock_allow_port(int rules, uint16_t port, unsigned tcp)
+{
+    const struct net_port rule = {tcp, port};
+
+    syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &rule, 0);
 }
 
 void landlock_enforce(int rules)

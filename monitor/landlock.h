@@ -17,14 +17,18 @@ int landlock_deny_all(void);
 #define LANDLOCK_FILE       (1ULL << 2)              /* reading files */
 #define LANDLOCK_WRITE_FILE (1ULL << 1 | 1ULL << 14) /* and truncating */
 /* Making and removing everything but devices, and moving between directories. */
-#define LANDLOCK_WRITE (LANDLOCK_WRITE_FILE | 0x37b0ULL)
+#define LANDLOCK_WRITE   (LANDLOCK_WRITE_FILE | 0x37b0ULL)
 
-/* A set of rules that allows nothing yet; -1 where this kernel's Landlock cannot do what
- * the monitor needs (moving files between directories). */
-int landlock_begin(bool deny_tcp);
+#define LANDLOCK_BIND    1u
+#define LANDLOCK_CONNECT 2u
+/* A set of rules that allows nothing yet of files and of what `tcp` names, and with `scoped` no
+ * abstract Unix sockets and signals of others; -1 where this kernel's Landlock cannot do what the
+ * monitor needs (moving files between directories). */
+int landlock_begin(unsigned tcp, bool scoped);
 /* Allows rights below a directory; what is not there needs none. */
 void landlock_allow(int rules, int dir, uint64_t rights);
 void landlock_allow_path(int rules, const char *path, uint64_t rights);
+void landlock_allow_port(int rules, uint16_t port, unsigned tcp);
 /* From here on, for the calling thread; takes the descriptor. */
 void landlock_enforce(int rules);
 

@@ -6,6 +6,7 @@
  *   udp.c          datagrams, which all pass through here
  *   dns.c          the resolver; dns_message.c reads and writes its messages
  *   named.c        named networks
+ *   walls.c        what the process may do; own_calls.inc lists its system calls
  *
  * A host socket inside is one of TCP, connected or accepted: its peer cannot be changed
  * with sendmsg or recvmsg.  A UDP socket's can, so none is ever given in: datagrams go over
@@ -79,5 +80,10 @@ void named_leave(void);                      /* this process has no part in it a
 bool named_member(const struct service *s, const char *name);
 long named_connect(struct service *s, struct answer *answer, const struct host_address *a);
 long named_listen(struct service *s, struct answer *answer, uint16_t port);
+
+/* ---- walls.c ---- */
+/* Gives up what the process does not need, for good: 0 or -1.  `directory`: of the named
+ * network, or -1. */
+int net_walls(const struct net_config *c, int directory);
 
 #endif

@@ -14,11 +14,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <linux/capability.h>
-#include <linux/landlock.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -249,39 +245,6 @@ static bool serve(struct service *s)
 
 /* ---- the process ----------------------------------------------------------------------- */
 
-/* Root keeps the right to bind low ports and no other. */
-static void drop_rights(void)
-{
-    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-    struct __user_cap_data_struct rights[2] = {{0, 0, 0}, {0, 0, 0}};
-
-    if (geteuid() == 0)
-        rights[0].effective = rights[0].permitted = 1u << CAP_NET_BIND_SERVICE;
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    syscall(SYS_capset, &header, rights);
-}
-
-/* With Landlock: no file but the sockets of a named network. */
-static void leave_files(int directory)
-{
-    const uint64_t all[] = {0, 13, 14, 15}; /* rights by version of the interface */
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    uint64_t handled = abi < 1 ? 0 : (1ull << all[abi < 3 ? abi : 3]) - 1;
-    struct landlock_path_beneath_attr own = {.allowed_access = LANDLOCK_ACCESS_FS_MAKE_SOCK |
-                                                               LANDLOCK_ACCESS_FS_REMOVE_FILE |
-                                                               LANDLOCK_ACCESS_FS_READ_DIR,
-                                             .parent_fd = directory};
-    long fd = handled ? syscall(SYS_landlock_create_ruleset, &handled, sizeof(handled), 0) : -1;
-
-    if (fd < 0)
-        return;
-    if (directory >= 0)
-        syscall(SYS_landlock_add_rule, (int)fd, LANDLOCK_RULE_PATH_BENEATH, &own, 0);
-    syscall(SYS_landlock_restrict_self, (int)fd, 0);
-    close((int)fd);
-}
-
 static struct service service; /* there is one */
 
 static _Noreturn void run(struct service *s)
@@ -317,9 +280,9 @@ static _Noreturn void child(struct service *s)
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    drop_rights();
-    leave_files(named_directory());
-    run(s);
+    if (net_walls(s->config, named_directory()) == 0)
+        run(s);
+    _exit(1);
 }
 
 static void forget(struct service *s)

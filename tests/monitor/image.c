@@ -184,7 +184,7 @@ static void nap(uint64_t ns)
     long (*clock)(long, void *) = (void *)0;
     struct boot_info *boot = (void *)(SEG_BASE + SEG_BOOT);
 
-    clock = (long (*)(long, void *))(boot->vdso.base_old + boot->vdso.clock_gettime);
+    clock = (long (*)(long, void *))(HOSTVDSO_BASE + boot->vdso.clock_gettime);
     clock(1, &at);
     at.nsec += (long)ns;
     at.sec += at.nsec / 1000000000;

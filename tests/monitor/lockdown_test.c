@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "../../abi/host_abi.h"
 #include "../../monitor/landlock.h"
 #include "../../monitor/lockdown.h"
 
@@ -24,8 +25,8 @@
 
 static char directory[] = "/tmp/bailey-test-XXXXXX";
 
-/* Runs `attempt` behind the walls; its exit status. */
-static int behind(int (*attempt)(long), long argument)
+/* Runs `attempt` behind the walls, those of the set-up alone or all; its exit status. */
+static int behind_some(bool all, int (*attempt)(long), long argument)
 {
     int status, quiet = open("/dev/null", O_WRONLY);
     pid_t pid = fork();
@@ -43,11 +44,16 @@ static int behind(int (*attempt)(long), long argument)
             (struct export){.dir = open("/", O_PATH), .read_only = true, .host_base = true};
         s.exports[1] = (struct export){.dir = open(directory, O_PATH)};
         s.export_count = 2;
-        _exit(lockdown_files(&s) < 0 || lockdown_calls(&s) < 0 ? 2 : attempt(argument));
+        _exit(lockdown_files(&s) < 0 || (all && lockdown_calls(&s) < 0) ? 2 : attempt(argument));
     }
     close(quiet);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int behind(int (*attempt)(long), long argument)
+{
+    return behind_some(true, attempt, argument);
 }
 
 static int call(long number)
@@ -59,6 +65,7 @@ static int call(long number)
 #define MAY(name, why)                   number == __NR_##name ||
 #define ABSENT(name, why)                number == __NR_##name ||
 #define MAY_IF(name, argument, set, why) number == __NR_##name ||
+#define SETUP(name, why)
 static bool listed(long number)
 {
     return
@@ -67,6 +74,36 @@ static bool listed(long number)
 #endif
 #include "../../monitor/own_calls.inc"
         number == 335 || number == 336; /* uretprobe, uprobe: no filter sees them */
+}
+
+#undef MAY
+#undef ABSENT
+#undef MAY_IF
+#undef SETUP
+#define MAY(name, why)
+#define ABSENT(name, why)
+#define MAY_IF(name, argument, set, why)
+#define SETUP(name, why)  number == __NR_##name ||
+#define FILTER_CALL(name) number == __NR_##name ||
+static bool listed_before(long number)
+{
+    return
+#include "../../monitor/own_calls.inc"
+#include "contract_filter.inc"
+        number == HOST_MONITOR_NR || listed(number);
+}
+
+/* While a sandbox is made, calls that make one are there, and no longer afterwards. */
+static void set_up(void **state)
+{
+    for (long number = 0; number < 1024; number++)
+        if (!listed_before(number))
+            assert_int_equal(behind_some(false, call, number), MONITOR_EXIT_FAILURE);
+    assert_int_equal(behind_some(false, call, SYS_unshare), ALIVE);
+    assert_int_equal(behind_some(false, call, SYS_setsid), ALIVE);
+    assert_int_equal(behind_some(false, call, SYS_close), ALIVE);
+    assert_false(listed_before(SYS_execve) || listed_before(SYS_connect) ||
+                 listed_before(SYS_ptrace) || listed_before(SYS_mount));
 }
 
 static void every_number(void **state)
@@ -139,6 +176,7 @@ static void files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_up),
         cmocka_unit_test(every_number),
         cmocka_unit_test(arguments),
         cmocka_unit_test(files),

@@ -106,7 +106,7 @@ static void volumes(void **state)
     c.volumes = list;
     c.volume_count = 3;
     assert_int_equal(run_with("volume", &c), 0);
-    const struct sandbox_volume none[] = {{"/nonexistent", "/a", false, false}};
+    const struct sandbox_volume none[] = {{"/proc/nonexistent", "/a", false, false}};
     c.volumes = none;
     c.volume_count = 1;
     assert_int_equal(run_with("volume", &c), MONITOR_EXIT_FAILURE);

@@ -1,0 +1,181 @@
+#include "call_filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define CODE_MAX 512
+
+static struct sock_filter code[CODE_MAX];
+static unsigned length;
+
+/* Where a jump goes that leaves its rule; every kind of end is written once for many of them,
+ * because installing a filter takes the kernel a time by its length. */
+enum end { NEXT, ALLOW, REFUSE, MISSING, ENDS };
+static struct {
+    uint8_t jt, jf; /* enum end; NEXT: code[] says */
+} want[CODE_MAX];
+static unsigned waiting; /* jumps from here on are not written yet */
+
+/* Tables that do not fit abort: at every start, so in every test. */
+static void emit(uint16_t what, uint32_t k, unsigned jt, unsigned jf)
+{
+    if (length == CODE_MAX || jt > 255 || jf > 255)
+        abort();
+    want[length].jt = want[length].jf = NEXT;
+    code[length++] = (struct sock_filter){what, (uint8_t)jt, (uint8_t)jf, k};
+}
+
+static void load(size_t offset) { emit(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0); }
+
+static void give(uint32_t action) { emit(BPF_RET | BPF_K, action, 0, 0); }
+
+/* The ends that jumps wait for, after code that nothing runs through. */
+static void write_ends(void)
+{
+    static const uint32_t action[ENDS] = {0, SECCOMP_RET_ALLOW, SECCOMP_RET_TRAP,
+                                          SECCOMP_RET_ERRNO | ENOSYS};
+    unsigned last = length;
+
+    for (unsigned e = ALLOW; e < ENDS; e++) {
+        bool wanted = false;
+        for (unsigned i = waiting; i < last; i++) {
+            unsigned distance = length - i - 1;
+            if ((want[i].jt == e || want[i].jf == e) && distance > 255)
+                abort();
+            if (want[i].jt == e)
+                code[i].jt = (uint8_t)distance;
+            if (want[i].jf == e)
+                code[i].jf = (uint8_t)distance;
+            wanted |= want[i].jt == e || want[i].jf == e;
+        }
+        if (wanted)
+            give(action[e]);
+    }
+    waiting = length;
+}
+
+static void emit_test(uint32_t k, enum end jt, enum end jf)
+{
+    emit(BPF_JMP | BPF_JEQ | BPF_K, k, 0, 0);
+    want[length - 1].jt = (uint8_t)jt;
+    want[length - 1].jf = (uint8_t)jf;
+}
+
+static void emit_rule(const struct call_rule *r)
+{
+    if (!r->checked) {
+        emit_test(r->number, r->absent ? MISSING : ALLOW, REFUSE);
+    } else {
+        unsigned count = 1;
+        emit_test(r->number, NEXT, REFUSE);
+        load(offsetof(struct seccomp_data, args) + 8 * (size_t)r->argument);
+        if (r->bits)
+            emit(BPF_ALU | BPF_AND | BPF_K, ~r->values[0], 0, 0);
+        while (count < CALL_VALUES_MAX && !r->bits && r->values[count])
+            count++;
+        for (unsigned i = 0; i < count; i++)
+            emit_test(r->bits ? 0 : r->values[i], ALLOW, i + 1 == count ? REFUSE : NEXT);
+    }
+    if (length - waiting > 128)
+        write_ends();
+}
+
+/* Binary search: the kernel puts every number there is through it when it is installed. */
+static void emit_tree(const struct call_rule *const *sorted, size_t n)
+{
+    if (n == 1) {
+        emit_rule(sorted[0]);
+        return;
+    }
+    unsigned branch = length;
+    emit(BPF_JMP | BPF_JGE | BPF_K, sorted[n / 2]->number, 0, 0);
+    emit_tree(sorted, n / 2);
+    unsigned distance = length - branch - 1;
+    if (distance > 255)
+        abort();
+    code[branch].jt = (uint8_t)distance;
+    emit_tree(sorted + n / 2, n - n / 2);
+}
+
+/* The same by number alone: bounds[0] is where numbers that may begin, bounds[1] where they end,
+ * and so on. */
+static void emit_bounds(const uint32_t *bounds, size_t n, bool may)
+{
+    if (n == 0) {
+        give(may ? SECCOMP_RET_ALLOW : SECCOMP_RET_TRAP);
+        return;
+    }
+    unsigned branch = length;
+    emit(BPF_JMP | BPF_JGE | BPF_K, bounds[n / 2], 0, 0);
+    emit_bounds(bounds, n / 2, may);
+    unsigned distance = length - branch - 1;
+    if (distance > 255)
+        abort();
+    code[branch].jt = (uint8_t)distance;
+    emit_bounds(bounds + n / 2 + 1, n - n / 2 - 1, may ^ (n / 2 % 2 == 0));
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct call_rule *x = *(const struct call_rule *const *)a,
+                           *y = *(const struct call_rule *const *)b;
+
+    return x->number < y->number ? -1 : x->number > y->number;
+}
+
+static void begin(const struct call_rule **sorted, const struct call_rule *rules, size_t n)
+{
+    if (n > CALL_RULES_MAX)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &rules[i];
+    qsort(sorted, n, sizeof(sorted[0]), by_number);
+    length = 0;
+    load(offsetof(struct seccomp_data, arch));
+    emit(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+    give(SECCOMP_RET_KILL_PROCESS);
+    load(offsetof(struct seccomp_data, nr));
+    waiting = length;
+}
+
+static int install(void)
+{
+    const struct sock_fprog program = {(unsigned short)length, code};
+
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+}
+
+int call_filter_install(const struct call_rule *rules, size_t n)
+{
+    const struct call_rule *sorted[CALL_RULES_MAX];
+
+    begin(sorted, rules, n);
+    emit_tree(sorted, n);
+    write_ends();
+    return install();
+}
+
+int call_filter_numbers(const struct call_rule *rules, size_t n)
+{
+    const struct call_rule *sorted[CALL_RULES_MAX];
+    uint32_t bounds[2 * CALL_RULES_MAX];
+    size_t count = 0;
+
+    begin(sorted, rules, n);
+    for (size_t i = 0; i < n; i++) {
+        if (count && bounds[count - 1] >= sorted[i]->number)
+            bounds[count - 1] = sorted[i]->number + 1;
+        else {
+            bounds[count++] = sorted[i]->number;
+            bounds[count++] = sorted[i]->number + 1;
+        }
+    }
+    emit_bounds(bounds, count, false);
+    return install();
+}
