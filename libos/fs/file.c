@@ -1,6 +1,7 @@
 /* Open files: their life, and files without a name in any file system. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/inotify.h>
 #include <linux/stat.h>
 
@@ -33,6 +34,18 @@ void file_free(struct file *f)
     f->path.dentry = NULL;
     __atomic_store_n(&f->refs, 0, __ATOMIC_RELEASE);
     objcache_put(&file_cache, f);
+}
+
+s64 file_seek_endless(struct file *f, s64 off, int whence)
+{
+    if (whence == SEEK_CUR)
+        off += (s64)f->pos;
+    else if (whence != SEEK_SET)
+        return -EINVAL;
+    if (off < 0)
+        return -EINVAL;
+    f->pos = (u64)off;
+    return off;
 }
 
 long file_deny_write(struct file *f)

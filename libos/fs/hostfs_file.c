@@ -399,18 +399,6 @@ static long hostfs_readdir(struct file *f, struct dir_emit *e)
     return 0;
 }
 
-static s64 dir_llseek(struct file *f, s64 off, int whence)
-{
-    if (whence == SEEK_CUR)
-        off += f->pos;
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    f->pos = off;
-    return off;
-}
-
 static void dir_release(struct file *f) { listing_free(f->private); }
 
 static long dir_fsync(struct file *f, bool data_only) { return 0; }
@@ -418,7 +406,7 @@ static long dir_fsync(struct file *f, bool data_only) { return 0; }
 const struct file_ops hostfs_dir_ops = {
     .release = dir_release,
     .readdir = hostfs_readdir,
-    .llseek = dir_llseek,
+    .llseek = file_seek_endless,
     .fsync = dir_fsync,
 };
 

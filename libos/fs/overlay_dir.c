@@ -367,15 +367,10 @@ static long overlay_readdir(struct file *f, struct dir_emit *e)
     return rc;
 }
 
-static s64 overlay_dir_llseek(struct file *f, s64 off, int whence)
-{
-    return tmpfs_dir_ops.llseek(f, off, whence);
-}
-
 static long overlay_dir_fsync(struct file *f, bool data_only) { return 0; }
 
 const struct file_ops overlay_dir_ops = {
-    .llseek = overlay_dir_llseek,
+    .llseek = file_seek_endless,
     .readdir = overlay_readdir,
     .fsync = overlay_dir_fsync,
 };

@@ -144,20 +144,7 @@ static long pseudo_getattr(struct dentry *d, struct inode *i, struct kstat *st)
 
     (void)d;
     pseudo_refresh(i, p);
-    *st = (struct kstat){
-        .ino = i->ino,
-        .dev = i->super->dev,
-        .size = i->size,
-        .atime = i->atime,
-        .mtime = i->mtime,
-        .ctime = i->ctime,
-        .btime = i->btime,
-        .mode = i->mode,
-        .nlink = i->nlink,
-        .uid = i->uid,
-        .gid = i->gid,
-        .blksize = i->blksize,
-    };
+    inode_getattr(i, st);
     if (p->node->dir == &proc_task_dir)
         st->nlink += proc_thread_count(p);
     if (S_ISLNK(i->mode) && p->node->follow)
@@ -257,21 +244,9 @@ static long pseudo_readdir(struct file *f, struct dir_emit *e)
     return 0;
 }
 
-static s64 pseudo_dir_llseek(struct file *f, s64 off, int whence)
-{
-    if (whence == 1)
-        off += (s64)f->pos;
-    else if (whence != 0)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    f->pos = (u64)off;
-    return off;
-}
-
 const struct file_ops pseudo_dir_fops = {
     .readdir = pseudo_readdir,
-    .llseek = pseudo_dir_llseek,
+    .llseek = file_seek_endless,
 };
 
 /* ---- file systems --------------------------------------------------------- */

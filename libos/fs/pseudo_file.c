@@ -129,24 +129,12 @@ static long pseudo_write(struct file *f, struct uio *u, u64 *pos)
     return (long)n;
 }
 
-static s64 pseudo_llseek(struct file *f, s64 off, int whence)
-{
-    if (whence == 1)
-        off += (s64)f->pos;
-    else if (whence != 0)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    f->pos = (u64)off;
-    return off;
-}
-
 const struct file_ops pseudo_file_fops = {
     .open = pseudo_open,
     .release = pseudo_release,
     .read = pseudo_read,
     .write = pseudo_write,
-    .llseek = pseudo_llseek,
+    .llseek = file_seek_endless,
 };
 
 s64 pseudo_number(const char *text, s64 min, s64 max, long *err)

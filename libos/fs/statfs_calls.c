@@ -7,6 +7,7 @@
 #include "fs.h"
 #include "lib.h"
 #include "syscalls_gen.h"
+#include "tmpfs.h"
 #include "usercopy.h"
 
 #define ST_VALID 0x20
@@ -28,6 +29,15 @@ static u32 st_flags(u32 mount_flags)
     if (mount_flags & MS_RELATIME)
         st |= 0x1000;
     return st;
+}
+
+void statfs_of_quota(const struct filemem_quota *q, struct statfs *st)
+{
+    u64 left = q->max > q->used ? q->max - q->used : 0;
+
+    st->f_blocks = st->f_files = q->max;
+    st->f_bfree = st->f_bavail = st->f_ffree = left;
+    st->f_flags = 0x20; /* ST_VALID */
 }
 
 static long statfs_place(const struct path_s *p, uptr out)

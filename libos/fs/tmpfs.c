@@ -367,21 +367,7 @@ static const struct inode_ops tmpfs_dir_inode_ops = {
 
 static long tmpfs_statfs(struct super *s, void *buf)
 {
-    const struct filemem_quota *q = &container_of(s, struct tmpfs_super, super)->quota;
-    u64 left = q->max > q->used ? q->max - q->used : 0;
-    struct statfs *st = buf;
-    *st = (struct statfs){
-        .f_type = TMPFS_MAGIC,
-        .f_bsize = PAGE_SIZE,
-        .f_frsize = PAGE_SIZE,
-        .f_blocks = q->max,
-        .f_bfree = left,
-        .f_bavail = left,
-        .f_files = q->max,
-        .f_ffree = left,
-        .f_namelen = NAME_MAX_,
-        .f_flags = 0x20, /* ST_VALID */
-    };
+    statfs_of_quota(&container_of(s, struct tmpfs_super, super)->quota, buf);
     return 0;
 }
 

@@ -21,6 +21,10 @@ static inline struct tmpfs_node *tmpfs_node(const struct inode *i) { return i->p
 
 extern const struct file_ops tmpfs_file_ops, tmpfs_dir_ops;
 
+/* What statfs says of files in memory; statfs_calls.c fills in the rest. */
+struct statfs;
+void statfs_of_quota(const struct filemem_quota *q, struct statfs *st);
+
 /* Prepares a node for the mode of i. */
 void tmpfs_node_init(struct inode *i, struct tmpfs_node *n, struct filemem_quota *quota);
 void tmpfs_node_free(struct inode *i, struct tmpfs_node *n);

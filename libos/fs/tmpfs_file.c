@@ -161,18 +161,6 @@ const struct file_ops tmpfs_file_ops = {
 
 /* ---- directories ------------------------------------------------------------ */
 
-static s64 dir_llseek(struct file *f, s64 off, int whence)
-{
-    if (whence == SEEK_CUR)
-        off += f->pos;
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    f->pos = off;
-    return off;
-}
-
 static long tmpfs_readdir(struct file *f, struct dir_emit *e)
 {
     struct inode *i = f->inode;
@@ -194,7 +182,7 @@ out:
 }
 
 const struct file_ops tmpfs_dir_ops = {
-    .llseek = dir_llseek,
+    .llseek = file_seek_endless,
     .readdir = tmpfs_readdir,
     .fsync = tmpfs_fsync,
 };

@@ -137,6 +137,9 @@ struct file_ops {
     void (*mapped)(struct file *f, int sign);
 };
 
+/* llseek of a file without an end one could count from: SEEK_END is -EINVAL. */
+s64 file_seek_endless(struct file *f, s64 off, int whence);
+
 struct inode {
     u32 refs;
     u32 mode; /* S_IFMT | permissions */
