@@ -24,6 +24,30 @@ static void descriptors(void)
         escaped("the monitor serves no more");
 }
 
+/* The monitor keeps a descriptor for each handle that is open for writing: as many as it can
+ * get, then with the numbers closed behind its back. */
+static void monitor_descriptors(void)
+{
+    const struct boot_info *b = (const struct boot_info *)SEG_BASE;
+    char uri[] = "dir:0/file";
+    long fd = 0;
+
+    for (uint32_t i = 0; i < b->nmounts; i++)
+        if (!strcmp((const char *)b + b->mounts[i].guest, "/v"))
+            uri[4] = (char)('0' + b->mounts[i].index);
+    for (int i = 0; i < 40000 && fd >= 0; i++)
+        fd = ask_open(0, uri, O_RDWR);
+    for (int i = 0; i < 40000; i++) {
+        fd = ask_open(0, uri, O_RDWR);
+        if (fd >= 0)
+            gate(SYS_close, fd, 0, 0, 0, 0, 0);
+        else
+            gate(SYS_close, GATE_FD_TRACE + 1 + (long)below(1000), 0, 0, 0, 0, 0);
+    }
+    if (ask_attributes(0, "dir:0/usr") != 0)
+        escaped("the monitor serves no more");
+}
+
 /* What is over a limit for so long was not held. */
 static void must_be_held(bool over, const char *what)
 {
@@ -189,6 +213,7 @@ static void never_rests(void)
 const struct attack exhaust_attacks[] = {
     {"never-rests", ANY, "--timeout 1", never_rests},
     {"exhaust-descriptors", REFUSED, NULL, descriptors},
+    {"exhaust-monitor-descriptors", REFUSED, NULL, monitor_descriptors},
     {"exhaust-processes", HELD, "--pids 20", processes},
     {"exhaust-threads", HELD, "--pids 20", threads},
     {"exhaust-segment", HELD, "--memory 64m", segment},

@@ -1,5 +1,6 @@
 /* hostile --list: the attacks.  hostile NAME [SEED]: carries one out, inside a sandbox.
- * hostile number NR [SEED]: one host system call.  hostile bystander: on the host, tells
+ * hostile number|x32|int80 NR [SEED]: one host system call
+ * by that entry.  hostile bystander: on the host, tells
  * of every signal it gets. */
 #include "hostile.h"
 
@@ -16,6 +17,7 @@
 #define FUTEX     202
 #define CLONE     56
 #define ESCAPED   66
+#define X32       0x40000000L
 #define LAST_SLOT (SEG_BASE + SEG_SLOTS + (SLOT_MAX - 1) * SLOT_SIZE)
 
 static const struct attack *const tables[] = {
@@ -221,13 +223,27 @@ static int listed(void)
     return printf("%d\n", HOST_MONITOR_NR) < 0;
 }
 
-static int one_call(const char *number)
+/* The 32-bit entry, from code of its own. */
+static long by_int80(long nr)
+{
+    long rc;
+
+    __asm__ volatile("int $0x80"
+                     : "=a"(rc)
+                     : "a"(nr), "b"(odd()), "c"(odd()), "d"(odd()), "S"(odd()), "D"(odd())
+                     : "memory");
+    return rc;
+}
+
+static int one_call(const char *entry, const char *number)
 {
     long nr = strtol(number, NULL, 0);
-    long rc =
-        gate(nr, (long)odd(), (long)odd(), (long)odd(), (long)odd(), (long)odd(), (long)odd());
+    long from = !strcmp(entry, "x32") ? nr | X32 : nr;
+    long rc = !strcmp(entry, "int80") ? by_int80(nr)
+                                      : gate(from, (long)odd(), (long)odd(), (long)odd(),
+                                             (long)odd(), (long)odd(), (long)odd());
 
-    escaped("host system call %ld came back with %ld", nr, rc);
+    escaped("host system call %ld by %s came back with %ld", nr, entry, rc);
 }
 
 int main(int argc, char **argv)
@@ -240,12 +256,13 @@ int main(int argc, char **argv)
         return listed();
     if (!strcmp(name, "bystander"))
         return bystander();
-    bool number = !strcmp(name, "number") && argc > 2;
+    bool number =
+        argc > 2 && (!strcmp(name, "number") || !strcmp(name, "x32") || !strcmp(name, "int80"));
     int at = number ? 3 : 2;
     for (uint64_t n = argc > at ? strtoul(argv[at], NULL, 0) : 0; n > 0; n--)
         any();
     if (number)
-        return one_call(argv[2]);
+        return one_call(name, argv[2]);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         for (const struct attack *a = tables[i]; a->name; a++) {
             if (!strcmp(a->name, name)) {

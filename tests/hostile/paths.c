@@ -249,6 +249,38 @@ static void special_files(void)
     ask_remove(0, uri(v, "tool"), 0);
 }
 
+/* Mounts in between: what the host mounts beneath an exported directory belongs to it, with the
+ * export's rights and without a way up (the harness has one file system at `under`, and mounts
+ * and unmounts another at `race`). */
+static void mounts(void)
+{
+    static const char *const forms[] = {"under/..",     "under/../secret",   "under/../../secret",
+                                        "race/..",      "race/../../secret", "under/.",
+                                        "race/../under"};
+    unsigned v = export_of("/v"), r = export_of("/r");
+    long fd = ask_open(0, uri(v, "under/file"), O_RDWR);
+
+    if (fd < 0)
+        escaped("a mount beneath a volume is not there: %ld", fd);
+    gate(SYS_close, fd, 0, 0, 0, 0, 0);
+    must_fail(ask_open(0, uri(r, "under/file"), O_RDWR), "writing to a mount in a read-only one");
+    must_fail(ask_open(0, uri(r, "under/made"), O_RDWR | O_CREAT), "making a file in it");
+    must_fail(ask_remove(0, uri(r, "under/file"), 0), "removing from it");
+    must_fail(ask_rename(0, uri(v, "under/file"), uri(v, "moved"), 0), "moving out of a mount");
+    must_fail(ask_make(0, uri(v, "linked"), HOST_MAKE_LINK, uri(v, "under/file")), "a link out");
+    must_fail(ask_remove(0, uri(v, "under"), 1), "removing a mount point");
+    for (int i = 0; i < 1500; i++) {
+        const char *form = forms[below(sizeof(forms) / sizeof(forms[0]))];
+        must_not_show(ask_open(0, uri(v, form), O_RDONLY), form);
+        must_fail(ask_open(0, uri(v, form), O_RDONLY), form);
+        must_not_show(ask_open(0, uri(v, "race/secret"), O_RDONLY), "the race");
+        fd = ask_open(0, uri(v, "race/made"), O_RDWR | O_CREAT);
+        if (fd >= 0)
+            gate(SYS_close, fd, 0, 0, 0, 0, 0);
+        ask_remove(0, uri(v, "race/made"), 0);
+    }
+}
+
 /* ---- races ------------------------------------------------------------------------------- */
 
 static volatile bool stop;
@@ -305,5 +337,6 @@ const struct attack path_attacks[] = {
     {"path-special-files", REFUSED, NULL, special_files},
     {"path-link-race", REFUSED, NULL, link_race},
     {"path-host-race", REFUSED, NULL, host_race},
+    {"path-mounts", REFUSED, NULL, mounts},
     {0},
 };
