@@ -242,9 +242,12 @@ long host_rename(const char *from, const char *to, unsigned flags);
 /* dir != 0: rmdir. */
 long host_remove(const char *uri, int dir);
 /* Several names at once, a form of attributes_get: the components of a URI from its byte
- * `known` on, each below the one before, until one is no directory.  Into buf goes a struct
- * host_step for each, at multiples of 8, until the next does not fit.  Returns how many;
- * *absent is set if the one after them does not exist.
+ * `known` on, each below the one before, until one is no directory.  A symbolic link among them
+ * is replaced by its text, if that is a plain path of the same export, and its components come
+ * next.  Into buf goes a struct host_step for each, at multiples of 8, until the next does not
+ * fit.  Returns how many; *absent is set if the one after them does not exist.
+ * With `opened`, a link at the end is followed as well, and *opened is a handle for reading of
+ * the last component, if that is a regular file that could be opened, or -1.
  * Errors: as host_attributes_get, of the first. */
 struct host_step {
     struct host_attr attr;
@@ -252,7 +255,7 @@ struct host_step {
     uint32_t reserved;
     char link[]; /* of a symbolic link: its text, NUL-terminated */
 };
-long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent);
+long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent, int *opened);
 /* Text of a symbolic link is read with host_readlink, a form of attributes_get. */
 long host_readlink(const char *uri, char *buf, size_t len);
 

@@ -57,12 +57,13 @@ enum message_attributes {
     MESSAGE_ATTRIBUTES = 0, /* reply: attr; result 0 */
     MESSAGE_READLINK = 1,   /* reply: link text over `text`, no NUL; result its length */
     MESSAGE_WALK = 2,       /* reply: records over `text`, as host_walk; result their number */
+    MESSAGE_WALK_OPEN = 3,  /* the same; result the last one's descriptor, or 0 */
 };
 
 /* HOST_CALL_ATTRIBUTES_GET: by handle if >= 0 (text then unused), else by URI. */
 struct message_attributes_get {
-    int32_t handle;
-    uint32_t what; /* enum message_attributes */
+    int32_t handle; /* reply to WALK: the number of records */
+    uint32_t what;  /* enum message_attributes */
     struct host_attr attr;
     uint32_t size;  /* READLINK, WALK: bytes wanted at most; reply to WALK: bytes of records */
     uint32_t known; /* WALK: bytes of the URI that were looked up before; reply: 1 if absent */

@@ -205,7 +205,7 @@ long serve_attributes_get(struct sandbox *s, struct request *r)
         const char *uri = request_string(r, sizeof(r->get), NULL);
         if (!uri)
             return MALFORMED;
-        if (r->get.what == MESSAGE_WALK)
+        if (r->get.what == MESSAGE_WALK || r->get.what == MESSAGE_WALK_OPEN)
             return serve_walk(s, r, uri);
         int rc = place_find(s, uri, &place);
         if (rc < 0)

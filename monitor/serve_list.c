@@ -14,7 +14,7 @@
 #include "serve.h"
 
 #define LONGEST_NAME    288u
-#define ATTRIBUTES_MAX  128u  /* entries of a directory that come with attributes */
+#define ATTRIBUTES_MAX  32u   /* entries of a directory that come with attributes */
 #define ATTRIBUTES_ROOM 1024u /* of one entry: a longer link is asked for by itself */
 
 struct linux_dirent64 {
@@ -69,7 +69,10 @@ static bool entry_shown(const struct sandbox *s, const struct place *place, cons
         return false;
     if (!place->export->host_base)
         return true;
-    snprintf(path, sizeof(path), "%s%s%s", place->full, *place->full ? "/" : "", name);
+    size_t n = strlen(place->full);
+    memcpy(path, place->full, n);
+    path[n] = '/';
+    strcpy(path + n + (n > 0), name);
     return policy_visible(path, s->workdir) != POLICY_HIDDEN;
 }
 

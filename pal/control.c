@@ -93,10 +93,11 @@ long host_attributes_get(const char *uri, int handle, struct host_attr *attr)
     return rc;
 }
 
-long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent)
+long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent, int *opened)
 {
     size_t len;
-    struct message_attributes_get *m = get_message(uri, -1, MESSAGE_WALK, &len);
+    u32 what = opened ? MESSAGE_WALK_OPEN : MESSAGE_WALK;
+    struct message_attributes_get *m = get_message(uri, -1, what, &len);
     long rc;
 
     if (!len)
@@ -104,11 +105,13 @@ long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absen
     m->size = (u32)MIN(size, SLOT_MESSAGE_SIZE - sizeof(*m));
     m->known = (u32)known;
     rc = call(HOST_CALL_ATTRIBUTES_GET, len, 0, 0, 0);
-    if (rc >= 0) {
-        *absent = m->known == 1;
-        memcpy(buf, m->text, MIN((size_t)m->size, size));
-    }
-    return rc;
+    if (rc < 0)
+        return rc;
+    if (opened)
+        *opened = rc > 0 ? (int)rc : -1;
+    *absent = m->known == 1;
+    memcpy(buf, m->text, MIN((size_t)m->size, size));
+    return m->handle;
 }
 
 long host_readlink(const char *uri, char *buf, size_t size)

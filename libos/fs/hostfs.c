@@ -24,12 +24,10 @@
 #include "proc.h"
 #include "thread.h"
 
-#define FRESH_DIR_NS          (20 * 1000000ULL) /* a directory seen this recently is still there */
-#define FRESH_FILE_NS         1000000ULL
-#define MISSES_BEFORE_LISTING 2
-#define ASKED_MIN             4u
-#define ASKED_SHARE           64u
-#define NOBODY                65534u
+#define FRESH_DIR_NS  (20 * 1000000ULL) /* a directory seen this recently is still there */
+#define FRESH_FILE_NS 1000000ULL
+#define FEW_NAMES     4096u /* bytes of a directory, as host file systems count them */
+#define NOBODY        65534u
 
 static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;
 
@@ -338,43 +336,46 @@ long hostfs_found(struct dentry *d, const struct host_attr *a, const char *link)
     return 0;
 }
 
+/* Names are asked for one by one until that has cost about as much as asking for all at once:
+ * a listing costs by its length, and more of it with the attributes. */
+static u32 worth_listing(const struct inode *dir)
+{
+    return 2 + (u32)MIN(dir->size, 1ULL << 24) / FEW_NAMES * 2;
+}
+
+static u32 worth_attributes(const struct inode *dir)
+{
+    u64 size = MIN(dir->size, 1ULL << 24);
+    return 3 + (size > FEW_NAMES ? (u32)(size - FEW_NAMES) / 1024 : 0);
+}
+
 /* Does the listing say that there is no such name?  Fetches it after a few misses. */
 static bool listed_absent(struct inode *dir, struct dentry *d)
 {
     struct hostfs_node *n = hostfs_node(dir);
-    if (!hostfs_of(dir->super)->cache)
-        return false;
-    if (!n->listing && n->misses >= MISSES_BEFORE_LISTING) {
+    if (!n->listing && n->misses >= worth_listing(dir)) {
         n->misses = 0;
         hostfs_listing(d->parent);
     }
     return n->listing && !listing_has(n->listing, d->name, d->name_len);
 }
 
-/* Somebody goes through a directory name by name: asking for all attributes at once is
- * cheaper once about one in ASKED_SHARE has been asked for. */
-static bool worth_asking_for_all(struct hostfs_node *n, const struct listing *l)
-{
-    return ++n->asked == MAX(ASKED_MIN, l->count / ASKED_SHARE);
-}
-
 /* The listing of a cached directory may know all that a look-up wants to know. */
 static bool found_in_listing(struct inode *dir, struct dentry *d)
 {
-    struct hostfs_node *parent = hostfs_node(dir);
-    struct listing *l = __atomic_load_n(&parent->listing, __ATOMIC_ACQUIRE);
+    struct hostfs_node *n = hostfs_node(dir);
+    struct listing *l = __atomic_load_n(&n->listing, __ATOMIC_ACQUIRE);
     const char *link;
     struct host_attr a;
 
-    if (!l)
+    if (l && listing_attr(l, d->name, d->name_len, &a, &link))
+        return hostfs_found(d, &a, link) == 0;
+    /* A file that is going to be opened has to be asked for in any case. */
+    if (current()->walk_open || ++n->asked != worth_attributes(dir))
         return false;
-    bool known = listing_attr(l, d->name, d->name_len, &a, &link);
-    if (!known && worth_asking_for_all(parent, l)) {
-        hostfs_list_attributes(d->parent);
-        l = __atomic_load_n(&parent->listing, __ATOMIC_ACQUIRE);
-        known = listing_attr(l, d->name, d->name_len, &a, &link);
-    }
-    return known && hostfs_found(d, &a, link) == 0;
+    hostfs_list_attributes(d->parent);
+    l = __atomic_load_n(&n->listing, __ATOMIC_ACQUIRE);
+    return l && listing_attr(l, d->name, d->name_len, &a, &link) && hostfs_found(d, &a, link) == 0;
 }
 
 static long hostfs_lookup(struct inode *dir, struct dentry *d)
@@ -383,12 +384,11 @@ static long hostfs_lookup(struct inode *dir, struct dentry *d)
     struct host_attr a;
 
     d->checked_ns = now_mono();
-    if (listed_absent(dir, d))
-        return 0;
-    if (found_in_listing(dir, d))
-        return 0;
-    if (hostfs_of(dir->super)->cache)
+    if (hostfs_of(dir->super)->cache) {
+        if (listed_absent(dir, d) || found_in_listing(dir, d))
+            return 0;
         return hostfs_look_ahead(d);
+    }
     uri = hostfs_uri(d, buf);
     if (IS_ERR(uri))
         return PTR_ERR(uri);

@@ -47,7 +47,7 @@ struct hostfs_node {
     u64 checked_ns;          /* when the host last confirmed the attributes */
     struct listing *listing; /* cached directories */
     u32 misses;              /* look-ups that found nothing */
-    u32 asked;               /* listed names whose attributes had to be asked for */
+    u32 asked;               /* names whose attributes had to be asked for, but to read them */
     char *link;              /* cached symbolic link's text */
 };
 
@@ -83,6 +83,8 @@ void hostfs_release(struct inode *i);
 int hostfs_handle(const struct inode *i, bool write);
 /* A handle (read and write) opened with the file's creation. */
 void hostfs_adopt(struct inode *i, int handle);
+/* A handle for reading that nobody uses yet. */
+void hostfs_park(struct inode *i, int handle);
 void hostfs_close_handles(struct inode *i);
 /* Opens the handles of i again in a resumed copy.  -ESTALE: what has the name is not the
  * same file. */

@@ -99,6 +99,21 @@ void hostfs_adopt(struct inode *i, int handle)
         host_close(handle);
 }
 
+void hostfs_park(struct inode *i, int handle)
+{
+    struct hostfs *fs = hostfs_of(i->super);
+    struct hostfs_node *n = hostfs_node(i);
+    struct handles gone = {handle, -1, NULL};
+
+    lock(&fs->lock);
+    if (n->handle < 0) {
+        n->handle = handle;
+        gone = n->users == 0 && list_empty(&n->lru) ? idle(fs, i) : NO_HANDLES;
+    }
+    unlock(&fs->lock);
+    close_taken(gone);
+}
+
 /* Closes all handles nobody uses; false if there were none. */
 static bool drop_idle(struct hostfs *fs)
 {

@@ -72,6 +72,14 @@ long path_lookup(int dirfd, const char *name, u32 flags, struct path_s *out)
     return rc <= 0 ? rc : lookup_slow(dirfd, name, flags, out);
 }
 
+long path_lookup_to_read(int dirfd, const char *name, u32 flags, struct path_s *out)
+{
+    current()->walk_open = true;
+    long rc = path_lookup(dirfd, name, flags, out);
+    current()->walk_open = false;
+    return rc;
+}
+
 long path_lookup_user(int dirfd, uptr name, u32 flags, struct path_s *out)
 {
     struct user_path p;

@@ -119,6 +119,7 @@ struct thread {
     u64 syscalls; /* served so far */
     u64 cpu_start;
     const char *walk_rest; /* what follows the component being looked up: fs/hostfs_ahead.c */
+    bool walk_open;        /* and the file at the end is going to be read */
     void *trace;           /* --trace: the line being built */
     const char *trace_rest;
 

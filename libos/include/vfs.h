@@ -348,6 +348,8 @@ char *dentry_path(struct dentry *d, char *buf, size_t len);
 #define LOOKUP_NO_MAGICLINKS 128u
 /* Finds an existing path relative to dirfd (AT_FDCWD); a reference in *out. */
 long path_lookup(int dirfd, const char *name, u32 flags, struct path_s *out);
+/* The same, knowing that the file is going to be opened for reading. */
+long path_lookup_to_read(int dirfd, const char *name, u32 flags, struct path_s *out);
 long path_lookup_user(int dirfd, uptr name, u32 flags, struct path_s *out);
 /* open(2) from inside or outside: a file with one reference or ERR_PTR. */
 struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode, u32 lookup);

@@ -60,7 +60,7 @@ static struct file *exec_open_at(int dirfd, const char *path, u32 lookup)
 {
     struct path_s p;
     struct file *f;
-    long rc = path_lookup(dirfd, path, lookup, &p);
+    long rc = path_lookup_to_read(dirfd, path, lookup, &p);
 
     if (rc)
         return ERR_PTR(rc);

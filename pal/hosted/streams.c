@@ -153,7 +153,7 @@ long host_attributes_get(const char *uri, int handle, struct host_attr *attr)
 }
 
 /* One step at a time is a correct answer, too. */
-long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent)
+long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absent, int *opened)
 {
     struct host_step *step = buf;
     char first[PATH_MAX];
@@ -167,6 +167,8 @@ long host_walk(const char *uri, size_t known, void *buf, size_t size, int *absen
     dir = find(first, &path);
     long rc = fill(dir, path, 0, &step->attr);
     *absent = 0;
+    if (opened)
+        *opened = -1;
     if (rc < 0)
         return rc;
     ssize_t text = readlinkat(dir, path, step->link, size - sizeof(*step) - 1);

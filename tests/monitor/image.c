@@ -86,6 +86,18 @@ static long attributes(const char *uri)
     m->what = MESSAGE_ATTRIBUTES;
     return call(HOST_CALL_ATTRIBUTES_GET, sizeof(*m) + length(uri) + 1, 0, 0, 0);
 }
+/* Everything below the export's root; the last to be opened. */
+static long walk_open(const char *uri)
+{
+    struct message_attributes_get *m = MESSAGE;
+
+    memcpy(m->text, uri, length(uri) + 1);
+    m->handle = -1;
+    m->what = MESSAGE_WALK_OPEN;
+    m->size = 4096;
+    m->known = 5; /* "dir:N" */
+    return call(HOST_CALL_ATTRIBUTES_GET, sizeof(*m) + length(uri) + 1, 0, 0, 0);
+}
 static long list(const char *uri, uint64_t *cookie)
 {
     struct message_list *m = MESSAGE;
@@ -134,6 +146,15 @@ static void files(void)
     need(saw_usr && !saw_root, 17);
     need(attributes("dir:0/usr/bin/env") == 0, 18);
     need(attributes("dir:0/proc/self") == -ENOENT, 19);
+    const struct message_attributes_get *walk = MESSAGE;
+    need(walk_open("dir:0/etc/shadow") == 0 && walk->handle == 1 && walk->known == 1, 21);
+    fd = walk_open("dir:0/etc/passwd");
+    need(fd >= GATE_FD_FIRST && walk->handle == 2 && walk->known == 0, 22);
+    need(move(327, (int)fd, text, 5, 0) == 5 && text[0] == 'r' && text[4] == ':', 23);
+    need(walk_open("dir:0/etc/passwd/x") == 0 && walk->handle == 2 && walk->known == 0, 24);
+    need(walk_open("dir:0/usr/bin") == 0 && walk->handle == 2, 25);
+    need(walk_open("dir:0/bin/env") > 0 && walk->handle >= 2, 26); /* maybe through a link */
+    need(walk_open("dir:0/root") == -ENOENT, 27);
     fd = open_uri("host:cpuinfo", O_RDONLY);
     need(fd > 0 && move(327, (int)fd, text, 9, 0) == 9 && text[0] == 'p', 20);
 }
@@ -168,6 +189,9 @@ static void volume(void)
     need(open_uri("dir:3/x", O_RDONLY) < 0, 38);
     need(open_uri("dir:1/link", O_RDONLY) < 0, 39); /* a link out of it */
     need(open_uri("dir:1/fifo", O_RDONLY) == -6, 40);
+    need(walk_open("dir:1/link") == 0, 46);
+    need(walk_open("dir:1/fifo") == 0, 47);
+    need(walk_open("dir:1/../etc/passwd") == -22, 48);
     need(simple(HOST_CALL_REMOVE, "dir:2/new") == -EROFS, 41);
     need(simple(HOST_CALL_REMOVE, "dir:1/new") == 0, 42);
     need(attributes("dir:1/new") == -ENOENT, 43);
