@@ -3,7 +3,7 @@
  * What all of them share is made once, in this process: private memory lies in one sealed
  * memory object (a running sandbox writes its warm form there and goes on; a file is unpacked
  * into one, or is mapped itself where it can be), segment and pool are at hand to be copied.
- * Then one process after another is split off, each the monitor of its copy.
+ * Then processes are split off, each the monitor of its copy, by several workers at a time.
  *
  * All of them start, or none stays.
  */
@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "commands.h"
@@ -28,7 +30,8 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-#define COPIES_MAX 10000
+#define COPIES_MAX  10000
+#define WORKERS_MAX 16
 
 static int take_count(void *context, const char *shown, const char *value)
 {
@@ -153,9 +156,9 @@ static int choose_names(struct names *n, const struct resume *s, const char *wha
     if (count < 0)
         return CLI_FAILED;
     choose_stem(n, s, what);
-    n->list = need(calloc(s->copies, sizeof(*n->list)));
-    for (uint64_t i = 0, number = 1; i < s->copies; number++) {
-        if (s->name && s->copies == 1)
+    n->list = need(calloc(n->count, sizeof(*n->list)));
+    for (uint64_t i = 0, number = 1; i < n->count; number++) {
+        if (s->name && n->count == 1)
             strcpy(n->list[i], n->stem);
         else
             snprintf(n->list[i], sizeof(*n->list), "%s-%llu", n->stem, (unsigned long long)number);
@@ -168,19 +171,6 @@ static int choose_names(struct names *n, const struct resume *s, const char *wha
 
 /* ---- starting ----------------------------------------------------------------------------------
  */
-
-/* Those that were started before one could not be. */
-static void remove_all(const struct names *n)
-{
-    char remove[] = "rm", force[] = "-f";
-    int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-    dup2(quiet, STDOUT_FILENO);
-    for (uint64_t i = 0; i < n->count; i++) {
-        char *argv[] = {remove, force, n->list[i], NULL};
-        command_rm(3, argv);
-    }
-}
 
 /* Options are read anew for each: a resume completes them by what the snapshot says.  As
  * resume_run. */
@@ -199,34 +189,199 @@ static int start_one(struct memory_base *base, const struct request *r, const ch
     return code;
 }
 
-static int start_all(struct memory_base *base, const struct request *r, struct names *n)
+/* What the processes that start copies tell of them. */
+struct progress {
+    bool failed; /* somewhere: nobody starts more */
+    struct {
+        uint32_t code, us; /* exit code; time until it ran */
+        bool started;
+    } copies[];
+};
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* Every step'th copy from `first` on.  It returns in each copy's own process as well, at its
+ * end, with *ended set. */
+static int start_some(struct memory_base *base, const struct request *r, const struct names *n,
+                      struct progress *p, uint64_t first, uint64_t step, bool *ended)
 {
     const pid_t self = getpid();
 
-    for (n->count = 0; n->count < r->options.copies; n->count++) {
-        int code = start_one(base, r, n->list[n->count]);
-        if (getpid() != self) /* the copy's process, at its end */
+    for (uint64_t i = first; i < n->count && !__atomic_load_n(&p->failed, __ATOMIC_RELAXED);
+         i += step) {
+        uint64_t begin = now_us();
+        int code = start_one(base, r, n->list[i]);
+        *ended = getpid() != self;
+        if (*ended)
             return code;
-        if (code) {
-            remove_all(n);
-            return code;
-        }
+        p->copies[i].us = (uint32_t)(now_us() - begin);
+        p->copies[i].code = (uint32_t)code;
+        p->copies[i].started = code == 0;
+        if (code)
+            __atomic_store_n(&p->failed, true, __ATOMIC_RELAXED);
     }
+    return 0;
+}
+
+struct worker {
+    pid_t pid;
+    int messages; /* its standard error, for one failure is told, not one for each worker */
+};
+
+/* As start_some; *ended also in a worker's own process. */
+static int start_worker(struct worker *w, struct memory_base *base, const struct request *r,
+                        const struct names *n, struct progress *p, uint64_t first, uint64_t step,
+                        bool *ended)
+{
+    w->messages = memfd_create("messages", MFD_CLOEXEC);
+    w->pid = w->messages < 0 ? -1 : fork();
+    if (w->pid < 0) {
+        p->failed = true;
+        return complain_errno("clone", errno, NULL);
+    }
+    if (w->pid > 0)
+        return 0;
+    dup2(w->messages, STDERR_FILENO);
+    int code = start_some(base, r, n, p, first, step, ended);
+    *ended = true;
+    return code;
+}
+
+static void pass_on(int messages)
+{
+    char text[4096];
+    ssize_t len = pread(messages, text, sizeof(text), 0);
+
+    if (len > 0 && write(STDERR_FILENO, text, (size_t)len) < 0)
+        return;
+}
+
+static void end_workers(struct worker *w, uint64_t count, const struct names *n,
+                        const struct progress *p)
+{
+    uint64_t bad = 0;
+
+    for (uint64_t i = 0; i < count; i++)
+        if (w[i].pid > 0)
+            waitpid(w[i].pid, NULL, 0);
+    while (bad < n->count && !p->copies[bad].code)
+        bad++;
+    for (uint64_t i = 0; i < count; i++) {
+        if (!p->failed || (bad < n->count && i == bad % count))
+            pass_on(w[i].messages);
+        if (w[i].messages >= 0)
+            close(w[i].messages);
+    }
+}
+
+/* Several at a time: a start is a row of things that wait for one another. */
+static int start_parallel(struct memory_base *base, const struct request *r, const struct names *n,
+                          struct progress *p, bool *ended)
+{
+    struct worker w[WORKERS_MAX];
+    uint64_t count = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN);
+    int code = 0;
+
+    count = count > WORKERS_MAX ? WORKERS_MAX : count;
+    count = count > n->count ? n->count : count;
+    if (count == 1)
+        return start_some(base, r, n, p, 0, 1, ended);
+    for (uint64_t i = 0; i < count; i++)
+        w[i].pid = w[i].messages = -1;
+    for (uint64_t i = 0; i < count && !code; i++) {
+        code = start_worker(&w[i], base, r, n, p, i, count, ended);
+        if (*ended)
+            return code;
+    }
+    end_workers(w, count, n, p);
+    return code;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
+}
+
+static void print_stats(const struct names *n, const struct progress *p, uint64_t begin)
+{
+    uint32_t *us = need(calloc(n->count, sizeof(*us)));
+
     for (uint64_t i = 0; i < n->count; i++)
-        puts(n->list[i]);
-    return fflush(stdout) == 0 ? 0 : CLI_FAILED;
+        us[i] = p->copies[i].us;
+    qsort(us, n->count, sizeof(*us), by_number);
+    fprintf(stderr,
+            "bailey: stats: %llu copies in %llu us; each ran after %u us (p50), %u us (p99)\n",
+            (unsigned long long)n->count, (unsigned long long)(now_us() - begin), us[n->count / 2],
+            us[n->count * 99 / 100]);
+    free(us);
+}
+
+/* Those that were started before one could not be. */
+static void remove_started(const struct names *n, const struct progress *p)
+{
+    char remove[] = "rm", force[] = "-f";
+    int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC), out = dup(STDOUT_FILENO);
+
+    dup2(quiet, STDOUT_FILENO);
+    for (uint64_t i = 0; i < n->count; i++) {
+        char *argv[] = {remove, force, n->list[i], NULL};
+        if (p->copies[i].started)
+            command_rm(3, argv);
+    }
+    dup2(out, STDOUT_FILENO);
+    close(quiet);
+    close(out);
+}
+
+/* All were started, or none stays.  As start_some. */
+static int start_all(struct memory_base *base, const struct request *r, const struct names *n,
+                     bool *ended)
+{
+    const size_t size =
+        sizeof(struct progress) + n->count * sizeof(((struct progress *)0)->copies[0]);
+    struct progress *p =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    uint64_t begin = now_us();
+
+    if (p == MAP_FAILED)
+        return complain_errno("clone", errno, NULL);
+    int code = start_parallel(base, r, n, p, ended);
+    if (*ended)
+        return code;
+    if (p->failed)
+        remove_started(n, p);
+    for (uint64_t i = 0; i < n->count; i++) {
+        if (!p->failed)
+            puts(n->list[i]);
+        code = code ? code : (int)p->copies[i].code;
+        if (!code && !p->copies[i].started) /* its worker was killed */
+            code = CLI_FAILED;
+    }
+    if (r->options.stats && !code)
+        print_stats(n, p, begin);
+    munmap(p, size);
+    return fflush(stdout) == 0 ? code : CLI_FAILED;
 }
 
 static int start(struct memory_base *base, const struct request *r, const char *what)
 {
-    struct names names = {0};
+    struct names names = {.count = r->options.copies};
     struct error err = {0};
+    bool ended = false;
     int code = choose_names(&names, &r->options, what);
 
     if (!code && memory_base_make(base, &err))
         code = complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    if (!code)
-        code = start_all(base, r, &names);
+    if (!code) {
+        monitor_prepare();
+        code = start_all(base, r, &names, &ended);
+    }
     free(names.list);
     return code;
 }

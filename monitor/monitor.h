@@ -115,6 +115,10 @@ void sandbox_config_init(struct sandbox_config *config);
  * nothing of the sandbox is left in any case. */
 int monitor_run(const struct sandbox_config *config, struct error *err);
 
+/* Before several runs that are split off from this process: works out what they have in
+ * common. */
+void monitor_prepare(void);
+
 /* `bailey check`: one line per thing needed or useful: "ok", "missing" or "absent (works
  * without)".  Returns 0 if this host can run sandboxes, 1 if not. */
 int monitor_check(FILE *out);

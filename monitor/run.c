@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
+#include "image.h"
 #include "lockdown.h"
 #include "place.h"
 #include "policy.h"
@@ -231,7 +232,7 @@ static void take_signals(struct sandbox *s, sigset_t *before)
 
 static void close_all(struct sandbox *s)
 {
-    const int fds[] = {s->segment_fd, s->pool_fd,  s->poll_fd,  s->probe_fd,   s->kick_fd,
+    const int fds[] = {s->segment_fd, s->pool_fd,  s->poll_fd,  s->probe_fd,  s->kick_fd,
                        s->lifeline,   s->listener, s->proc_fds, s->workdir_fd};
 
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -254,6 +255,13 @@ static uint64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+}
+
+void monitor_prepare(void)
+{
+    uint8_t id[32];
+
+    image_identity(id);
 }
 
 int monitor_run(const struct sandbox_config *config, struct error *err)
