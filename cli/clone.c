@@ -108,7 +108,7 @@ static int open_running(struct memory_base *base, struct resume *s, const char *
     s->read.trusted = true;
     code = resume_open(base, *fd, s, name);
     if (!code)
-        base->in_file = true;
+        base->in_file = base->sealed = true;
     return code;
 }
 

@@ -23,7 +23,8 @@ int save_form_pack(const struct snapshot_write_options *o);
  * (abi/boot.h), and, where there are going to be several, its memory objects. */
 struct memory_base {
     struct snapshot_reader *reader;
-    bool in_file;    /* a warm snapshot nobody can change: its pages are mapped from there */
+    bool in_file;    /* a warm snapshot: its pages are mapped from there */
+    bool sealed;     /* which nobody can change or cut short any more */
     int pages, runs; /* -1: not made yet */
     struct memory_piece {
         uint32_t object;

@@ -265,7 +265,7 @@ static uint64_t list_pieces(struct memory_base *b)
 
     b->piece_count = 0;
     while (snapshot_next_range(b->reader, &at, &range) && range.object <= MEMORY_POOL) {
-        uint64_t in = b->in_file ? range.file_offset : bytes;
+        uint64_t in = b->sealed ? range.file_offset : bytes;
         if (range.where == SNAPSHOT_ZERO)
             continue;
         if (b->pieces)
@@ -311,8 +311,8 @@ static int make_pieces(struct memory_base *b, struct snapshot_error *error)
 {
     uint64_t bytes = list_pieces(b);
 
-    b->held_size = b->in_file ? snapshot_info(b->reader)->file_size : bytes + 1;
-    if (b->in_file)
+    b->held_size = b->sealed ? snapshot_info(b->reader)->file_size : bytes + 1;
+    if (b->sealed)
         b->held = mmap(NULL, b->held_size, PROT_READ, MAP_SHARED, snapshot_warm_fd(b->reader), 0);
     else
         b->held =
@@ -321,7 +321,7 @@ static int make_pieces(struct memory_base *b, struct snapshot_error *error)
     if (!b->pieces)
         return -1;
     list_pieces(b);
-    if (b->in_file)
+    if (b->sealed)
         return 0;
     return snapshot_load(b->reader, MEMORY_SEGMENT, MEMORY_POOL, load_held, b, error);
 }

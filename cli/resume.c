@@ -16,6 +16,7 @@
 #include "registration.h"
 #include "resume.h"
 #include "runtime.h"
+#include "warm_file.h"
 
 static int take_name(void *context, const char *shown, const char *value)
 {
@@ -202,19 +203,27 @@ int resume_run(struct memory_base *base, struct resume *s, const char *path)
     return code;
 }
 
+static int open_reader(struct memory_base *base, int fd, const struct resume *s, const char *path)
+{
+    struct snapshot_read_options how = s->read;
+    struct snapshot_error err = {0};
+
+    how.lazy = true;
+    memory_base_init(base, fd < 0 ? snapshot_reader_open(path, &how, &err)
+                                  : snapshot_reader_open_fd(fd, path, &how, &err));
+    if (base->reader && snapshot_cpu_check(base->reader, &err) == 0 &&
+        (how.trusted || warm_file_check(base, &err) == 0))
+        return 0;
+    return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+}
+
 int resume_open(struct memory_base *base, int fd, const struct resume *s, const char *path)
 {
-    struct snapshot_error err = {0};
-    struct snapshot_reader *reader = fd < 0 ? snapshot_reader_open(path, &s->read, &err)
-                                            : snapshot_reader_open_fd(fd, path, &s->read, &err);
+    int code = open_reader(base, fd, s, path);
 
-    if (!reader)
-        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    memory_base_init(base, reader);
-    if (snapshot_cpu_check(reader, &err) == 0)
-        return 0;
-    resume_close(base);
-    return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    if (code)
+        resume_close(base);
+    return code;
 }
 
 void resume_close(struct memory_base *base)

@@ -357,6 +357,14 @@ struct snapshot_reader *snapshot_reader_open_fd(int fd, const char *path,
     return open_reader(fd, path, options, 1, err);
 }
 
+int snapshot_check(struct snapshot_reader *r, struct snapshot_error *err)
+{
+    for (; r; r = r->base)
+        if (!r->checked && reader_check_all(r, err))
+            return -1;
+    return 0;
+}
+
 void snapshot_reader_close(struct snapshot_reader *r)
 {
     if (!r)

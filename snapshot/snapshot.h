@@ -163,6 +163,8 @@ struct snapshot_reader *snapshot_reader_open(const char *path,
 struct snapshot_reader *snapshot_reader_open_fd(int fd, const char *path,
                                                 const struct snapshot_read_options *options,
                                                 struct snapshot_error *err);
+/* Checks what lazy has left out, in the bases as well. */
+int snapshot_check(struct snapshot_reader *r, struct snapshot_error *err);
 void snapshot_reader_close(struct snapshot_reader *r);
 const struct snapshot_info *snapshot_info(const struct snapshot_reader *r);
 

@@ -180,3 +180,34 @@ while True: l.accept()' >/dev/null 3>&-
     bailey clone base --net none --hostname other
     [ "$("$BAILEY" exec base-2 hostname)" = other ]
 }
+
+@test "a warm file is checked once, and again when it has changed; others' are copied" {
+    begin
+    "$BAILEY" save base --warm -o file.bailey >/dev/null
+    sleep 2.1 # what has just been written is not remembered
+    bailey clone file.bailey
+    answered 0 file-1
+    [ "$(ls "$XDG_RUNTIME_DIR/bailey/.checked" | wc -l)" = 1 ]
+    [ "$(ask file-1 data)" = sharedshared1200000 ]
+    inside=$(cat "/proc/$("$BAILEY" ps | awk '$1 == "file-1" { print $2 }')/task/"*/children)
+    if [ -r "/proc/${inside%% *}/maps" ]; then
+        grep -q 'file\.bailey' "/proc/${inside%% *}/maps"
+    fi
+    bailey clone file.bailey
+    answered 0 file-2
+    [ "$(ask file-2 write)" = written ]
+    # Whoever else may write to it must not change what runs.
+    cp file.bailey others.bailey
+    chmod 666 others.bailey
+    bailey clone others.bailey
+    answered 0 others-1
+    shred -n 1 others.bailey
+    [ "$(ask others-1 data)" = sharedshared1200000 ]
+    "$BAILEY" save file-2 -o again.bailey >/dev/null
+    "$BAILEY" rm -af >/dev/null
+    printf '\xa5\xa5\xa5' | dd of=file.bailey bs=1 seek=200000 conv=notrunc 2>/dev/null
+    bailey clone file.bailey
+    refused 125 file.bailey changed
+    "$BAILEY" resume -d --name again again.bailey >/dev/null 3>&-
+    [ "$(ask again data)" = partedshared1200000mine ]
+}
