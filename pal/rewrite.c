@@ -9,8 +9,10 @@
  *
  * The `syscall` itself stays in place, so every stale program counter still lands on an
  * instruction that traps.  Program text is written only as one aligned 8-byte store, or
- * when no other host thread runs in the address space.  Everything here fails softly: a
- * site that cannot be rewritten goes on trapping.
+ * when no other thread of the address space can be in program code: there is none, or all
+ * sleep inside and on their way out wait until the writing is done (rewrite_settled).  Else
+ * it is tried again later.  Everything here fails softly: a site that cannot be rewritten
+ * goes on trapping.
  *
  * State is per address space, in mm->sites, under its own lock; signal handlers read
  * the arena list, which grows by publishing its count last, and the slots of sites, which
@@ -26,7 +28,8 @@
 #include "../libos/include/usercopy.h"
 #include "../libos/include/vfs.h"
 
-#define HOT          20  /* traps before a site is looked at: they cost what rewriting it does */
+#define HOT          20u /* traps before a site is looked at: they cost what rewriting it does */
+#define AGAIN        16u /* traps until the next try where other threads were in the way */
 #define TABLE_FIRST  64u /* sites remembered, powers of two */
 #define TABLE_MOST   1024u
 #define ARENAS       32
@@ -42,6 +45,7 @@ struct site {
     u64 addr; /* of the `syscall` */
     u16 hits;
     u8 state;
+    bool waits;              /* for a moment in which the other threads sleep */
     u8 count;                /* stolen instructions */
     u8 original[5];          /* the bytes of the jump, as they were */
     u8 from[STOLEN_MAX + 1]; /* their offsets from `patch` and in the slot */
@@ -229,15 +233,48 @@ static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan, u8 *st
 
 static bool alone(struct mm *mm) { return READ_ONCE(mm->host_threads) == 1; }
 
+/* Under the lock of mm->sites, which whoever wakes up takes before it goes out: the mark is
+ * set first and BLOCKED is looked at then; a thread leaves BLOCKED first and looks for the
+ * mark then (sleep_on_word). */
+static bool others_asleep(struct mm *mm)
+{
+    s32 asleep = 1;
+
+    for (u32 n = 0; n < thread_slots(); n++) {
+        struct thread *t = thread_slot(n);
+        if (t == current() || t->kthread || !__atomic_load_n(&t->host_tid, __ATOMIC_SEQ_CST) ||
+            !READ_ONCE(t->proc) || READ_ONCE(t->proc->mm) != mm)
+            continue;
+        __atomic_fetch_or(&t->attention, ATTN_TEXT, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&t->state, __ATOMIC_SEQ_CST) != THREAD_BLOCKED)
+            return false;
+        asleep++;
+    }
+    return asleep == READ_ONCE(mm->host_threads);
+}
+
+void rewrite_settled(struct thread *t)
+{
+    struct sites *s = t->proc->mm->sites;
+
+    __atomic_fetch_and(&t->attention, ~ATTN_TEXT, __ATOMIC_SEQ_CST);
+    if (s) {
+        lock(&s->lock);
+        unlock(&s->lock);
+    }
+}
+
+static bool one_word(u64 addr, size_t n) { return (addr & 7) + n <= 8; }
+
 /* Writes n bytes into text at addr: atomically within one aligned word if it can be,
- * else only if nobody else can be executing there. */
-static bool write_text(struct mm *mm, u64 addr, const u8 *bytes, size_t n)
+ * else only if `still`: nobody else can be executing there. */
+static bool write_text(u64 addr, const u8 *bytes, size_t n, bool still)
 {
     u64 word_at = addr & ~7UL, word;
     u64 page = addr & PAGE_MASK, end = PAGE_ALIGN(addr + n);
-    bool atomic = addr + n <= word_at + 8, ok = false;
+    bool atomic = one_word(addr, n), ok = false;
 
-    if (!atomic && !alone(mm))
+    if (!atomic && !still)
         return false;
     if (host_protect(page, end - page, PROT_READ | PROT_WRITE | PROT_EXEC))
         return false;
@@ -297,7 +334,8 @@ static bool write_slot(struct arena *a, u64 slot, const u8 *code, size_t n)
     return ok;
 }
 
-static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
+/* Its new state: SITE_COUNTING if it may come to it later. */
+static enum site_state rewrite(struct mm *mm, struct sites *s, struct site *e)
 {
     struct rewrite_plan plan;
     struct arena *a;
@@ -305,13 +343,19 @@ static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
     u64 slot;
     size_t n;
     s32 rel;
-    bool ok;
+    bool ok, still = alone(mm) || (e->waits && others_asleep(mm));
 
+    if (e->waits && !still)
+        return SITE_COUNTING;
     if (!make_plan(mm, e->addr, &plan, stolen) || (plan.split && !alone(mm)))
-        return false;
+        return SITE_LEFT;
+    if (!still && !one_word(plan.patch, sizeof(patch)) && !(still = others_asleep(mm))) {
+        e->waits = true;
+        return SITE_COUNTING;
+    }
     a = arena_near(mm, s, e->addr);
     if (!a)
-        return false;
+        return SITE_LEFT;
     slot = a->start + a->used;
     e->patch = plan.patch;
     e->count = plan.count;
@@ -319,20 +363,21 @@ static bool rewrite(struct mm *mm, struct sites *s, struct site *e)
     memcpy(e->original, stolen, sizeof(e->original));
     n = rewrite_move(&plan, stolen, slot, code, SLOT - 16, e->moved);
     if (!n)
-        return false;
+        return SITE_LEFT;
     n = finish_slot(code, n, slot, e->addr);
     __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
     rel = (s32)(s64)(slot - (plan.patch + 5));
     memcpy(patch + 1, &rel, 4);
     lock(&mm->lock);
     ok = vma_find(mm, e->addr) && write_slot(a, slot, code, n) &&
-         write_text(mm, plan.patch, patch, sizeof(patch));
+         write_text(plan.patch, patch, sizeof(patch), still);
     unlock(&mm->lock);
-    if (ok)
-        a->used += SLOT;
-    else
+    if (!ok) {
         e->slot = 0;
-    return ok;
+        return SITE_LEFT;
+    }
+    a->used += SLOT;
+    return SITE_REWRITTEN;
 }
 
 /* ---- entry points ------------------------------------------------------------------ */
@@ -349,15 +394,15 @@ void note_trapped_site(struct thread *t)
         return;
     lock(&s->lock);
     e = find_site(mm, s, site);
-    if (e && e->state == SITE_COUNTING && ++e->hits >= HOT)
-        e->state = rewrite(mm, s, e) ? SITE_REWRITTEN : SITE_LEFT;
+    if (e && e->state == SITE_COUNTING && ++e->hits >= HOT && (e->hits - HOT) % AGAIN == 0)
+        e->state = rewrite(mm, s, e);
     unlock(&s->lock);
 }
 
 static void put_back(struct mm *mm, struct site *e)
 {
     if (e->state == SITE_REWRITTEN)
-        write_text(mm, e->patch, e->original, sizeof(e->original));
+        write_text(e->patch, e->original, sizeof(e->original), alone(mm));
     e->state = SITE_LEFT;
 }
 

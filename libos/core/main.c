@@ -6,6 +6,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc.h"
+#include "rewrite.h"
 #include "syscall.h"
 #include "thread.h"
 #include "trace.h"
@@ -64,6 +65,8 @@ void exit_work(struct regs *regs)
     }
     if (unlikely(attn & ATTN_RENDEZVOUS))
         freeze_park(t);
+    if (unlikely(attn & ATTN_TEXT))
+        rewrite_settled(t);
     if (attn & (ATTN_SIGNAL | ATTN_FULL_EXIT | ATTN_TRACE)) {
         __atomic_fetch_and(&t->attention, ~(ATTN_SIGNAL | ATTN_FULL_EXIT | ATTN_TRACE),
                            __ATOMIC_ACQ_REL);

@@ -14,6 +14,7 @@
 #include <asm/errno.h>
 
 #include "../../abi/host_abi.h"
+#include "ipc.h"
 #include "thread.h"
 
 #define ATTN_ENDS_SLEEP (ATTN_EXIT | ATTN_RENDEZVOUS)
@@ -98,12 +99,36 @@ static long sleep_on_word(u32 seq, u64 deadline, enum leave when)
             break;
         rc = 0; /* woken, interrupted or spurious: the word and the bits tell */
     }
-    __atomic_store_n(&t->state, THREAD_INSIDE, __ATOMIC_RELEASE);
+    __atomic_store_n(&t->state, THREAD_INSIDE, __ATOMIC_SEQ_CST);
     /* A wake that came in time counts: the caller looks at its object again. */
     return word_of(t) == seq ? rc : 0;
 }
 
 long thread_sleep(u32 seq, u64 deadline) { return sleep_on_word(seq, deadline, LEAVE_FOR_SIGNALS); }
+
+/* As sleep_on_word, with the host's epoll in place of the futex: wait() turns the state to
+ * INSIDE before it hands events out, so that waking itself costs no host call. */
+long thread_sleep_polling(u32 seq, u64 deadline, void (*wait)(u64 deadline))
+{
+    struct thread *t = current();
+    u64 end = host_deadline(deadline);
+    long rc = 0;
+
+    __atomic_store_n(&t->polling, true, __ATOMIC_SEQ_CST);
+    while (word_of(t) == seq && !rc) {
+        __atomic_store_n(&t->state, THREAD_BLOCKED, __ATOMIC_SEQ_CST);
+        if (must_leave(t, LEAVE_FOR_SIGNALS))
+            rc = -EINTR;
+        else if (word_of(t) == seq)
+            wait(end);
+        if (!rc && end != HOST_FOREVER && word_of(t) == seq &&
+            host_time(HOST_CLOCK_MONOTONIC) >= end)
+            rc = -ETIMEDOUT;
+    }
+    __atomic_store_n(&t->state, THREAD_INSIDE, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&t->polling, false, __ATOMIC_SEQ_CST);
+    return word_of(t) == seq ? rc : 0;
+}
 
 long thread_sleep_killable(u32 seq, u64 deadline)
 {
@@ -125,10 +150,18 @@ static bool mark_woken(struct thread *t)
                                        __ATOMIC_SEQ_CST);
 }
 
+static void wake_host_thread(struct thread *t)
+{
+    if (unlikely(__atomic_load_n(&t->polling, __ATOMIC_SEQ_CST)))
+        hostpoll_ring(t);
+    else
+        host_wake(&t->wake_seq, 1);
+}
+
 void thread_wake(struct thread *t)
 {
     if (mark_woken(t))
-        host_wake(&t->wake_seq, 1);
+        wake_host_thread(t);
 }
 
 void thread_kick(struct thread *t, u32 attn_bits)
@@ -187,7 +220,7 @@ void wake_batch_add(struct wake_batch *b, struct thread *t)
 void wake_batch_flush(struct wake_batch *b)
 {
     for (int i = 0; i < b->n; i++)
-        host_wake(&b->t[i]->wake_seq, 1);
+        wake_host_thread(b->t[i]);
     b->n = 0;
 }
 

@@ -6,6 +6,7 @@
 #include "vfs.h"
 
 struct boot_stream;
+struct thread;
 
 /* A file over a stream the sandbox was given at start (stdin, stdout, stderr): one
  * reference, or ERR_PTR.  hostio.c */
@@ -13,6 +14,11 @@ struct file *hostio_file_new(const struct boot_stream *s);
 
 /* Looks at the monitor's bell from now on, for when no thread of the first host process can. */
 long hostpoll_start(void);
+/* Takes what events of the network there are, if nobody waits for them; before "not ready" is
+ * answered to a call that doesn't wait.  True if there may have been some. */
+bool hostpoll_drain(void);
+/* Makes t, which waits in the host's epoll, look around. */
+void hostpoll_ring(struct thread *t);
 
 /* After a resume, in this order: streams that were handed in meanwhile are gone; watched host
  * streams; the standard streams. */

@@ -17,9 +17,6 @@ void pal_thread_init(struct thread *t);
 void thread_first_run(struct thread *t); /* set_child_tid and the like, on the new thread */
 /* Sleeps until the child of t's vfork has its own memory or is gone.  proc/clone.c */
 void vfork_wait(struct thread *t);
-/* Slots that ever were in use, and one of them. */
-u32 thread_slots(void);
-struct thread *thread_slot(u32 n);
 
 /* ---- processes (proc/process.c) ---- */
 void process_init_first(struct thread *t);

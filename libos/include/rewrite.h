@@ -11,6 +11,8 @@ struct thread;
 
 /* Counts traps per call site and rewrites hot ones. */
 void note_trapped_site(struct thread *t);
+/* ATTN_TEXT: t was asleep while its program's text was written; waits until that is done. */
+void rewrite_settled(struct thread *t) __attribute__((weak));
 /* The program owns gs: call sites of this address space go back to trapping. */
 void sites_forbid(struct mm *mm);
 struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */

@@ -43,6 +43,7 @@ enum thread_state {
 #define ATTN_GS         16u /* program owns gs: restore it on exit */
 #define ATTN_TRACE      32u
 #define ATTN_MAILBOX    64u   /* monitor left something in boot_info */
+#define ATTN_TEXT       8192u /* program text may be changing: rewrite_settled() */
 #define ATTN_WORK       4096u /* something to do for others: thread_work() */
 
 struct fault {
@@ -114,6 +115,8 @@ struct thread {
     bool exiting;
     u8 spin_credit; /* how well waiting awake went lately: core/wait.c */
     u8 sleeps;
+    bool polling; /* sleeps in the host's epoll, not on its word: ipc/hostlead.c */
+    u8 lead_rest; /* so many sleeps more on its word */
     bool parked;  /* by a save: what it needs to go on is in regs, fs_base and xstate */
     bool resumed; /* its host thread is new: goes on from there */
     u64 syscalls; /* served so far */
@@ -192,6 +195,10 @@ static inline struct thread *current(void)
 #endif
 
 static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BASE + SEG_BOOT); }
+
+/* Slots that ever were in use, and one of them.  proc/thread.c */
+u32 thread_slots(void);
+struct thread *thread_slot(u32 n);
 
 /* Process table.  proc/table.c.  A reference is taken by the find functions. */
 struct process *process_find(s32 pid);

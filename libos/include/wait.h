@@ -54,6 +54,12 @@ static inline void waitq_wake_all(struct waitq *q, u32 key) { waitq_wake(q, key,
 u32 thread_sleep_begin(void);
 /* deadline: absolute monotonic ns or HOST_FOREVER. */
 long thread_sleep(u32 seq, u64 deadline);
+/* As thread_sleep, but sleeps in wait(), which returns at any event of the host and at the
+ * host's deadline; who wakes it meanwhile rings (hostpoll_ring).  For ipc/hostlead.c. */
+long thread_sleep_polling(u32 seq, u64 deadline, void (*wait)(u64 deadline));
+/* thread_sleep for who waits for something that may come from the host's network: where nobody
+ * else does, it takes the host's events itself.  ipc/hostlead.c */
+long hostpoll_sleep(u32 seq, u64 deadline);
 /* As thread_sleep, -EINTR only when the thread or its process must end. */
 long thread_sleep_killable(u32 seq, u64 deadline);
 /* As thread_sleep but not ended by signals (only for short waits inside). */
@@ -77,7 +83,8 @@ void async_run(void);       /* signals of O_ASYNC: fs/async.c */
 void mm_remote_serve(void); /* copies of our memory for others: mm/remote.c */
 
 /* Waits until cond holds; rc = 0, -EINTR or -ETIMEDOUT. */
-#define wait_event(queue, cond, deadline)                                                          \
+#define wait_event(queue, cond, deadline) wait_event_by(thread_sleep, queue, cond, deadline)
+#define wait_event_by(sleep, queue, cond, deadline)                                                \
     ({                                                                                             \
         struct waiter w__;                                                                         \
         long rc__ = 0;                                                                             \
@@ -87,7 +94,7 @@ void mm_remote_serve(void); /* copies of our memory for others: mm/remote.c */
             u32 seq__ = thread_sleep_begin();                                                      \
             if (cond)                                                                              \
                 break;                                                                             \
-            rc__ = thread_sleep(seq__, (deadline));                                                \
+            rc__ = sleep(seq__, (deadline));                                                       \
             if (rc__) {                                                                            \
                 if (cond)                                                                          \
                     rc__ = 0;                                                                      \

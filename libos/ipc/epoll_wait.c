@@ -3,6 +3,7 @@
 
 #include "../../abi/host_abi.h"
 #include "epoll.h"
+#include "ipc.h"
 #include "pollwait.h"
 #include "syscalls_gen.h"
 #include "usercopy.h"
@@ -131,6 +132,8 @@ static long wait_for_events(struct epoll *ep, uptr events, u32 max, u64 deadline
     struct waiter w;
     long n = epoll_collect(ep, events, max), rc = 0;
 
+    if (n == 0 && deadline == POLL_NOW && hostpoll_drain())
+        return epoll_collect(ep, events, max);
     if (n || deadline == POLL_NOW)
         return n;
     waiter_init(&w);
@@ -142,7 +145,7 @@ static long wait_for_events(struct epoll *ep, uptr events, u32 max, u64 deadline
         n = epoll_collect(ep, events, max);
         if (n || rc)
             break;
-        rc = thread_sleep(seq, deadline);
+        rc = hostpoll_sleep(seq, deadline);
     }
     waitq_remove(&w);
     if (n)

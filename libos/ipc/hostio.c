@@ -125,7 +125,7 @@ static long stream_move(struct file *f, struct uio *u, bool write)
         }
         rc = hostpoll_arm(&h->poll, write ? POLLOUT : POLLIN);
         if (!rc)
-            rc = thread_sleep(seq, HOST_FOREVER);
+            rc = hostpoll_sleep(seq, HOST_FOREVER);
         if (rc)
             break;
     }

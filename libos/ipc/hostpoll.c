@@ -1,15 +1,16 @@
-/* Readiness of host streams: one host epoll, one poller thread, many wait queues.
+/* Readiness of host streams: one host epoll, one thread that waits there, many wait queues.
  *
  * Streams are watched edge-triggered in the sandbox's host epoll (boot_info.poll_handle)
  * only while somebody waits for them.  The poller, a library-OS thread started at the
- * first use, sleeps there and turns each host event into a wake of the stream's queue.
+ * first use, sleeps there (or another thread in its stead: hostlead.c) and turns each host
+ * event into a wake of the stream's queue.
  * An event that finds the queue empty takes the stream out again, so that a stream
  * nobody waits for costs nothing.  Arming re-examines the stream, so readiness that
  * came up between the look and the sleep is reported at once: waiters queue first,
  * arm second, and never miss an edge.
  *
  * Asking "is it ready now?" (poll with timeout 0, a level-triggered epoll look) cannot go
- * through that epoll, because the poller may have taken the answer and not delivered it
+ * through that epoll, because who waits there may have taken the answer and not delivered it
  * yet.  It goes through a second one, boot_info.probe_handle, used under probe_lock:
  * modify the one-shot registration, collect with a zero timeout.
  *
@@ -24,7 +25,6 @@
 #include <linux/errno.h>
 #include <linux/eventpoll.h>
 
-#include "freeze.h"
 #include "hostpoll.h"
 #include "ipc.h"
 #include "kalloc.h"
@@ -39,8 +39,9 @@ static struct {
     struct hostpoll **by_handle;
     u32 size;
     u32 generation;
-    struct thread *poller;
 } watched;
+
+u32 hostpoll_attached;
 
 static struct lock probe_lock;
 
@@ -88,6 +89,8 @@ static u64 cookie_of(const struct hostpoll *hp)
 
 void hostpoll_destroy(struct hostpoll *hp)
 {
+    if (hp->notify)
+        __atomic_fetch_sub(&hostpoll_attached, 1, __ATOMIC_RELAXED);
     lock(&watched.lock);
     if ((u32)hp->handle < watched.size && watched.by_handle[hp->handle] == hp)
         watched.by_handle[hp->handle] = NULL;
@@ -98,7 +101,7 @@ void hostpoll_destroy(struct hostpoll *hp)
         host_watch(boot()->probe_handle, EPOLL_CTL_DEL, hp->handle, 0, 0);
 }
 
-/* ---- the poller ----------------------------------------------------------- */
+/* ---- events --------------------------------------------------------------- */
 
 /* Called with watched.lock held, so that hp can't go away. */
 static void deliver(struct hostpoll *hp, u32 events)
@@ -127,52 +130,37 @@ static void bell(void)
     mailbox_poll();
 }
 
-static void poller(void *arg)
+static bool hand_out(const struct host_event *ev)
 {
-    struct host_event ev[16];
+    u32 handle = (u32)ev->cookie;
+    struct hostpoll *hp = NULL;
 
-    for (;;) {
-        if (freeze_wanted())
-            freeze_park(current());
-        long n = host_wait_ready(boot()->poll_handle, ev, ARRAY_SIZE(ev), HOST_FOREVER);
-        for (long i = 0; i < n; i++) {
-            u32 handle = (u32)ev[i].cookie;
-            struct hostpoll *hp = NULL;
-
-            lock(&watched.lock);
-            if (handle < watched.size)
-                hp = watched.by_handle[handle];
-            bool current_one = hp && ev[i].cookie == cookie_of(hp), told = false;
-            if (current_one && hp->notify)
-                told = ref_get_unless_zero(hp->refs);
-            else if (current_one)
-                deliver(hp, ev[i].events & EVENT_BITS);
-            unlock(&watched.lock);
-            if (told) {
-                hp->notify(hp, ev[i].events & EVENT_BITS);
-                hp->put(hp);
-            }
-            if (!hp && (ev[i].cookie >> 32 == 0 || ev[i].cookie == ~0ULL))
-                bell();
-        }
-        if (READ_ONCE(current()->attention) & ATTN_WORK)
-            thread_work();
+    lock(&watched.lock);
+    if (handle < watched.size)
+        hp = watched.by_handle[handle];
+    bool current_one = hp && ev->cookie == cookie_of(hp), told = false;
+    if (current_one && hp->notify)
+        told = ref_get_unless_zero(hp->refs);
+    else if (current_one)
+        deliver(hp, ev->events & EVENT_BITS);
+    unlock(&watched.lock);
+    if (told) {
+        hp->notify(hp, ev->events & EVENT_BITS);
+        hp->put(hp);
     }
+    if (hp || (ev->cookie >> 32 != 0 && ev->cookie != ~0ULL))
+        return false;
+    bell();
+    return true;
 }
 
-long hostpoll_start(void)
+bool hostpoll_hand_out(const struct host_event *ev, long n)
 {
-    long rc = 0;
+    bool rang = false;
 
-    if (likely(READ_ONCE(watched.poller)))
-        return 0;
-    lock(&watched.lock);
-    if (!watched.poller) {
-        watched.poller = kthread_start(poller, NULL, "poller");
-        rc = watched.poller ? 0 : -ENOMEM;
-    }
-    unlock(&watched.lock);
-    return rc;
+    for (long i = 0; i < n; i++)
+        rang |= hand_out(&ev[i]);
+    return rang;
 }
 
 long hostpoll_attach(struct hostpoll *hp, int handle, u32 events)
@@ -185,6 +173,7 @@ long hostpoll_attach(struct hostpoll *hp, int handle, u32 events)
         return rc;
     rc = host_watch(boot()->poll_handle, EPOLL_CTL_ADD, handle, events | EPOLLET, cookie_of(hp));
     hp->armed = rc ? 0 : events;
+    __atomic_fetch_add(&hostpoll_attached, 1, __ATOMIC_RELAXED);
     if (rc)
         hostpoll_destroy(hp);
     return rc;
@@ -255,6 +244,7 @@ u32 hostpoll_probe(struct hostpoll *hp, u32 events)
 /* Alone: no lock is held anywhere. */
 void hostpoll_resume(void)
 {
+    hostpoll_lead_reset();
     for (u32 n = 0; n < watched.size; n++) {
         struct hostpoll *hp = watched.by_handle[n];
         if (!hp)

@@ -14,7 +14,8 @@ struct hostpoll {
     u32 armed;      /* POLL* bits the sandbox's host epoll watches for, 0: not in it */
     bool always;    /* the host can't poll it (regular file, /dev/null): always ready */
     struct waitq wait;
-    /* Attached: the owner is told of every event, by the poller and without locks. */
+    /* Attached: the owner is told of every event, by whoever waits for the host and without locks.
+     */
     void (*notify)(struct hostpoll *hp, u32 events);
     void (*put)(struct hostpoll *hp); /* gives back a reference of the owner */
     u32 *refs;                        /* the owner's count: notify runs under a reference */
@@ -30,6 +31,14 @@ void hostpoll_destroy(struct hostpoll *hp);
  * hostpoll_destroy, which doesn't wait for a notify that is under way.  notify, put and refs
  * are set. */
 long hostpoll_attach(struct hostpoll *hp, int handle, u32 events);
+
+/* So many are attached. */
+extern u32 hostpoll_attached;
+
+struct host_event;
+/* Tells whom the events concern; true if the monitor's bell was among them. */
+bool hostpoll_hand_out(const struct host_event *ev, long n);
+void hostpoll_lead_reset(void); /* hostlead.c: after a resume */
 
 /* Which of `events` (POLL* bits; POLLERR and POLLHUP are implied) hold right now. */
 u32 hostpoll_probe(struct hostpoll *hp, u32 events);

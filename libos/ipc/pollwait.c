@@ -9,6 +9,7 @@
  */
 #include <linux/errno.h>
 
+#include "ipc.h"
 #include "lib.h"
 #include "pollwait.h"
 
@@ -96,11 +97,13 @@ long pollwait_run(long (*scan)(void *arg, struct pollwait *pw, bool wait), void 
 
         n = scan(arg, &pw, wait);
         wait = false;
+        if (n == 0 && last && !rc && hostpoll_drain())
+            n = scan(arg, &pw, false);
         if (n == 0)
             n = pw.error;
         if (n || last)
             break;
-        rc = thread_sleep(seq, deadline);
+        rc = hostpoll_sleep(seq, deadline);
         last = rc != 0; /* out of time or interrupted: readiness still wins */
     }
     pollwait_done(&pw);

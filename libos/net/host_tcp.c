@@ -13,6 +13,7 @@
 #include <linux/tcp.h>
 
 #include "host.h"
+#include "ipc.h"
 #include "kalloc.h"
 #include "lib.h"
 #include "tcp.h"
@@ -118,10 +119,10 @@ static long wait_ready(struct socket *s, u32 bit, u64 deadline)
     struct waitq *q = bit == LINK_IN ? &s->read_wait : &s->write_wait;
     u64 timeout = bit == LINK_IN ? s->opt.receive_timeout : s->opt.send_timeout;
     long rc =
-        wait_event(q,
-                   is_ready(l, bit | (bit == LINK_IN ? LINK_END : 0)) || READ_ONCE(s->error) ||
-                       (bit == LINK_IN && (READ_ONCE(s->shutdown) & SHUT_READ)),
-                   deadline);
+        wait_event_by(hostpoll_sleep, q,
+                      is_ready(l, bit | (bit == LINK_IN ? LINK_END : 0)) || READ_ONCE(s->error) ||
+                          (bit == LINK_IN && (READ_ONCE(s->shutdown) & SHUT_READ)),
+                      deadline);
 
     return rc ? socket_sleep_error(rc, timeout, deadline) : 0;
 }
@@ -136,7 +137,7 @@ static long host_tcp_send(struct socket *s, struct sockmsg *m)
         return -EOPNOTSUPP;
     if ((s->shutdown & SHUT_WRITE) && !s->error)
         return -EPIPE;
-    if (s->state == SS_CONNECTING && (m->flags & MSG_DONTWAIT))
+    if (s->state == SS_CONNECTING && (m->flags & MSG_DONTWAIT) && !hostpoll_drain())
         return -EAGAIN;
     while (m->data->left) {
         u32 before = link_ready(l);
@@ -340,7 +341,8 @@ static long wait_connected(struct socket *s, bool nonblock)
     if (nonblock)
         return -EINPROGRESS;
     deadline = socket_deadline(timeout);
-    rc = wait_event(&s->write_wait, READ_ONCE(s->state) != SS_CONNECTING, deadline);
+    rc = wait_event_by(hostpoll_sleep, &s->write_wait, READ_ONCE(s->state) != SS_CONNECTING,
+                       deadline);
     if (rc == -ETIMEDOUT)
         return -EINPROGRESS;
     if (rc)
@@ -390,6 +392,8 @@ static long again(struct socket *s, const u8 *name, u32 len, bool nonblock)
 {
     struct tcp_sock *t = to_tcp(s);
 
+    if (s->state == SS_CONNECTING && nonblock)
+        hostpoll_drain();
     if (s->state == SS_CONNECTING)
         return nonblock ? -EALREADY : wait_connected(s, false);
     if (!t->async)

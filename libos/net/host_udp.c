@@ -2,7 +2,7 @@
  * header that says whom it is for or from.  One stream for each socket that needs one:
  * opened when something is sent out, or at once where the port is published.
  *
- * Locks: none; opening is serialized by `opening`.  Receiving is the poller's alone.
+ * Locks: `opening`, held over the message to the monitor; `receiving`, before sockets'.
  */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
@@ -16,7 +16,8 @@
 #define PACKET (65536 + sizeof(struct host_datagram))
 
 static struct lock opening;
-static u8 *packet; /* the poller's */
+static struct lock receiving; /* who waits for the host and who did may both be here */
+static u8 *packet;            /* under it */
 
 static struct host_link *live_link(const struct inet_sock *i)
 {
@@ -60,6 +61,7 @@ static void udp_event(struct hostpoll *hp, u32 events)
     link_event(l, events);
     if (events & POLLOUT)
         waitq_wake_all(&l->i->s.write_wait, POLLOUT | POLLWRNORM);
+    lock(&receiving);
     if (!packet)
         packet = kpages_alloc(PACKET);
     while (packet && !READ_ONCE(l->closed)) {
@@ -71,6 +73,7 @@ static void udp_event(struct hostpoll *hp, u32 events)
             break;
         take(l->i, (size_t)rc);
     }
+    unlock(&receiving);
 }
 
 /* ---- the stream ------------------------------------------------------------------------- */
@@ -168,7 +171,8 @@ static long send_packet(struct inet_sock *i, struct host_link *l, const struct h
         link_drained(l, before, LINK_OUT);
         if (flags & MSG_DONTWAIT)
             return rc;
-        rc = wait_event(&i->s.write_wait, link_ready(l) & (LINK_OUT | LINK_HUP), deadline);
+        rc = wait_event_by(hostpoll_sleep, &i->s.write_wait, link_ready(l) & (LINK_OUT | LINK_HUP),
+                           deadline);
         if (rc)
             return socket_sleep_error(rc, i->s.opt.send_timeout, deadline);
     }

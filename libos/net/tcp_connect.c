@@ -10,6 +10,7 @@
 #include <linux/errno.h>
 #include <linux/poll.h>
 
+#include "ipc.h"
 #include "lib.h"
 #include "tcp.h"
 
@@ -450,6 +451,8 @@ struct socket *tcp_accept(struct socket *s, bool nonblock)
     if (s->state != SS_LISTENING)
         return ERR_PTR(-EINVAL);
     conn = take_connection(l);
+    if (!conn && nonblock && hostpoll_drain())
+        conn = take_connection(l);
     if (conn)
         return &conn->s;
     if (nonblock)
@@ -463,7 +466,7 @@ struct socket *tcp_accept(struct socket *s, bool nonblock)
         conn = take_connection(l);
         if (conn || rc || READ_ONCE(s->state) != SS_LISTENING)
             break;
-        rc = thread_sleep(seq, deadline);
+        rc = hostpoll_sleep(seq, deadline);
     }
     waitq_remove(&w);
     if (conn)

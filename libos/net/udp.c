@@ -13,6 +13,7 @@
 #include <linux/errno.h>
 #include <linux/poll.h>
 
+#include "ipc.h"
 #include "lib.h"
 #include "usercopy.h"
 
@@ -281,10 +282,14 @@ static struct datagram *wait_datagram(struct udp_sock *u, u32 flags, u64 deadlin
             return d;
         if (s->shutdown & SHUT_READ)
             return NULL;
+        if ((flags & MSG_DONTWAIT) && hostpoll_drain())
+            d = first_datagram(u, flags & MSG_PEEK);
+        if (d)
+            return d;
         if (flags & MSG_DONTWAIT)
             return ERR_PTR(-EAGAIN);
         unlock(&u->receive_lock);
-        rc = wait_event(&s->read_wait, readable(u), deadline);
+        rc = wait_event_by(hostpoll_sleep, &s->read_wait, readable(u), deadline);
         lock(&u->receive_lock);
         if (rc)
             return ERR_PTR(socket_sleep_error(rc, s->opt.receive_timeout, deadline));

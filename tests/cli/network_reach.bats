@@ -1,63 +1,7 @@
 # Sandboxes and the network of this machine's loopback: published ports, connections out,
 # what the rules let through, what a hostile or slow other side does.
 load helper
-
-setup() {
-    BAILEY=${BAILEY:-$BATS_TEST_DIRNAME/../../build/bailey}
-    tests=$(cd "$BATS_TEST_DIRNAME/.." && pwd)/net
-    place=$(mktemp -d)
-    chmod 755 "$place"
-    cp "$tests"/*.py "$place"
-    cd "$place" || return 1
-    export TMPDIR=$place XDG_RUNTIME_DIR=$place
-    others=()
-}
-
-teardown() {
-    for pid in "${others[@]}"; do
-        kill "$pid" 2>/dev/null || true
-    done
-    kill $(jobs -p) 2>/dev/null || true # the sleeps that hold the peers' input open
-    wait
-    cd / && rm -rf "$place"
-}
-
-# A peer on the host; $port is where it listens.
-peer() { # WHAT ARGUMENT...
-    : >peer.out
-    sleep 60 | python3 peer.py "$@" >peer.out 2>peer.err 3>&- &
-    others+=($!)
-    eventually 10 test -s peer.out || fail "no peer: $(cat peer.err)"
-    port=$(head -n 1 peer.out)
-}
-
-# A sandbox that serves: `inside OPTIONS -- WHAT...`; $main is its bailey.  What -p 0 picked is
-# in $port.
-inside() {
-    local options=()
-    while [ "$1" != -- ]; do
-        options+=("$1")
-        shift
-    done
-    shift
-    : >out
-    timeout 60 "$BAILEY" run "${options[@]}" -v "$place:/t:ro" -- python3 /t/inside.py "$@" >out 2>err </dev/null 3>&- &
-    main=$!
-    others+=("$main")
-    eventually 20 grep -q ready out || fail "not started: $(cat err)"
-    port=$(sed -n 's/.*published at .*:\([0-9]*\).*/\1/p' err | head -n 1)
-}
-
-outside() { try timeout 60 python3 peer.py "$@" </dev/null; }
-run_inside() { # OPTIONS -- WHAT...
-    local options=()
-    while [ "$1" != -- ]; do
-        options+=("$1")
-        shift
-    done
-    shift
-    bailey run -q "${options[@]}" -v "$place:/t:ro" -- python3 /t/inside.py "$@"
-}
+load network
 
 @test "a published port" {
     inside -p 127.0.0.1:0:80 -- serve 80 2

@@ -11,11 +11,15 @@ an error by its name.
   pour ADDRESS PORT       sends without end; what ends it
   idle PORT N             accepts N connections, then says how many it has
   options ADDRESS PORT    what options of a connection say
+  loop PORT N             one loop around epoll that sends back what comes, with a timer's signals
+                          and a second thread asleep; ends when N connections have ended
 """
 import errno
 import select
+import signal
 import socket
 import sys
+import threading
 
 
 def name(e):
@@ -161,6 +165,29 @@ def options(address, port):
           s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
           s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[0],
           s.getpeername()[1] == int(port))
+
+
+def loop(port, n):
+    s = socket.create_server(('0.0.0.0', int(port)), backlog=128)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    poll = select.epoll()
+    poll.register(s, select.EPOLLIN)
+    kept, ended = {}, 0
+    print('ready', flush=True)
+    while ended < int(n):
+        for fd, _ in poll.poll():
+            if fd == s.fileno():
+                c = s.accept()[0]
+                kept[c.fileno()] = c
+                poll.register(c, select.EPOLLIN)
+            elif data := kept[fd].recv(100):
+                kept[fd].sendall(data)
+            else:
+                kept.pop(fd).close()
+                ended += 1
+    print('ended', flush=True)
 
 
 {'try': try_, 'async': async_}.get(sys.argv[1], globals().get(sys.argv[1]))(*sys.argv[2:])

@@ -11,6 +11,7 @@
   blackhole ADDRESS          ... listens, and its backlog is full: nobody gets through
   flood PORT N               opens N connections, says how many, keeps them until end of input
   abort PORT N               opens N connections and resets each
+  rounds PORT N C            C connections at once, on each N messages that must come back
 """
 import socket
 import struct
@@ -105,6 +106,25 @@ def flood(port, n):
 def abort(port, n):
     for _ in range(int(n)):
         reset(socket.create_connection(('127.0.0.1', int(port)), 20))
+
+
+def rounds_of(port, n, done):
+    with socket.create_connection(('127.0.0.1', port), 20) as c:
+        for i in range(n):
+            c.sendall(b'%8d' % i)
+            if c.recv(8, socket.MSG_WAITALL) != b'%8d' % i:
+                return
+    done.append(n)
+
+
+def rounds(port, n, connections):
+    done = []
+    threads = [threading.Thread(target=rounds_of, args=(int(port), int(n), done)) for _ in range(int(connections))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    print(sum(done))
 
 
 ({'reset': reset_all}.get(sys.argv[1]) or globals()[sys.argv[1]])(*sys.argv[2:])
