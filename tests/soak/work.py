@@ -1,49 +1,24 @@
-# The workload of the soak: its state changes all the time, in several processes, and every
-# line it prints proves the state before.
+# The workload of the soak: programs whose state changes all the time, and which prove it with
+# every line they print: "NAME NUMBER DIGEST", the digest following from all lines before.
 #
-#   parent   sends numbers through a pipe, gets digests back through a Unix socket
-#   child    keeps the chain of digests; a thread of its own counts
-#   files    each step is appended to a file in memory, and now and then read back whole
-import hashlib, os, socket, sys, threading, time
+#   chain   several processes: pipes, Unix sockets, threads, an unlinked file
+#   redis   a server with data, a client over TCP, one over its Unix socket that sleeps in it
+#   shell   bash with a pseudo terminal: line discipline, window sizes, jobs, ^C
+#
+# What isn't installed is left out.
+import os, runpy, shutil, signal, sys
 
-here, there = socket.socketpair()
-r, w = os.pipe()
-if os.fork() == 0:
-    here.close()
-    os.close(w)
-    ticks = [0]
-
-    def tick():
-        while True:
-            ticks[0] += 1
-            time.sleep(0.003)
-
-    threading.Thread(target=tick, daemon=True).start()
-    chain = b""
-    with os.fdopen(r, "rb") as numbers:
-        for line in numbers:
-            chain = hashlib.sha256(chain + line.strip()).digest()
-            there.sendall(chain)
-    if ticks[0] == 0:
-        os._exit(3)
-    os._exit(0)
-there.close()
-os.close(r)
-out = os.fdopen(w, "wb", buffering=0)
-kept = open("/tmp/kept", "w+b")
-os.unlink("/tmp/kept")
-n = 0
-while True:
-    n += 1
-    out.write(b"%d\n" % n)
-    digest = b""
-    while len(digest) < 32:
-        digest += here.recv(32 - len(digest))
-    kept.write(digest)
-    if n % 50 == 0:
-        kept.seek(0)
-        whole = kept.read()
-        if len(whole) != 32 * n or whole[-32:] != digest:
-            sys.exit("the file in memory is not what was written")
-    print(n, digest.hex(), flush=True)
-    time.sleep(0.002)
+parts = ["chain", "shell"] + (["redis"] if shutil.which("redis-server") else [])
+children = {}
+for part in parts:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        runpy.run_path("work_%s.py" % part, run_name="__main__")
+        os._exit(0)
+    children[pid] = part
+pid, status = os.wait()
+for other in children:
+    if other != pid:
+        os.kill(other, signal.SIGKILL)
+sys.exit("%s ended with status %d" % (children[pid], status))
