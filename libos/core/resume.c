@@ -33,7 +33,6 @@ static void start_threads(struct thread *leader)
 {
     struct mm *mm = leader->proc->mm;
 
-    mm->started = false;
     leader->host_pid = leader->proc->host_pid = (s32)leader->host_tid;
     for (u32 n = 0; n < thread_slots(); n++) {
         struct thread *t = thread_slot(n);
@@ -106,6 +105,13 @@ static void start_spaces(void)
 {
     start_gate.missing = 1; /* program 1's */
     start_gate.open = 0;
+    /* Here, not by the leaders: they may be done before the last slot is looked at, and would
+     * make its thread a second leader. */
+    for (u32 n = 0; n < thread_slots(); n++) {
+        struct thread *t = thread_slot(n);
+        if (t->resumed && !t->kthread)
+            t->proc->mm->started = false;
+    }
     for (u32 n = 0; n < thread_slots(); n++) {
         struct thread *t = thread_slot(n);
         struct mm *mm = t->resumed && !t->kthread ? t->proc->mm : NULL;
