@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "complain.h"
 #include "number.h"
@@ -69,4 +71,25 @@ int limits_settle(const struct limits *l, struct sandbox_config *config)
     config->files_max = (uint32_t)l->files;
     config->output_limit = l->output;
     return l->cpus ? use_cpus(l->cpus) : 0;
+}
+
+void limits_start(struct cgroup *group, const struct limits *l, struct sandbox_config *config)
+{
+    const struct cgroup_limits limits = {config->memory_limit, config->pids_max, l->cpus};
+
+    config->cgroup_fd = cgroup_begin(group, "/proc/self/cgroup", "/sys/fs/cgroup", &limits,
+                                     (pid_t)config->guard_pid);
+    config->cgroup = group->base[0] ? group->base : NULL;
+}
+
+void limits_end(struct cgroup *group, struct sandbox_config *config, struct error *err)
+{
+    if (config->cgroup_fd >= 0)
+        close(config->cgroup_fd);
+    if (err->text[0] && err->exit_code == MONITOR_EXIT_KILLED && cgroup_out_of_memory(group)) {
+        snprintf(err->text, sizeof(err->text),
+                 "the sandbox was ended: it used more memory than --memory allows");
+        snprintf(err->hint, sizeof(err->hint), "raise the limit, if the program may have it");
+    }
+    cgroup_end(group, (pid_t)config->guard_pid);
 }

@@ -124,6 +124,8 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
 
     if (code >= 0)
         return code;
+    struct cgroup group;
+    limits_start(&group, &s->given.limits, &d->config);
     code = network_start(&s->given.network, &d->config);
     if (!code)
         code = describe(&description, &d->config, &s->given, &save);
@@ -135,6 +137,7 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
     }
     network_end(&s->given.network);
     registration_end(&registration, code);
+    limits_end(&group, &d->config, &err);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);
     detach_end(&registration, code);

@@ -177,6 +177,9 @@ static int run_claimed(struct settings *s, struct registration *registration,
     struct snapshot_pairs description = {0};
     static struct save_file save; /* the configuration goes on naming it */
     struct error err = {0};
+    struct cgroup group;
+
+    limits_start(&group, &s->limits, config);
     int code = network_start(&s->network, config);
 
     if (!code)
@@ -192,6 +195,7 @@ static int run_claimed(struct settings *s, struct registration *registration,
     snapshot_pairs_free(&description);
     network_end(&s->network);
     registration_end(registration, code);
+    limits_end(&group, config, &err);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : start_hint(code, err.text));
     close_diff(s, err.text[0] != 0);

@@ -176,7 +176,7 @@ int monitor_check(FILE *out)
     rc = in_child(probe_user_namespace);
     line(&r, rc == 0, false, "user namespaces", strerror(rc));
     line(&r, cgroup_delegated(), false, "control group of our own",
-         "--memory is kept by the library OS alone");
+         "limits are kept by the library OS, the monitor and what the kernel has per process");
     fprintf(out, r.usable ? "This host can run sandboxes.\n" : "This host cannot run sandboxes.\n");
     return r.usable ? 0 : 1;
 }

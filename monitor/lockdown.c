@@ -142,6 +142,8 @@ int lockdown_files(struct sandbox *s)
     landlock_allow_path(fd, "/sys/devices/system/cpu", LANDLOCK_FILE);
     for (size_t i = 0; c->own_dirs && c->own_dirs[i]; i++)
         landlock_allow_path(fd, c->own_dirs[i], LANDLOCK_READ | LANDLOCK_FILE | LANDLOCK_WRITE);
+    if (c->cgroup)
+        landlock_allow_path(fd, c->cgroup, LANDLOCK_READ | LANDLOCK_FILE | LANDLOCK_WRITE);
     if (c->save_signal && c->save_path)
         allow_save_path(c->save_path, fd);
     landlock_enforce(fd);

@@ -64,6 +64,8 @@ struct sandbox_config {
     uint64_t output_limit; /* bytes of a file it writes, 0: any */
     uint32_t pids_max;     /* 0: default */
     uint32_t files_max;    /* open files of a process, and host files of all, 0: the caller's */
+    const char *cgroup;    /* directory of a control group of the caller's, or NULL; what is */
+    int cgroup_fd;         /* written 0 to there puts the sandbox in one with limits; -1: none */
     int guard_pid;         /* a child of the caller's: when it ends, so does the sandbox; 0: none */
     unsigned timeout_seconds; /* 0: none; then SIGTERM, after 2 s SIGKILL, exit code 124 */
     unsigned grace_seconds;   /* between the two, 0: 2 s */

@@ -19,8 +19,8 @@
 
 void sandbox_config_init(struct sandbox_config *config)
 {
-    *config =
-        (struct sandbox_config){.umask = 022, .trace_fd = -1, .diff_fd = -1, .net_service = -1};
+    *config = (struct sandbox_config){
+        .umask = 022, .trace_fd = -1, .diff_fd = -1, .net_service = -1, .cgroup_fd = -1};
 }
 
 /* "/a/b" as the policy has it: "a/b".  Also drops a trailing slash. */

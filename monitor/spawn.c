@@ -340,6 +340,9 @@ static _Noreturn void child_main(const struct plan *p)
     const struct sock_fprog program = {p->filter.length, (struct sock_filter *)p->filter.code};
     int rc;
 
+    /* Its limits come on top of others: without them it runs as well. */
+    if (p->s->config->cgroup_fd >= 0 && write(p->s->config->cgroup_fd, "0", 1) < 0)
+        errno = 0;
     p->s->boot->host_pid = getpid(); /* interrupts name it */
     *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||

@@ -7,7 +7,7 @@ set -eu
 
 build="gcc libarchive-dev zlib1g-dev libc6-dev linux-libc-dev binutils meson ninja-build pkg-config python3
        libzstd-dev libsodium-dev libjson-c-dev"
-tests="clang attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
+tests="clang python3-jsonschema attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl
        nginx-light redis-server redis-tools memcached postgresql openssh-server openssh-client dbus curl
        iproute2 net-tools psmisc htop ruby vim less tmux git cmake"

@@ -87,6 +87,75 @@ END
         '[] "none" [] {} ' ]
 }
 
+valid() { # FILE...: by the published schema; 77: not there to ask
+    python3 - "$schema" "$@" <<'END'
+import json, sys
+try:
+    from jsonschema import Draft202012Validator
+except ImportError:
+    sys.exit(77)
+schema, *files = [json.load(open(path)) for path in sys.argv[1:]]
+Draft202012Validator.check_schema(schema)
+sys.exit(any(not Draft202012Validator(schema).is_valid(text) for text in files))
+END
+}
+
+@test "the schema holds for what --print-manifest prints, and for what is read" {
+    [ -e "$schema" ] || skip
+    mkdir v
+    try "$BAILEY" run --print-manifest -v "$PWD/v:/v" -v "$PWD/v:/w:ro" --memory 64m --pids 9 --cpus 1 --cpu-time 9 \
+        --files 99 --output 1m --timeout 9 --net allow=192.0.2.1:80 --net name=n -p 0:80 -p 127.0.0.1:0:53/udp \
+        --dns 192.0.2.2 --name somebody --hostname there -u 3:4 -w / --root / --read-only -e A=1 -- sh -c true
+    [ "$status" = 0 ]
+    cp "$BATS_TEST_TMPDIR/output" all.json
+    try "$BAILEY" run --print-manifest -- true
+    cp "$BATS_TEST_TMPDIR/output" least.json
+    status=0
+    valid all.json least.json || status=$?
+    [ "$status" != 77 ] || skip "python3-jsonschema is not installed"
+    [ "$status" = 0 ]
+    # What the reader refuses by its form is no manifest by the schema either.
+    while read -r text; do
+        put "$text"
+        ! valid m.json
+        try "$BAILEY" run --manifest m.json --print-manifest -- true
+        [ "$status" = 125 ]
+    done <<'END'
+{"volume": []}
+{"limits": {"memmory": "1g"}}
+{"limits": {"memory": "much"}}
+{"limits": []}
+{"network": {"connect": 3}}
+{"volumes": [{"host": "/tmp"}]}
+{"volumes": [{"host": "/tmp", "guest": "/x", "rights": "rw"}]}
+{"volumes": [{"host": "/tmp", "guest": "/x:rw"}]}
+{"env": ["A=B"]}
+{"program": "sh -c true"}
+{"tty": "yes"}
+{"name": "a/b"}
+{"workdir": "tmp"}
+[]
+END
+}
+
+# What a sandbox may do is in the manifest; what becomes of the run is not.
+@test "every option is in the manifest, or about the run itself" {
+    [ -e "$schema" ] || skip
+    local run=" manifest print-manifest interactive detach rm save-on save-to trace commit flatten diff stats quiet debug "
+    "$BAILEY" run --help | grep -oE -- '^ .{0,6}--[a-z][a-z-]+' | grep -oE '[a-z][a-z-]+$' | sort -u | while read -r option; do
+        [[ "$run" == *" $option "* ]] && continue
+        case $option in
+        net) key=.network.properties.connect ;;
+        publish | dns) key=.network.properties.$option ;;
+        volume) key=.volumes ;;
+        env-file) key='."env-files"' ;;
+        memory | pids | cpus | cpu-time | files | output | timeout) key=".limits.properties.\"$option\"" ;;
+        *) key=".\"$option\"" ;;
+        esac
+        jq -e ".properties$key" "$schema" >/dev/null || { echo "no key for --$option"; exit 1; }
+    done
+}
+
 @test "the schema has every key" {
     [ -e "$schema" ] || skip
     try "$BAILEY" run --print-manifest --memory 64m --pids 9 --cpus 1 --cpu-time 9 --files 99 --output 1m --timeout 9 \
