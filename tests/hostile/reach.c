@@ -101,11 +101,40 @@ static void inherited(void)
     }
 }
 
+/* Memory that a resumed sandbox shares with others of the same snapshot, and the file itself.
+ * Saved while it waits (tests/hostile/run), and then carried on. */
+static void shared_pages(void)
+{
+    struct {
+        const void *base;
+        size_t size;
+    } iov = {"x", 1};
+
+    printf("ready\n");
+    fflush(stdout);
+    for (int i = 0; i < 15; i++)
+        usleep(100000);
+    for (long fd = GATE_FD_PAGES; fd < GATE_FD_PAGES + 3; fd++) {
+        if (gate(SYS_pwritev2, fd, (long)&iov, 1, 0, 0, 0) > 0)
+            escaped("wrote to descriptor %ld", fd);
+        if (gate(SYS_mmap, 0x10000000, PAGE_SIZE, 3, GATE_MMAP_SHARED_FILE, fd, 0) >= 0)
+            escaped("mapped descriptor %ld writable", fd);
+        if (gate(SYS_mmap, 0x10000000, PAGE_SIZE, 1, GATE_MMAP_SHARED_FILE, fd, 0) >= 0 &&
+            gate(SYS_mprotect, 0x10000000, PAGE_SIZE, 3, 0, 0, 0) >= 0)
+            escaped("made descriptor %ld writable", fd);
+        if (gate(SYS_madvise, 0x10000000, PAGE_SIZE, HOST_DISCARD_HOLE, 0, 0, 0) >= 0)
+            escaped("a hole in descriptor %ld", fd);
+        gate(SYS_munmap, 0x10000000, PAGE_SIZE, 0, 0, 0, 0);
+    }
+    printf("tried\n");
+}
+
 const struct attack reach_attacks[] = {
     {"reach-signals", ANY, NULL, signal_others},
     {"reach-loopback", REFUSED, NULL, loopback},
     {"reach-unix", REFUSED, NULL, unix_services},
     {"reach-environment", REFUSED, NULL, environment},
     {"reach-inherited", REFUSED, NULL, inherited},
+    {"reach-shared-pages", REFUSED, NULL, shared_pages},
     {0},
 };
