@@ -1,4 +1,5 @@
 /* /dev/null, zero, full, random, urandom, kmsg. */
+#include <linux/capability.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/random.h>
@@ -122,6 +123,8 @@ static long random_ioctl(struct file *f, u32 cmd, uptr arg)
     case RNDGETENTCNT:
         return put_user((int)256, arg);
     case RNDRESEEDCRNG:
+        if (!capable(CAP_SYS_ADMIN))
+            return -EPERM;
         random_reseed();
         return 0;
     case RNDADDTOENTCNT:

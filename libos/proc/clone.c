@@ -70,7 +70,7 @@ static void init_thread(struct thread *t, const struct clone_request *r)
         t->sig.alt_flags = me->sig.alt_flags;
     }
     t->cred = me->cred;
-    t->nice = me->nice;
+    thread_fork_policy(t, me);
     memcpy(t->affinity, me->affinity, sizeof(t->affinity));
     memcpy(t->comm, me->comm, sizeof(t->comm));
     t->no_new_privs = me->no_new_privs;

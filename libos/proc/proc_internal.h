@@ -34,6 +34,12 @@ long pidfd_install(struct process *p, u32 flags);
 struct process *pidfd_process(int fd);
 bool pidfd_nonblocking(int fd);
 
+/* ---- calls about another thread: system.c, sched.c ---- */
+/* The thread of that number (0: the caller's); *owner is its process, referenced, or NULL. */
+struct thread *find_thread(int pid, struct process **owner);
+void put_owner(struct process *p);
+void thread_fork_policy(struct thread *t, const struct thread *parent); /* nice value too */
+
 /* ---- exec ---- */
 long args_add(struct exec_args *a, const char *s);
 /* Copies both vectors; an empty argv becomes one empty string. */

@@ -1,7 +1,5 @@
 /* The machine as a program sees it: names, memory, load, processors, scheduling. */
 #include <linux/capability.h>
-#include <linux/sched.h>
-#include <linux/sched/types.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
 
@@ -86,7 +84,7 @@ const char *system_domainname(void) { return domainname[0] ? domainname : "(none
 
 /* ---- processors and scheduling ---------------------------------------------------- */
 
-static struct thread *find_thread(int pid, struct process **owner)
+struct thread *find_thread(int pid, struct process **owner)
 {
     struct thread *t = NULL;
 
@@ -104,7 +102,7 @@ static struct thread *find_thread(int pid, struct process **owner)
     return t;
 }
 
-static void put_owner(struct process *p)
+void put_owner(struct process *p)
 {
     if (p)
         process_put(p);
@@ -185,113 +183,6 @@ long sys_sched_yield(void)
     u32 word = 0;
 
     host_wait(&word, 0, 1);
-    return 0;
-}
-
-static long check_pid(int pid)
-{
-    if (pid < 0)
-        return -EINVAL;
-    return pid && !pid_in_use(pid) ? -ESRCH : 0;
-}
-
-long sys_sched_getscheduler(int pid) { return check_pid(pid); }
-
-static long policy_ok(int policy, int priority)
-{
-    switch (policy & ~SCHED_RESET_ON_FORK) {
-    case SCHED_NORMAL:
-    case SCHED_BATCH:
-    case SCHED_IDLE:
-        return priority == 0 ? 0 : -EINVAL;
-    case SCHED_FIFO:
-    case SCHED_RR:
-        return priority < 1 || priority > 99 ? -EINVAL : -EPERM;
-    default:
-        return -EINVAL;
-    }
-}
-
-long sys_sched_setscheduler(int pid, int policy, uptr param)
-{
-    s32 priority;
-    long rc = check_pid(pid);
-
-    if (rc)
-        return rc;
-    return get_user(priority, param) ? -EFAULT : policy_ok(policy, priority);
-}
-
-long sys_sched_getparam(int pid, uptr param)
-{
-    long rc = param ? check_pid(pid) : -EINVAL;
-    return rc ? rc : put_user((s32)0, param);
-}
-
-long sys_sched_setparam(int pid, uptr param)
-{
-    s32 priority;
-    long rc = param ? check_pid(pid) : -EINVAL;
-
-    if (rc)
-        return rc;
-    return get_user(priority, param) ? -EFAULT : priority ? -EINVAL : 0;
-}
-
-long sys_sched_get_priority_max(int policy)
-{
-    return policy == SCHED_FIFO || policy == SCHED_RR ? 99
-           : policy == SCHED_NORMAL || policy == SCHED_BATCH || policy == SCHED_IDLE ||
-                   policy == SCHED_DEADLINE
-               ? 0
-               : -EINVAL;
-}
-
-long sys_sched_get_priority_min(int policy)
-{
-    return policy == SCHED_FIFO || policy == SCHED_RR ? 1 : sys_sched_get_priority_max(policy);
-}
-
-long sys_sched_rr_get_interval(int pid, uptr to)
-{
-    struct timespec_k ts = {0, 4000000};
-    long rc = check_pid(pid);
-    return rc ? rc : copy_to_user(to, &ts, sizeof(ts));
-}
-
-long sys_sched_getattr(int pid, uptr attr, u32 size, u32 flags)
-{
-    struct sched_attr a = {.size = sizeof(a), .sched_nice = current()->nice};
-    long rc = check_pid(pid);
-
-    if (rc || flags || size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
-        return rc ? rc : -EINVAL;
-    a.size = MIN(size, (u32)sizeof(a));
-    return copy_to_user(attr, &a, a.size);
-}
-
-long sys_sched_setattr(int pid, uptr attr, u32 flags)
-{
-    struct sched_attr a = {0};
-    long rc = check_pid(pid);
-    u32 size;
-
-    if (rc || flags)
-        return rc ? rc : -EINVAL;
-    if (get_user(size, attr))
-        return -EFAULT;
-    size = size ? size : SCHED_ATTR_SIZE_VER0;
-    if (size < SCHED_ATTR_SIZE_VER0 || size > PAGE_SIZE)
-        return -E2BIG;
-    if (copy_from_user(&a, attr, MIN(size, (u32)sizeof(a))))
-        return -EFAULT;
-    rc = policy_ok((int)a.sched_policy, (int)a.sched_priority);
-    if (rc)
-        return rc;
-    a.sched_nice = MAX(-20, MIN(19, a.sched_nice));
-    if (a.sched_nice < current()->nice && !capable(CAP_SYS_NICE))
-        return -EPERM;
-    current()->nice = a.sched_nice;
     return 0;
 }
 
