@@ -49,6 +49,8 @@ static u32 reasons_of(const struct file *f, u32 key)
 
     if (key & (POLLIN | POLLRDNORM))
         r |= 1u << POLL_IN;
+    if (key & POLLPRI)
+        r |= 1u << POLL_PRI;
     if (key & (POLLOUT | POLLWRNORM))
         r |= 1u << POLL_OUT;
     if (r)
@@ -98,6 +100,8 @@ void async_message(struct file *f)
 
 /* ---- telling the owner ----------------------------------------------------------------- */
 
+#define URGENT 0 /* no reason of SIGIO's, but SIGURG */
+
 struct notice {
     struct file_owner owner;
     u32 reasons, messages;
@@ -119,6 +123,8 @@ static long band_of(int reason)
         return POLLIN | POLLRDNORM;
     case POLL_OUT & 0xff:
         return POLLOUT | POLLWRNORM | POLLWRBAND;
+    case POLL_PRI & 0xff:
+        return POLLPRI | POLLRDBAND;
     case POLL_MSG & 0xff:
         return POLLIN | POLLRDNORM | POLLMSG;
     default:
@@ -142,6 +148,10 @@ static void tell_process(struct process *p, const struct notice *n, int reason)
 
     if (!permitted(&n->owner, p))
         return;
+    if (reason == URGENT) {
+        send(p, &n->owner, SIGURG, NULL);
+        return;
+    }
     info.poll.band = band_of(reason);
     info.poll.fd = n->fd;
     if (n->owner.sig)
@@ -181,6 +191,13 @@ static void tell(const struct notice *n, int reason)
     if (!p->zombie)
         tell_process(p, n, reason);
     process_put(p);
+}
+
+void file_owner_urgent(const struct file_owner *owner)
+{
+    struct notice n = {.owner = *owner};
+
+    tell(&n, URGENT);
 }
 
 static bool take(struct notice *n)

@@ -447,6 +447,9 @@ long kernel_read(struct file *f, void *buf, size_t n, u64 pos);
 void locks_close(struct inode *i, struct files *owner);
 void locks_file_gone(struct file *f);
 
+/* SIGURG for the owner of a file (F_SETOWN), if there is one.  Called without locks.  fs/async.c */
+void file_owner_urgent(const struct file_owner *owner);
+
 /* inotify: fs/inotify.c */
 /* After something happened: tells the watches of i.  name: of the child of i it happened to
  * (d is the child's dentry), or NULL when it happened to i itself.  IN_ISDIR is added here.

@@ -98,6 +98,9 @@ static void socket_file_release(struct file *f)
 {
     struct socket *s = f->private;
 
+    lock(&s->lock);
+    s->file = NULL;
+    unlock(&s->lock);
     s->ops->release(s);
     socket_put(s);
 }
@@ -143,6 +146,7 @@ static struct file *socket_file(struct socket *s, u32 flags)
     f->inode->gid = current()->cred.fsgid;
     s->ino = f->inode->ino;
     s->uid = f->inode->uid;
+    s->file = f;
     return f;
 }
 

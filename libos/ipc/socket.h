@@ -110,8 +110,9 @@ struct socket {
     struct waitq read_wait, write_wait;
     struct sockopts opt;
     struct sockcred peer_cred;
-    u64 ino; /* of its file, as /proc shows it; 0: none yet */
-    u32 uid; /* of who made it */
+    u64 ino;           /* of its file, as /proc shows it; 0: none yet */
+    u32 uid;           /* of who made it */
+    struct file *file; /* its own, no reference; NULL when closed: under lock */
 };
 
 #define SOCK_SNDBUF_DEFAULT 212992u

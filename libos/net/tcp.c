@@ -219,7 +219,9 @@ static u32 tcp_poll(struct socket *s, struct poll_table *pt)
         mask |= POLLHUP;
     if (s->shutdown & SHUT_READ)
         mask |= POLLIN | POLLRDNORM | POLLRDHUP;
-    if (t->in.bytes >= readable_from(t))
+    if (t->urgent & URGENT_READY)
+        mask |= POLLPRI;
+    if (t->in.bytes >= readable_from(t) + tcp_urgent_hole(t, 0))
         mask |= POLLIN | POLLRDNORM;
     if (s->state != SS_CONNECTING)
         mask |= writable_mask(t);
@@ -266,13 +268,13 @@ static long tcp_ioctl(struct socket *s, u32 cmd, uptr arg)
     case FIONREAD:
         if (s->state == SS_LISTENING)
             return -EINVAL;
-        return put_user((s32)READ_ONCE(t->in.bytes), arg);
+        return put_user(tcp_readable_bytes(t), arg);
     case TIOCOUTQ:
         if (s->state == SS_LISTENING)
             return -EINVAL;
         return put_user(unacknowledged(t), arg);
     case SIOCATMARK:
-        return put_user((s32)0, arg); /* there is no urgent data */
+        return put_user((s32)(READ_ONCE(t->urgent) && t->urgent_at == t->copied), arg);
     default:
         return inet_ioctl(s, cmd, arg);
     }

@@ -19,6 +19,7 @@ struct sending {
     struct file *in;
     u64 *pos;
     size_t left; /* of the file */
+    bool urgent; /* the last byte is */
 };
 
 static size_t left_of(const struct sending *x) { return x->from ? x->from->left : x->left; }
@@ -43,10 +44,10 @@ static long fill(struct sending *x, u8 *to, size_t n)
     return rc;
 }
 
-/* To nobody. */
-static long swallow(struct sending *x)
+/* To nobody: as much as is on its way when the answer comes. */
+static long swallow(struct sending *x, u32 sndbuf)
 {
-    size_t n = left_of(x);
+    size_t n = MIN(left_of(x), (size_t)(sndbuf == TCP_SNDBUF_DEFAULT ? TCP_AUTO_BUFFER : sndbuf));
     u64 at;
 
     if (x->from) {
@@ -59,7 +60,7 @@ static long swallow(struct sending *x)
         *x->pos += n;
     else
         x->in->ops->llseek(x->in, (s64)n, SEEK_CUR);
-    x->left = 0;
+    x->left -= MIN(x->left, n ? n : x->left);
     return (long)n;
 }
 
@@ -78,13 +79,15 @@ static long send_some(struct tcp_sock *t, struct sending *x)
     if (gone) {
         /* It arrives at nobody, who answers with a reset; the next call sees that. */
         tcp_break(t);
-        return swallow(x);
+        return swallow(x, t->i.s.opt.sndbuf);
     }
     if (n <= 0)
         return n;
     n = fill(x, to, (size_t)n);
     lock(&peer->i.s.lock);
     stream_commit(&peer->in, (u32)MAX(n, 0L));
+    if (unlikely(x->urgent) && n > 0 && !left_of(x) && !peer->closed)
+        tcp_urgent_mark(peer, to[n - 1]);
     unlock(&peer->i.s.lock);
     if (n > 0)
         waitq_wake_all(&peer->i.s.read_wait, POLLIN | POLLRDNORM);
@@ -161,9 +164,13 @@ static long send_it(struct socket *s, struct sending *x, u32 flags)
 
 long tcp_send(struct socket *s, struct sockmsg *m)
 {
-    struct sending x = {.from = m->data};
+    struct sending x = {.from = m->data, .urgent = m->flags & MSG_OOB};
+    struct tcp_sock *t = to_tcp(s);
+    long rc = send_it(s, &x, m->flags);
 
-    return m->flags & MSG_OOB ? -EOPNOTSUPP : send_it(s, &x, m->flags);
+    if (unlikely(x.urgent) && rc > 0 && !m->data->left && t->peer)
+        tcp_urgent_tell(t->peer);
+    return rc;
 }
 
 long tcp_send_file(struct socket *s, struct file *in, u64 *pos, size_t n, u32 flags)
@@ -182,6 +189,7 @@ struct receiving {
     u32 peeked;  /* MSG_PEEK: bytes from the front */
     u64 deadline;
     long done;
+    bool at_mark; /* urgent data: a read ends there */
 };
 
 static void wake_sender(struct tcp_sock *t)
@@ -194,6 +202,35 @@ static void wake_sender(struct tcp_sock *t)
         waitq_wake_all(&peer->i.s.write_wait, POLLOUT | POLLWRNORM);
 }
 
+/* Under socket->lock. */
+static void consume(struct tcp_sock *t, u32 n)
+{
+    stream_consume(&t->in, n);
+    t->copied += n;
+    tcp_urgent_passed(t);
+}
+
+/* How many of the n bytes at *from may be taken; under socket->lock.  A read that begins at
+ * the urgent byte leaves it out, one that comes there ends. */
+static u32 before_mark(struct receiving *r, u8 **from, u32 n)
+{
+    struct tcp_sock *t = r->t;
+    u32 limit = tcp_urgent_limit(t, r->peeked, n);
+
+    if (limit)
+        return limit;
+    r->at_mark = r->done > 0;
+    if (r->at_mark)
+        return 0;
+    if (!tcp_urgent_hole(t, r->peeked))
+        return n;
+    if (r->m->flags & MSG_PEEK)
+        r->peeked++;
+    else
+        consume(t, 1);
+    return stream_peek(&t->in, r->peeked, from);
+}
+
 /* Takes what lies in one piece: the bytes, 0 when there are none, or -EFAULT. */
 static long take_some(struct receiving *r)
 {
@@ -203,6 +240,8 @@ static long take_some(struct receiving *r)
 
     lock(&s->lock);
     n = stream_peek(&r->t->in, r->peeked, &from);
+    if (unlikely(r->t->urgent) && n)
+        n = before_mark(r, &from, (u32)n);
     unlock(&s->lock);
     n = MIN(n, r->want);
     if (!n)
@@ -212,7 +251,7 @@ static long take_some(struct receiving *r)
         r->peeked += (u32)got;
     } else {
         lock(&s->lock);
-        stream_consume(&r->t->in, (u32)got);
+        consume(r->t, (u32)got);
         unlock(&s->lock);
         wake_sender(r->t);
     }
@@ -283,7 +322,7 @@ static long receive_all(struct receiving *r)
         r->done += rc;
         if (rc)
             continue;
-        if (r->done >= target)
+        if (r->done >= target || r->at_mark)
             break;
         bool over = state_ended(t);
         if (READ_ONCE(t->in.bytes) > r->peeked)
@@ -301,12 +340,12 @@ long tcp_receive(struct socket *s, struct sockmsg *m)
     long rc;
 
     r.deadline = socket_deadline(s->opt.receive_timeout);
-    if (m->flags & MSG_OOB)
-        return -EINVAL;
     if (m->flags & MSG_ERRQUEUE)
         return -EAGAIN;
     if (s->state == SS_LISTENING)
         return -ENOTCONN;
+    if (m->flags & MSG_OOB)
+        return tcp_urgent_receive(r.t, m);
     lock(&r.t->receive_lock);
     rc = receive_all(&r);
     unlock(&r.t->receive_lock);

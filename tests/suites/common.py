@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -64,6 +65,8 @@ class Place:
                     'USER': 'nobody', 'LOGNAME': 'nobody', 'XDG_RUNTIME_DIR': str(self.base / 'run')}
 
     def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGHUP):  # ignored in the background of a script
+            signal.signal(number, lambda *_: sys.exit(130))
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         return self
 
