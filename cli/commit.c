@@ -12,6 +12,7 @@
 #include "image/build.h"
 #include "image/layers.h"
 #include "image/store.h"
+#include "image/walls.h"
 #include "image_root.h"
 #include "runtime.h"
 #include "state.h"
@@ -86,6 +87,7 @@ static int make_image(const char *base, const char *changes, const char *tag, bo
 
     if (store_open(&store, true, err) < 0)
         return -1;
+    image_walls(&store, NULL); /* a hostile program has had its say in the changes */
     int rc = prepare_base(&store, base, flatten, &build, err);
     if (rc == 0) {
         store_temporary(&store, file);

@@ -5,6 +5,7 @@
 #include "image/build.h"
 #include "image/file.h"
 #include "image/store.h"
+#include "image/walls.h"
 #include "image_root.h"
 #include "number.h"
 
@@ -180,6 +181,8 @@ static int build_tagged(struct settings *s, struct image_error *err)
     if (store_open(&store, true, err) < 0)
         return -1;
     store_temporary(&store, file);
+    if (!s->build.suite) /* another program makes that input */
+        image_walls(&store, s->output);
     if (image_build(&s->build, file, err) < 0)
         return -1;
     if (store_take(&store, file, digest, err) < 0 ||
@@ -192,6 +195,13 @@ static int build_tagged(struct settings *s, struct image_error *err)
     return s->output ? copy_to_new_file(file, s->output, err) : 0;
 }
 
+static int build_file(struct settings *s, struct image_error *err)
+{
+    if (!s->build.suite)
+        image_walls(NULL, s->output);
+    return image_build(&s->build, s->output, err);
+}
+
 int image_command_build(int argc, char **argv)
 {
     struct settings s = {0};
@@ -202,7 +212,7 @@ int image_command_build(int argc, char **argv)
     int code = image_parse(image_build_options, argc, argv, &s, &input, 1, &words);
     if (!code)
         code = check(&s, words, &input);
-    if (!code && (s.tag ? build_tagged(&s, &err) : image_build(&s.build, s.output, &err)) < 0)
+    if (!code && (s.tag ? build_tagged(&s, &err) : build_file(&s, &err)) < 0)
         code = complain_image(&err);
     image_config_free(&s.build.config);
     return code ? code : fflush(stdout) == 0 ? 0 : CLI_FAILED;

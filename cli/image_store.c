@@ -7,6 +7,7 @@
 #include "image/input.h"
 #include "image/layers.h"
 #include "image/store.h"
+#include "image/walls.h"
 #include "image/transport.h"
 #include "image_root.h"
 #include "number.h"
@@ -98,8 +99,10 @@ int image_command_import(int argc, char **argv)
     if (from < 0)
         return complain_errno(argv[1], errno, NULL);
     int rc = store_open(&s, true, &err);
-    if (rc == 0)
+    if (rc == 0) {
+        image_walls(&s, NULL);
         rc = import_file(&s, from, digest, &err);
+    }
     close(from);
     if (rc == 0 && argc == 3)
         rc = store_set_tag(&s, argv[2], digest, &err);
