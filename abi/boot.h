@@ -164,8 +164,10 @@ struct boot_run {
 #define BOOT_DIFF         8u  /* write what changed in memory to diff_handle at the end */
 #define BOOT_NO_REWRITE   16u /* every system call takes the trap (tests, measuring) */
 #define BOOT_STATS        32u
-#define BOOT_DIFF_LIST    64u  /* with BOOT_DIFF: lines, not a tar archive */
-#define BOOT_RESUME       128u /* the segment is that of a saved sandbox */
-#define BOOT_TELL_STARTED 256u /* HOST_REPORT_STARTED is wanted */
+#define BOOT_DIFF_LIST    64u   /* with BOOT_DIFF: lines, not a tar archive */
+#define BOOT_RESUME       128u  /* the segment is that of a saved sandbox */
+#define BOOT_SAVE_EXIT    512u  /* --save-on exit */
+#define BOOT_HOLD         1024u /* resumed at such an exit, program 1 waits there */
+#define BOOT_TELL_STARTED 256u  /* HOST_REPORT_STARTED is wanted */
 
 #endif

@@ -297,6 +297,8 @@ enum host_report_kind {
     HOST_REPORT_MEMORY,   /* returns pages of host process a in memory: private << 32 | of files;
                            * b = 1: the most there were at a time */
     HOST_REPORT_STARTED,  /* program 1 runs: with BOOT_TELL_STARTED */
+    HOST_REPORT_SAVE,     /* a save to the file of --save-to is wanted: it will come.  -EPERM: the
+                           * user named none; -EBUSY: another is under way */
     HOST_REPORT_JOB,      /* a = number << 32 | enum host_job, b = its value */
 };
 enum host_job {

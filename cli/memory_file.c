@@ -3,12 +3,14 @@
 #include "memory_file.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "abi/boot.h"
 #include "complain.h"
+#include "runtime.h"
 #include "snapshot/cpu.h"
 
 enum { FORM_MAX = 16384 };
@@ -127,8 +129,16 @@ static int sink_finish(void *file, struct error *err)
 
 static void sink_abandon(void *file) { snapshot_abandon(file); }
 
-void save_file_init(struct save_file *f)
+void save_file_init(struct save_file *f, struct sandbox_config *config)
 {
+    static char path[NAME_LENGTH_MAX + 16];
+
+    snprintf(path, sizeof(path), "%s.bailey", config->name ? config->name : "sandbox");
+    f->path = config->save_path ? config->save_path : path;
+    if (config->save_signal || config->save_on_exit || config->save_idle_seconds)
+        config->save_path = f->path;
+    f->cpu_level = config->cpu_level;
+    config->save = &f->sink;
     uname(&f->host); /* the monitor may not ask later */
     f->sink = (struct memory_sink){.context = f,
                                    .open = sink_open,

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 
 #include "monitor/memory_file.h"
+#include "monitor/monitor.h"
 #include "snapshot/snapshot.h"
 
 struct save_file {
@@ -13,8 +14,8 @@ struct save_file {
     struct utsname host;
     struct memory_sink sink;
 };
-/* Fills in the sink. */
-void save_file_init(struct save_file *f);
+/* Fills in the sink, and in config how and where it is saved. */
+void save_file_init(struct save_file *f, struct sandbox_config *config);
 /* What form a snapshot is wanted in, for the process that writes it: a descriptor.  Paths
  * are absolute. */
 int save_form_pack(const struct snapshot_write_options *o);
@@ -30,7 +31,7 @@ struct memory_base {
         uint32_t object;
         uint64_t offset, len;
         uint8_t *bytes;
-    } *pieces; /* of segment and pool; NULL: they are read from the snapshot */
+    } * pieces; /* of segment and pool; NULL: they are read from the snapshot */
     size_t piece_count;
     void *held; /* where the pieces are */
     size_t held_size;

@@ -15,7 +15,7 @@ struct registration {
     struct state state; /* program's words are borrowed */
     int listener;
     bool known;
-    int news; /* detached: where its start is told, until it has been; or -1 */
+    int news;     /* detached: where its start is told, until it has been; or -1 */
     bool unnamed; /* detached: its name is not printed */
 };
 

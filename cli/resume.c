@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "carried.h"
 #include "commands.h"
@@ -56,16 +57,24 @@ OPTION_SWITCH(quiet, struct resume, quiet)
 OPTION_SWITCH(stats, struct resume, stats)
 OPTION_SWITCH(debug, struct resume, debug)
 OPTION_SWITCH(detach, struct resume, detach)
+OPTION_SWITCH(hold, struct resume, hold)
+OPTION_SWITCH(interactive, struct resume, given.config.stdin_open)
+OPTION_SWITCH(tty, struct resume, given.config.tty)
 
 const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "name", "NAME", "name of the sandbox", take_name},
     {OPTION_FLAG, 'd', "detach", NULL, "go on in the background; print the name", take_detach},
+    {OPTION_FLAG, 'i', "interactive", NULL, "standard input is the caller's (always so)",
+     take_interactive},
+    {OPTION_FLAG, 't', "tty", NULL, "insist on a terminal", take_tty},
     {OPTION_VALUE, 'v', "volume", "HOST:GUEST[:ro]", "this is the volume it asks for", take_volume},
     {OPTION_FLAG, 0, "grant", NULL, "give it all volumes and directories it asks for", take_grant},
     {OPTION_VALUE, 0, "key", "FILE", "key of an encrypted snapshot", take_key},
     {OPTION_VALUE, 0, "signer", "FILE", "public key that must have signed it", take_signer},
     {OPTION_VALUE, 0, "base", "FILE", "where its base is", take_base},
     {OPTION_VALUE, 0, "hostname", "NAME", "host name inside from now on", run_take_hostname},
+    {OPTION_FLAG, 0, "hold", NULL, "saved when it exited, it stays there: for bailey exec",
+     take_hold},
     {OPTION_HEADING, .help = "Anew, instead of what the saved sandbox had"},
     {OPTION_VALUE, 0, "net", "KIND", "as for bailey run; this, -p and --dns replace all three",
      run_take_net},
@@ -79,6 +88,9 @@ const struct option_def resume_options[] = {
     {OPTION_VALUE, 0, "files", "N", "", run_take_files},
     {OPTION_VALUE, 0, "output", "SIZE", "counted from the resume", run_take_output},
     {OPTION_VALUE, 0, "timeout", "SEC", "counted from the resume", run_take_timeout},
+    {OPTION_HEADING, .help = "Saving"},
+    {OPTION_VALUE, 0, "save-on", "WHEN", "as for bailey run", run_take_save_on},
+    {OPTION_VALUE, 0, "save-to", "FILE", "the snapshot", run_take_save_to},
     {OPTION_HEADING, .help = "What it tells"},
     {OPTION_FLAG, 0, "stats", NULL, "counters at the end", take_stats},
     {OPTION_FLAG, 'q', "quiet", NULL, "nothing but failures", take_quiet},
@@ -105,10 +117,7 @@ static int claim(const struct resume *s, struct registration *r,
 static int describe(struct snapshot_pairs *description, struct sandbox_config *config,
                     const struct settings *given, struct save_file *save)
 {
-    save->path = "sandbox.bailey";
-    save->cpu_level = config->cpu_level;
-    save_file_init(save);
-    config->save = &save->sink;
+    save_file_init(save, config);
     int code = carried_describe(description, given);
     return code ? code : description_make(description, config);
 }
@@ -159,6 +168,12 @@ static void renew(struct sandbox_config *to, const struct resume *s)
         to->timeout_seconds = given->timeout_seconds;
     if (s->name)
         to->name = s->name;
+    to->tty = given->tty;
+    to->save_signal = given->save_signal;
+    to->save_on_exit = given->save_on_exit;
+    to->save_idle_seconds = given->save_idle_seconds;
+    to->save_path = given->save_path;
+    to->hold = s->hold;
     to->quiet = s->quiet;
     to->stats = s->stats;
     to->debug = s->debug;
@@ -171,6 +186,10 @@ static int settle(struct description *d, struct resume *s, const void *bytes, si
     bool all = s->grant || s->read.signer_key_file;
     int code = grant_check(d, &s->volumes, all, path);
 
+    if (!code && s->given.config.tty && s->detach)
+        code = complain("-t", "leave out -d or -t", "a detached run has no terminal");
+    if (!code && s->given.config.tty && !isatty(STDIN_FILENO))
+        code = complain("-t", "leave out -t", "standard input is not a terminal");
     if (!code)
         code = carried_read(&s->given, bytes, size, all, path);
     if (!code)
@@ -244,7 +263,7 @@ void resume_end(struct resume *s)
 int command_resume(int argc, char **argv)
 {
     struct resume s = {0};
-    struct memory_base base;
+    struct memory_base base = {0};
     const char *path;
     int code = options_parse_word(resume_options, "resume", argc, argv, &s, &path);
 

@@ -16,7 +16,7 @@ struct resume {
     struct snapshot_read_options read;
     const char *name;
     struct volumes volumes;
-    bool quiet, stats, debug, detach, grant;
+    bool quiet, stats, debug, detach, grant, hold;
     bool unnamed;    /* detached, and its name is not printed */
     uint64_t copies; /* of clone */
 };

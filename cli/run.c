@@ -157,15 +157,7 @@ static const char *start_hint(int code, const char *text)
 static int describe(struct snapshot_pairs *description, const struct settings *s,
                     struct sandbox_config *config, struct save_file *save)
 {
-    static char path[NAME_LENGTH_MAX + 16];
-
-    snprintf(path, sizeof(path), "%s.bailey", config->name ? config->name : "sandbox");
-    save->path = config->save_path ? config->save_path : path;
-    if (config->save_signal)
-        config->save_path = save->path;
-    save->cpu_level = config->cpu_level;
-    save_file_init(save);
-    config->save = &save->sink;
+    save_file_init(save, config);
     int code = carried_describe(description, s);
     return code ? code : description_make(description, config);
 }

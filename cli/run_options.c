@@ -197,24 +197,32 @@ static int take_trace(void *context, const char *shown, const char *value)
     return 0;
 }
 
-static int take_save_on(void *context, const char *shown, const char *value)
+int run_take_save_on(void *context, const char *shown, const char *value)
 {
     static const int usable[] = {SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT, SIGQUIT};
     struct settings *s = context;
     int sig = parse_signal(value);
 
+    if (strcmp(value, "exit") == 0) {
+        s->config.save_on_exit = true;
+        return 0;
+    }
+    if (strncmp(value, "idle=", 5) == 0) {
+        if (parse_seconds(value + 5, &s->config.save_idle_seconds))
+            return 0;
+        return complain(shown, "give it as idle=30, idle=5m or idle=1h", "'%s' is no time",
+                        value + 5);
+    }
     for (size_t i = 0; i < sizeof(usable) / sizeof(usable[0]); i++)
         if (sig == usable[i]) {
             s->config.save_signal = sig;
             return 0;
         }
-    return complain(shown, "give one of USR1, USR2, HUP, TERM, INT, QUIT",
-                    "'%s' is no signal to "
-                    "save on",
-                    value);
+    return complain(shown, "give exit, idle=SECONDS or one of USR1, USR2, HUP, TERM, INT, QUIT",
+                    "'%s' is nothing to save on", value);
 }
 
-static int take_save_to(void *context, const char *shown, const char *value)
+int run_take_save_to(void *context, const char *shown, const char *value)
 {
     struct settings *s = context;
 
@@ -319,8 +327,13 @@ const struct option_def run_options[] = {
     VALUE(0, "output", "SIZE", "at most so much output, and no larger file", run_take_output),
     VALUE(0, "timeout", "SEC", "end the run after this time: 30, 5m, 1h", run_take_timeout),
     HEADING("Saving"),
-    VALUE(0, "save-on", "SIGNAL", "save it when bailey gets this signal, and end", take_save_on),
-    VALUE(0, "save-to", "FILE", "the snapshot (default: NAME.bailey)", take_save_to),
+    VALUE(0, "save-on", "WHEN",
+          "a signal bailey gets, idle=SEC (nothing has run for so\nlong): save it and end; exit: "
+          "when the program exits",
+          run_take_save_on),
+    VALUE(0, "save-to", "FILE",
+          "the snapshot (default: NAME.bailey); the program may\nthen ask itself: /dev/bailey/save",
+          run_take_save_to),
     HEADING("What it tells"),
     {OPTION_OPTIONAL, 0, "trace", "FILE", "system calls, to standard error or FILE", take_trace},
     VALUE(0, "commit", "NAME", "keep what it changed as an image of this name", take_commit),

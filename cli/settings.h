@@ -39,6 +39,6 @@ struct settings {
 typedef int run_take(void *context, const char *shown, const char *value);
 run_take run_take_net, run_take_publish, run_take_dns, run_take_hostname, run_take_memory,
     run_take_pids, run_take_timeout, run_take_cpus, run_take_cpu_time, run_take_files,
-    run_take_output;
+    run_take_output, run_take_save_on, run_take_save_to;
 
 #endif

@@ -254,7 +254,8 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     b->flags = (c->read_only ? BOOT_READ_ONLY : 0) | (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
                (c->diff_fd >= 0 ? BOOT_DIFF : 0) | (c->diff_list ? BOOT_DIFF_LIST : 0) |
                (c->no_rewrite ? BOOT_NO_REWRITE : 0) | (c->stats ? BOOT_STATS : 0) |
-               (c->started ? BOOT_TELL_STARTED : 0);
+               (c->started ? BOOT_TELL_STARTED : 0) | (c->save_on_exit ? BOOT_SAVE_EXIT : 0) |
+               (c->hold ? BOOT_HOLD : 0);
     b->argv = put_list(&w, c->argv);
     b->envp = put_list(&w, c->envp);
     b->exe = put(&w, c->argv[0]);

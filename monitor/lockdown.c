@@ -144,7 +144,7 @@ int lockdown_files(struct sandbox *s)
         landlock_allow_path(fd, c->own_dirs[i], LANDLOCK_READ | LANDLOCK_FILE | LANDLOCK_WRITE);
     if (c->cgroup)
         landlock_allow_path(fd, c->cgroup, LANDLOCK_READ | LANDLOCK_FILE | LANDLOCK_WRITE);
-    if (c->save_signal && c->save_path)
+    if (c->save_path)
         allow_save_path(c->save_path, fd);
     landlock_enforce(fd);
     return calls_before(s);

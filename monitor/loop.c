@@ -38,6 +38,9 @@ struct loop {
     bool timed_out;       /* SIGTERM was sent, deadline is the grace now */
     int64_t asked_to_end; /* when the first unanswered INT, TERM or QUIT came; 0: never */
     int64_t look;         /* when limits are looked at next */
+    int64_t idle_look;    /* when --save-on idle looks next, */
+    int64_t idle_since;   /* since when nothing has run, */
+    uint64_t idle_cpu_ns; /* and what had been used by then */
 };
 
 static int64_t now_ms(void)
@@ -274,6 +277,21 @@ static void on_deadline(struct loop *l)
     mail(s, SIGTERM);
 }
 
+static void look_idle(struct loop *l, int64_t now)
+{
+    unsigned seconds = l->s->config->save_idle_seconds;
+    uint64_t used = limits_cpu_ns(l->s);
+
+    l->idle_look = now + (seconds > 4 ? 1000 : 200);
+    if (used != l->idle_cpu_ns) {
+        l->idle_cpu_ns = used;
+        l->idle_since = now;
+    } else if (now - l->idle_since >= (int64_t)seconds * 1000) {
+        l->idle_since = now;
+        save_start(l->s, -1, -1, false, 0);
+    }
+}
+
 static int poll_timeout(const struct loop *l)
 {
     int64_t next = l->deadline < l->announce ? l->deadline : l->announce;
@@ -282,6 +300,8 @@ static int poll_timeout(const struct loop *l)
         next = l->s->save_deadline;
     if (l->look < next)
         next = l->look;
+    if (l->idle_look < next)
+        next = l->idle_look;
     if (next == INT64_MAX)
         return -1;
     int64_t left = next - now_ms();
@@ -304,6 +324,8 @@ static void on_time(struct loop *l)
         limits_check(l->s);
         l->look = now + limits_interval(l->s);
     }
+    if (now >= l->idle_look)
+        look_idle(l, now);
     if (now >= l->deadline)
         on_deadline(l);
 }
@@ -341,7 +363,9 @@ void sandbox_loop(struct sandbox *s)
                         .signals = signalfd(-1, &s->signals, SFD_CLOEXEC | SFD_NONBLOCK),
                         .deadline = INT64_MAX,
                         .announce = INT64_MAX,
-                        .look = INT64_MAX};
+                        .look = INT64_MAX,
+                        .idle_look = s->config->save_idle_seconds ? 0 : INT64_MAX,
+                        .idle_since = now_ms()};
 
     if (loop.signals < 0)
         sandbox_fail(s, "signalfd: %s", strerror(errno));

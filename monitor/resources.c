@@ -125,6 +125,12 @@ static struct usage look(const struct sandbox *s)
     return u;
 }
 
+uint64_t limits_cpu_ns(const struct sandbox *s)
+{
+    place_identity(false);
+    return look(s).cpu_ns;
+}
+
 /* ---- what may be used ---------------------------------------------------------------------- */
 
 int limits_interval(const struct sandbox *s)

@@ -18,4 +18,7 @@ int limits_interval(const struct sandbox *s);
 /* Ends the sandbox if it is over a limit. */
 void limits_check(struct sandbox *s);
 
+/* CPU time all of it has used. */
+uint64_t limits_cpu_ns(const struct sandbox *s);
+
 #endif

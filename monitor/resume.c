@@ -63,7 +63,8 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
                  const struct boot_info *fresh)
 {
     const uint32_t of_run = BOOT_TTY_STDIN | BOOT_TRACE | BOOT_DIFF | BOOT_DIFF_LIST |
-                            BOOT_NO_REWRITE | BOOT_STATS | BOOT_TELL_STARTED;
+                            BOOT_NO_REWRITE | BOOT_STATS | BOOT_TELL_STARTED | BOOT_SAVE_EXIT |
+                            BOOT_HOLD;
 
     saved->magic = BOOT_MAGIC;
     saved->version = BOOT_VERSION;

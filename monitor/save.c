@@ -157,7 +157,7 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
         char text[1200];
         snprintf(text, sizeof(text), "save: %s: the sandbox goes on", err.text);
         answer(s, -number, text);
-        return 0;
+        return number ? -number : -EIO;
     }
     bool end = !request.keep;
     answer(s, 0, NULL);

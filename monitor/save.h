@@ -18,7 +18,6 @@ int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t clien
 /* The inside did not answer in time. */
 void save_give_up(struct sandbox *s);
 
-
 /* Fills the memory objects of a new sandbox from config->resume, before its first process
  * starts.  0 or -1 with s->err. */
 int resume_memory(struct sandbox *s);

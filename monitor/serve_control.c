@@ -18,6 +18,7 @@
 #include "../abi/gate.h"
 #include "manage.h"
 #include "resources.h"
+#include "save.h"
 #include "serve.h"
 #include "tty.h"
 
@@ -283,6 +284,8 @@ long serve_report(struct sandbox *s, struct request *r)
         if (s->config->started)
             s->config->started(s->config->context);
         return 0;
+    case HOST_REPORT_SAVE:
+        return s->config->save_path ? save_start(s, -1, -1, true, 0) : -EPERM;
     case HOST_REPORT_JOB:
         return jobs_report(r->a5, r->a6);
     case HOST_REPORT_MEMORY:

@@ -258,17 +258,19 @@ static void save(void)
     struct host_space *spaces = NULL;
     u32 count = 0;
     size_t size = 0;
+    long rc;
 
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
     if (come_to_rest())
         spaces = number_spaces(&count, &size);
     record();
     if (spaces)
-        host_freeze_ready(spaces, count, 0, summary, freeze_summary(summary, sizeof(summary)));
+        rc = host_freeze_ready(spaces, count, 0, summary, freeze_summary(summary, sizeof(summary)));
     else
-        host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY, "", 0);
+        rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY, "", 0);
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
+    freeze_ended(rc ? rc : spaces ? 0 : -EBUSY);
     if (spaces)
         kpages_free(spaces, size);
 }

@@ -193,6 +193,9 @@ _Noreturn void resume_start(struct boot_info *b)
     open_gate();
     if (b->flags & BOOT_TELL_STARTED)
         host_report(HOST_REPORT_STARTED, 0, 0, NULL);
+    dev_bailey_resumed();
+    if (READ_ONCE(me->attention) & ATTN_WORK)
+        thread_work(); /* signals to who watches the generation */
     if (alive)
         go_on(me);
     hostpoll_start(); /* nobody is left here whom the monitor could interrupt */

@@ -12,16 +12,24 @@
 #include "thread.h"
 #include "tty.h"
 
+#define OWN_MAJOR 240 /* for local use: what is in /dev/bailey */
+
 static const struct device {
     const char *name;
     u32 mode, major, minor;
     const struct file_ops *ops;
 } devices[] = {
-    {"null", 0666, 1, 3, &dev_null_fops},      {"zero", 0666, 1, 5, &dev_zero_fops},
-    {"full", 0666, 1, 7, &dev_full_fops},      {"random", 0666, 1, 8, &dev_random_fops},
-    {"urandom", 0666, 1, 9, &dev_random_fops}, {"kmsg", 0644, 1, 11, &dev_kmsg_fops},
-    {"tty", 0666, 5, 0, &dev_tty_fops},        {"console", 0600, 5, 1, &dev_tty_fops},
+    {"null", 0666, 1, 3, &dev_null_fops},
+    {"zero", 0666, 1, 5, &dev_zero_fops},
+    {"full", 0666, 1, 7, &dev_full_fops},
+    {"random", 0666, 1, 8, &dev_random_fops},
+    {"urandom", 0666, 1, 9, &dev_random_fops},
+    {"kmsg", 0644, 1, 11, &dev_kmsg_fops},
+    {"tty", 0666, 5, 0, &dev_tty_fops},
+    {"console", 0600, 5, 1, &dev_tty_fops},
     {"ptmx", 0666, 5, 2, &ptmx_fops},
+    {"save", 0444, OWN_MAJOR, 0, &dev_save_fops},
+    {"generation", 0444, OWN_MAJOR, 1, &dev_generation_fops},
 };
 
 static u64 device_number(u32 major, u32 minor) /* as Linux encodes st_rdev */
@@ -78,6 +86,7 @@ struct super *devfs_new(void)
         {"stderr", "/proc/self/fd/2"},
     };
     struct super *s = tmpfs_new(0, 0755);
+    struct dentry *own;
     size_t i;
     long rc;
 
@@ -87,11 +96,16 @@ struct super *devfs_new(void)
     rc = populate(s->root, "pts", S_IFDIR | 0755, 0, NULL);
     rc = rc ? rc : populate(s->root, "shm", S_IFDIR | 01777, 0, NULL);
     rc = rc ? rc : populate(s->root, "mqueue", S_IFDIR | 01777, 0, NULL);
+    rc = rc ? rc : populate(s->root, "bailey", S_IFDIR | 0755, 0, NULL);
+    own = rc ? NULL : dentry_lookup(s->root, "bailey", 6);
     for (i = 0; !rc && i < ARRAY_SIZE(devices); i++)
-        rc = populate(s->root, devices[i].name, S_IFCHR | devices[i].mode,
-                      device_number(devices[i].major, devices[i].minor), NULL);
+        rc = populate(devices[i].major == OWN_MAJOR ? own : s->root, devices[i].name,
+                      S_IFCHR | devices[i].mode, device_number(devices[i].major, devices[i].minor),
+                      NULL);
     for (i = 0; !rc && i < ARRAY_SIZE(links); i++)
         rc = populate(s->root, links[i][0], S_IFLNK | 0777, 0, links[i][1]);
+    if (own)
+        dentry_put(own);
     if (rc)
         panic("building /dev: error %ld", -rc);
     return s;

@@ -5,7 +5,7 @@
 #include "vfs.h"
 
 extern const struct file_ops dev_null_fops, dev_zero_fops, dev_full_fops, dev_random_fops,
-    dev_kmsg_fops, dev_tty_fops;
+    dev_kmsg_fops, dev_tty_fops, dev_save_fops, dev_generation_fops;
 
 /* The descriptors of the start, one by one: the first terminal becomes /dev/tty. */
 void tty_attach(struct file *f);

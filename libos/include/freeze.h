@@ -43,8 +43,24 @@ struct freeze_record { /* what was true when everything rested */
     u64 mono, boot, real;
     u32 generation;     /* how often this sandbox was resumed */
     u64 rlimits[16][2]; /* of boot_info: those of the run that was saved */
+    u32 saves;          /* that have ended, one way or the other */
+    long result;        /* of the last one: 0 or -errno */
 };
 extern struct freeze_record freeze_record;
+
+/* A save that somebody inside wants, kept where a resumed copy finds it (core/freeze_ask.c). */
+struct freeze_ask {
+    bool asked;
+    u32 generation, saves; /* when it was asked for */
+};
+#define FREEZE_ORIGINAL 0
+#define FREEZE_RESUMED  1
+/* Has the sandbox saved to the file of --save-to, and waits for it; or, without `wait`, -EAGAIN.
+ * Which of the two this is then, or -errno: -EPERM, the user named no file; -ERESTARTNOINTR, it
+ * is to be called again with the same ask. */
+long freeze_ask(struct freeze_ask *a, bool wait);
+/* A save has ended, in the original. */
+void freeze_ended(long result);
 
 _Noreturn void resume_start(struct boot_info *b);
 _Noreturn void resume_thread(struct thread *t);

@@ -386,6 +386,8 @@ extern struct super anon_super;
 
 /* Devices by number (fs/dev*.c): ops of a special inode made with mknod, used when
  * inode->fops is NULL.  FIFOs get fifo_fops (ipc.h). */
+/* The generation (/dev/bailey) has gone up. */
+void dev_bailey_resumed(void);
 const struct file_ops *device_ops(u32 mode, u64 rdev); /* NULL: ENXIO */
 
 struct fs_ctx *fs_ctx_new(void); /* root and cwd at the root mount */

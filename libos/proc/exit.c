@@ -6,6 +6,7 @@
 #include <asm/errno.h>
 #include <linux/poll.h>
 
+#include "freeze.h"
 #include "ipc.h"
 #include "kalloc.h"
 #include "ktime.h"
@@ -331,10 +332,36 @@ long kill_other_threads(void)
     return 0;
 }
 
+/* --save-on exit: what is saved is the sandbox at this point, so a copy goes on with the exit,
+ * or, where its user wants that, stays there until it is ended.  Else 0. */
+static long save_first(struct process *p)
+{
+    static struct freeze_ask ask;
+    static struct waitq never = {.waiters = LIST_INIT(never.waiters)};
+    static bool resumed;
+    u32 flags = boot()->flags;
+    long rc;
+
+    if (likely(p != init_process || (!ask.asked && !(flags & (BOOT_SAVE_EXIT | BOOT_HOLD)))))
+        return 0;
+    if (ask.asked || flags & BOOT_SAVE_EXIT) {
+        rc = resumed ? FREEZE_RESUMED : freeze_ask(&ask, true);
+        if (rc == -ERESTARTNOINTR)
+            return rc;
+        resumed = rc == FREEZE_RESUMED;
+    }
+    if (resumed && flags & BOOT_HOLD && wait_event(&never, false, HOST_FOREVER))
+        return -ERESTARTNOINTR;
+    return 0;
+}
+
 long sys_exit(int code)
 {
     struct process *p = current()->proc;
+    long rc = READ_ONCE(p->nthreads) == 1 ? save_first(p) : 0;
 
+    if (rc)
+        return rc;
     if (trace_on())
         trace_event("+++ thread %d exited with %d +++", current()->tid, code);
     if (READ_ONCE(p->nthreads) == 1)
@@ -344,6 +371,10 @@ long sys_exit(int code)
 
 long sys_exit_group(int code)
 {
+    long rc = save_first(current()->proc);
+
+    if (rc)
+        return rc;
     if (trace_on())
         trace_event("+++ exited with %d +++", code & 0xff);
     process_exit((code & 0xff) << 8);
