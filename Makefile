@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test fuzz soak stress bench check docs install clean
+.PHONY: all deps demo test fuzz soak stress bench bench-servers check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -58,6 +58,13 @@ bench:
 	@tools/deps.sh build bench
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+	@bench/servers $(BUILD)
+
+# Servers under load alone; BENCH=--quick for a minute or two.
+bench-servers:
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@bench/servers $(BUILD) $(BENCH)
 
 check:
 	@tools/deps.sh build checks

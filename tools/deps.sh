@@ -12,7 +12,7 @@ tests="clang python3-jsonschema attr erofs-utils busybox stress-ng libcmocka-dev
        nginx-light redis-server redis-tools memcached postgresql openssh-server openssh-client dbus curl
        iproute2 net-tools psmisc htop ruby vim less tmux git cmake"
 checks="clang clang-format clang-tidy cppcheck"
-bench="bubblewrap runsc wrk redis-tools nginx-light postgresql"
+bench="bubblewrap runsc wrk redis-tools redis-server nginx-light postgresql curl"
 
 demo="python3-numpy"
 qemu="qemu-system-x86 busybox"
