@@ -363,6 +363,17 @@ static void describe_ports(struct network *n, const bool *picked, struct sandbox
     config->net_port_count = (uint32_t)n->config.port_count;
 }
 
+void network_published(const struct network *n, struct strings *list)
+{
+    char text[80], line[100];
+
+    for (size_t i = 0; i < n->config.port_count; i++) {
+        port_text(&n->config.ports[i], text, sizeof(text));
+        snprintf(line, sizeof(line), "%s -> %u", text, n->config.ports[i].port);
+        strings_add(list, need(strdup(line)));
+    }
+}
+
 int network_start(struct network *n, struct sandbox_config *config)
 {
     bool picked[NET_PORTS_MAX];

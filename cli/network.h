@@ -5,6 +5,7 @@
 #include "monitor/monitor.h"
 #include "net/service.h"
 #include "runtime.h"
+#include "string_list.h"
 
 struct boot_port;
 struct network {
@@ -24,6 +25,8 @@ int network_take_server(struct network *n, const char *shown, const char *value)
 int network_settle(struct network *n, const char *name);
 /* Starts the network service and fills in the configuration: as late as possible. */
 int network_start(struct network *n, struct sandbox_config *config);
+/* Adds what is published to a list, after the start: "ADDR:HOSTPORT -> PORT". */
+void network_published(const struct network *n, struct strings *list);
 void network_end(struct network *n);
 void network_free(struct network *n);
 

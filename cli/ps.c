@@ -56,14 +56,14 @@ static void status_text(char *text, size_t size, const struct state *state)
         snprintf(text, size, "up %s", ago);
 }
 
-/* One line of at most 40 characters, control characters shown as '?'. */
-static void program_text(char *text, size_t size, const struct strings *program)
+/* One line of at most `size` - 1 characters, control characters shown as '?'. */
+static void line_of(char *text, size_t size, const struct strings *program, const char *between)
 {
     size_t used = 0;
 
     text[0] = 0;
     for (size_t i = 0; i < program->count && used < size - 1; i++) {
-        snprintf(text + used, size - used, "%s%s", i ? " " : "", program->items[i]);
+        snprintf(text + used, size - used, "%s%s", i ? between : "", program->items[i]);
         used = strlen(text);
     }
     for (char *c = text; *c; c++)
@@ -73,14 +73,16 @@ static void program_text(char *text, size_t size, const struct strings *program)
 
 static void print_row(const struct entry *e, const struct state *state)
 {
-    char status[96], started[32], program[41];
+    char status[96], started[32], program[41], ports[200];
     time_t at = (time_t)state->started;
     struct tm tm;
 
     strftime(started, sizeof(started), "%Y-%m-%d %H:%M:%S", localtime_r(&at, &tm));
     status_text(status, sizeof(status), state);
-    program_text(program, sizeof(program), &state->program);
-    printf("%-24s %8d  %-19s  %-28s  %s\n", e->name, (int)state->pid, started, status, program);
+    line_of(program, sizeof(program), &state->program, " ");
+    line_of(ports, sizeof(ports), &state->ports, ", ");
+    printf("%-24s %8d  %-19s  %-28s  %s%s%s\n", e->name, (int)state->pid, started, status, program,
+           *ports ? "  " : "", ports);
 }
 
 static void show(const struct settings *s, const struct entry *list, int count)
@@ -88,7 +90,8 @@ static void show(const struct settings *s, const struct entry *list, int count)
     struct json_object *array = need(json_object_new_array());
 
     if (!s->json && !s->names)
-        printf("%-24s %8s  %-19s  %-28s  %s\n", "NAME", "PID", "STARTED", "STATUS", "PROGRAM");
+        printf("%-24s %8s  %-19s  %-28s  %s\n", "NAME", "PID", "STARTED", "STATUS",
+               "PROGRAM, PUBLISHED PORTS");
     for (int i = 0; i < count; i++) {
         struct state state;
         if ((!list[i].alive && !s->all) || !state_read(list[i].dir, &state))

@@ -141,6 +141,7 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
     if (!code) {
         resume_source(&source, base);
         d->config.resume = &source;
+        network_published(&s->given.network, &registration.state.ports);
         registration_attach(&registration, &d->config, NULL);
         code = monitor_run(&d->config, &err);
     }

@@ -181,6 +181,7 @@ static int run_claimed(struct settings *s, struct registration *registration,
     if (!code) {
         /* An archive of changes that stayed empty goes. */
         bool archive = s->diff && !config->diff_list;
+        network_published(&s->network, &registration->state.ports);
         registration_attach(registration, config, archive ? need(strdup(s->diff)) : NULL);
         code = monitor_run(config, &err);
     }

@@ -14,13 +14,19 @@
 
 #define STATE_MAX (1 << 20)
 
+static struct json_object *array_of(const struct strings *list)
+{
+    struct json_object *array = need(json_object_new_array());
+
+    for (size_t i = 0; i < list->count; i++)
+        json_object_array_add(array, json_object_new_string(list->items[i]));
+    return array;
+}
+
 struct json_object *state_object(const struct state *state)
 {
     struct json_object *o = need(json_object_new_object());
-    struct json_object *program = need(json_object_new_array());
 
-    for (size_t i = 0; i < state->program.count; i++)
-        json_object_array_add(program, json_object_new_string(state->program.items[i]));
     json_object_object_add(o, "pid", json_object_new_int(state->pid));
     json_object_object_add(o, "status",
                            json_object_new_string(state->finished ? "exited" : "running"));
@@ -33,7 +39,9 @@ struct json_object *state_object(const struct state *state)
     json_object_object_add(o, "keep", json_object_new_boolean(state->keep));
     if (state->root)
         json_object_object_add(o, "root", json_object_new_string(state->root));
-    json_object_object_add(o, "program", program);
+    if (state->ports.count)
+        json_object_object_add(o, "ports", array_of(&state->ports));
+    json_object_object_add(o, "program", array_of(&state->program));
     return o;
 }
 
@@ -49,9 +57,15 @@ static const char *text_of(struct json_object *o)
     return text ? text : "";
 }
 
+static void fill_list(struct strings *list, struct json_object *array)
+{
+    if (json_object_is_type(array, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(array); i++)
+            strings_add(list, need(strdup(text_of(json_object_array_get_idx(array, i)))));
+}
+
 static void fill(struct state *state, struct json_object *o)
 {
-    struct json_object *program = json_object_object_get(o, "program");
     const char *root = json_object_get_string(json_object_object_get(o, "root"));
 
     state->pid = (pid_t)number_of(o, "pid");
@@ -61,9 +75,8 @@ static void fill(struct state *state, struct json_object *o)
     state->detached = json_object_get_boolean(json_object_object_get(o, "detached"));
     state->keep = json_object_get_boolean(json_object_object_get(o, "keep"));
     state->root = root ? need(strdup(root)) : NULL;
-    if (json_object_is_type(program, json_type_array))
-        for (size_t i = 0; i < json_object_array_length(program); i++)
-            strings_add(&state->program, strdup(text_of(json_object_array_get_idx(program, i))));
+    fill_list(&state->program, json_object_object_get(o, "program"));
+    fill_list(&state->ports, json_object_object_get(o, "ports"));
 }
 
 bool state_read(int dir, struct state *state)
@@ -116,6 +129,7 @@ int state_write(int dir, const struct state *state)
 void state_free(struct state *state)
 {
     strings_free(&state->program);
+    strings_free(&state->ports);
     free(state->root);
     memset(state, 0, sizeof(*state));
 }

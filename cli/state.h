@@ -16,6 +16,7 @@ struct state {
     bool keep;     /* stays listed when it has ended, until bailey rm */
     char *root;    /* --root, or the file of --image, or NULL */
     struct strings program;
+    struct strings ports; /* published: "ADDR:HOSTPORT -> PORT" */
 };
 
 /* Reads the state in the directory `dir`; false if there is none that makes sense. */

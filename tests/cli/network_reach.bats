@@ -65,7 +65,9 @@ load network
 }
 
 @test "published: many idle connections, and one that works among them" {
-    local n=1000
+    local n=10000 most
+    most=$(ulimit -Hn)
+    [ "$most" = unlimited ] || [ "$most" -ge 10500 ] || n=$((most - 500))
     inside -p 127.0.0.1:0:80 -- idle 80 "$n"
     before=$(awk '/VmRSS/ { print $2 }' "/proc/$(pgrep -P "$main")/status")
     mkfifo hold
@@ -79,6 +81,22 @@ load network
     exec 4>&-
     wait "$flood"
     eventually 20 grep -q 'all closed' out
+}
+
+@test "published: more connections than a program has descriptors for" {
+    inside -p 127.0.0.1:0:80 -- limited 80 100
+    outside flood "$port" 100
+    answered 0 100
+    eventually 20 grep -q 'all 100' out || fail "$(cat out err)"
+    grep -q EMFILE out
+}
+
+@test "published: bailey ps says where" {
+    inside --name web -p 127.0.0.1:0:80 -p 127.0.0.1:0:53/udp -- serve 80 1
+    bailey ps
+    [[ $output == *"127.0.0.1:$port -> 80, 127.0.0.1:"*"/udp -> 53"* ]] || fail "no ports"
+    bailey ps --json
+    [[ $output == *"\"127.0.0.1:$port -> 80\""* ]] || fail "no ports"
 }
 
 @test "nothing is reached by default" {

@@ -10,11 +10,14 @@ an error by its name.
   async ADDRESS PORT      connects without blocking; what poll and SO_ERROR say
   pour ADDRESS PORT       sends without end; what ends it
   idle PORT N             accepts N connections, then says how many it has
+  limited PORT N          accepts until descriptors run out, says so, closes what it has and
+                          accepts the rest of N connections
   options ADDRESS PORT    what options of a connection say
   loop PORT N             one loop around epoll that sends back what comes, with a timer's signals
                           and a second thread asleep; ends when N connections have ended
 """
 import errno
+import resource
 import select
 import signal
 import socket
@@ -165,6 +168,23 @@ def options(address, port):
           s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY),
           s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[0],
           s.getpeername()[1] == int(port))
+
+
+def limited(port, n):
+    s = socket.create_server(('0.0.0.0', int(port)), backlog=128)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+    print('ready', flush=True)
+    kept, count = [], 0
+    while count < int(n):
+        try:
+            kept.append(s.accept()[0])
+            count += 1
+        except OSError as e:
+            print(name(e), flush=True)
+            for c in kept:
+                c.close()
+            kept = []
+    print('all', count, flush=True)
 
 
 def loop(port, n):

@@ -13,6 +13,7 @@
   abort PORT N               opens N connections and resets each
   rounds PORT N C            C connections at once, on each N messages that must come back
 """
+import resource
 import socket
 import struct
 import sys
@@ -96,6 +97,8 @@ def blackhole(address):
 
 
 def flood(port, n):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kept = []
     for _ in range(int(n)):
         kept.append(socket.create_connection(('127.0.0.1', int(port)), 20))
