@@ -132,8 +132,11 @@ static int take_text(const struct reader *r, const struct key *k, const char *wh
     return give(r, k, what, text);
 }
 
+typedef int take_item(const struct reader *r, const struct key *k, const char *what,
+                      struct json_object *value);
+
 static int take_list(const struct reader *r, const struct key *k, const char *what,
-                     struct json_object *list)
+                     struct json_object *list, take_item *take)
 {
     char item[256];
     int code = 0;
@@ -141,16 +144,21 @@ static int take_list(const struct reader *r, const struct key *k, const char *wh
     if (!json_object_is_type(list, json_type_array))
         return wrong(what, "a list");
     for (size_t i = 0; !code && i < json_object_array_length(list); i++) {
-        struct json_object *value = json_object_array_get_idx(list, i);
         snprintf(item, sizeof(item), "%.200s[%zu]", what, i);
-        if (k->form != PROGRAM)
-            code = take_text(r, k, item, value);
-        else if (!json_object_is_type(value, json_type_string) || !text_of(value))
-            code = wrong(item, "a string");
-        else
-            strings_add(r->program, strdup(text_of(value)));
+        code = take(r, k, item, json_object_array_get_idx(list, i));
     }
     return code;
+}
+
+static int take_word(const struct reader *r, const struct key *k, const char *what,
+                     struct json_object *value)
+{
+    const char *text = json_object_is_type(value, json_type_string) ? text_of(value) : NULL;
+
+    if (!text)
+        return wrong(what, "a string");
+    strings_add(r->program, strdup(text));
+    return 0;
 }
 
 static int take_env(const struct reader *r, const struct key *k, const char *what,
@@ -209,21 +217,6 @@ static int take_volume(const struct reader *r, const struct key *k, const char *
     return code;
 }
 
-static int take_volumes(const struct reader *r, const struct key *k, const char *what,
-                        struct json_object *list)
-{
-    char item[256];
-    int code = 0;
-
-    if (!json_object_is_type(list, json_type_array))
-        return wrong(what, "a list");
-    for (size_t i = 0; !code && i < json_object_array_length(list); i++) {
-        snprintf(item, sizeof(item), "%.200s[%zu]", what, i);
-        code = take_volume(r, k, item, json_object_array_get_idx(list, i));
-    }
-    return code;
-}
-
 /* ---- keys ---------------------------------------------------------------------------------- */
 
 static int take_object(const struct reader *r, const char *section, struct json_object *object);
@@ -241,15 +234,16 @@ static int take_value(const struct reader *r, const struct key *k, const char *w
     case ENV:
         return take_env(r, k, what, value);
     case VOLUMES:
-        return take_volumes(r, k, what, value);
+        return take_list(r, k, what, value, take_volume);
     case CONNECT:
         if (json_object_is_type(value, json_type_array))
-            return take_list(r, k, what, value);
+            return take_list(r, k, what, value, take_text);
         return take_text(r, k, what, value);
     case EACH:
     case PATHS:
+        return take_list(r, k, what, value, take_text);
     case PROGRAM:
-        return take_list(r, k, what, value);
+        return take_list(r, k, what, value, take_word);
     default:
         return take_text(r, k, what, value);
     }

@@ -107,15 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef WITH_LIBFUZZER
-static uint64_t state;
-
-static uint64_t below(uint64_t n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % n;
-}
+#include "../random.h"
 
 static size_t put_name(uint8_t *to)
 {
@@ -185,7 +177,7 @@ int main(int argc, char **argv)
     static uint8_t input[8192];
     unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 200000;
 
-    state = argc > 2 ? strtoul(argv[2], NULL, 0) : 88172645463325252ull;
+    random_state = argc > 2 ? strtoul(argv[2], NULL, 0) : 88172645463325252ull;
     for (unsigned long i = 0; i < rounds; i++)
         LLVMFuzzerTestOneInput(input, make_input(input));
     return told == 42;

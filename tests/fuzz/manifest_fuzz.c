@@ -7,11 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../cli/complain.h"
 #include "../../cli/manifest.h"
+#include "complain.h"
 #include "mutate.h"
-
-static size_t words;
 
 static int take(void *context, const char *shown, const char *value)
 {
@@ -50,25 +48,6 @@ static const struct option_def options[] = {
     OPTION("timeout"),
     {.kind = OPTION_HEADING},
 };
-
-int complain(const char *what, const char *hint, const char *why, ...)
-{
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, why);
-    vsnprintf(text, sizeof(text), why, ap);
-    va_end(ap);
-    words += strlen(what) + (hint ? strlen(hint) : 0) + strlen(text);
-    return CLI_FAILED;
-}
-int complain_errno(const char *what, int err, const char *hint) { return CLI_FAILED; }
-void *need(void *allocated)
-{
-    if (!allocated)
-        abort();
-    return allocated;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

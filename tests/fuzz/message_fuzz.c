@@ -18,6 +18,7 @@
 #include "../../monitor/manage.h"
 #include "../../monitor/serve.h"
 #include "contract.h"
+#include "../random.h"
 
 long serve_words(struct sandbox *s, struct request *r, const uint64_t *words);
 
@@ -100,16 +101,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef WITH_LIBFUZZER
-static uint64_t state;
-
-static uint64_t any(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-static uint64_t below(uint64_t n) { return any() % n; }
 
 static const char *const parts[] = {
     "dir:0/",
@@ -240,7 +231,7 @@ int main(int argc, char **argv)
     static uint8_t input[65536];
     unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000;
 
-    state = argc > 2 ? strtoul(argv[2], NULL, 0) : 88172645463325252ull;
+    random_state = argc > 2 ? strtoul(argv[2], NULL, 0) : RANDOM_START;
     for (unsigned long i = 0; i < rounds; i++)
         LLVMFuzzerTestOneInput(input, make_input(input));
     return 0;

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../random.h"
+
 #define FILES_MAX 256
 #define BYTES_MAX (1 << 18)
 
@@ -20,16 +22,6 @@ static struct {
     size_t size;
 } corpus[FILES_MAX];
 static size_t corpus_count;
-static uint64_t mutate_state = 88172645463325252u;
-
-static uint64_t mutate_below(uint64_t n)
-{
-    mutate_state ^= mutate_state << 13;
-    mutate_state ^= mutate_state >> 7;
-    mutate_state ^= mutate_state << 17;
-    return mutate_state % n;
-}
-
 static void corpus_load(const char *directory)
 {
     struct dirent **names;
@@ -58,16 +50,16 @@ static size_t mutate(uint8_t *to, size_t size)
 {
     static const char odd[] = "\0\xff\x7f\x80{}[]\":,/-=@%.\n";
 
-    for (uint64_t k = 1 + mutate_below(4); k > 0; k--) {
-        size_t at = size ? mutate_below(size) : 0, n = 1 + mutate_below(8);
-        switch (mutate_below(5)) {
+    for (uint64_t k = 1 + below(4); k > 0; k--) {
+        size_t at = size ? below(size) : 0, n = 1 + below(8);
+        switch (below(5)) {
         case 0:
             if (size)
-                to[at] = (uint8_t)odd[mutate_below(sizeof(odd))];
+                to[at] = (uint8_t)odd[below(sizeof(odd))];
             break;
         case 1:
             if (size)
-                to[at] ^= (uint8_t)(1u << mutate_below(8));
+                to[at] ^= (uint8_t)(1u << below(8));
             break;
         case 2:
             if (at + n <= size) {
@@ -78,12 +70,12 @@ static size_t mutate(uint8_t *to, size_t size)
         case 3:
             if (size + n <= BYTES_MAX) {
                 memmove(to + at + n, to + at, size - at);
-                memset(to + at, odd[mutate_below(sizeof(odd))], n);
+                memset(to + at, odd[below(sizeof(odd))], n);
                 size += n;
             }
             break;
         default:
-            for (size_t from = mutate_below(corpus_count), i = 0; i < n && at + i < size; i++)
+            for (size_t from = below(corpus_count), i = 0; i < n && at + i < size; i++)
                 if (corpus[from].size > at + i)
                     to[at + i] = corpus[from].bytes[at + i];
         }
@@ -102,11 +94,11 @@ int main(int argc, char **argv)
         return 1;
     }
     if (argc > 3)
-        mutate_state ^= strtoul(argv[3], NULL, 0) << 8;
+        random_state ^= strtoul(argv[3], NULL, 0) << 8;
     for (size_t i = 0; i < corpus_count; i++)
         LLVMFuzzerTestOneInput(corpus[i].bytes, corpus[i].size);
     for (unsigned long i = 0; i < rounds; i++) {
-        size_t from = mutate_below(corpus_count), size = corpus[from].size;
+        size_t from = below(corpus_count), size = corpus[from].size;
         memcpy(input, corpus[from].bytes, size);
         LLVMFuzzerTestOneInput(input, mutate(input, size));
     }

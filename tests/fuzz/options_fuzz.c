@@ -10,33 +10,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../cli/complain.h"
 #include "../../cli/env.h"
 #include "../../cli/network.h"
 #include "../../cli/number.h"
 #include "../../cli/volume.h"
+#include "complain.h"
 #include "mutate.h"
 
-static size_t words;
-
-int complain(const char *what, const char *hint, const char *why, ...)
-{
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, why);
-    vsnprintf(text, sizeof(text), why, ap);
-    va_end(ap);
-    words += strlen(what) + (hint ? strlen(hint) : 0) + strlen(text);
-    return CLI_FAILED;
-}
-int complain_errno(const char *what, int err, const char *hint) { return CLI_FAILED; }
-void *need(void *allocated)
-{
-    if (!allocated)
-        abort();
-    return allocated;
-}
 /* What starts things is not called. */
 int runtime_network(const char *name, char **path) { return CLI_FAILED; }
 uint32_t named_address(const char *name) { return 1; }

@@ -126,15 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef WITH_LIBFUZZER
-static uint64_t state = 1;
-
-static uint64_t below(uint64_t n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % n;
-}
+#include "../random.h"
 
 /* ---- the corpus ---- */
 
@@ -286,7 +278,7 @@ int main(int argc, char **argv)
         return 2;
     }
     long rounds = argc > 2 ? atol(argv[2]) : 20000;
-    state = argc > 3 ? strtoull(argv[3], NULL, 0) | 1 : 0x9e3779b97f4a7c15;
+    random_state = argc > 3 ? strtoull(argv[3], NULL, 0) | 1 : 0x9e3779b97f4a7c15;
     for (long i = 0; i < rounds; i++) {
         in = corpus[below(corpus_count)];
         for (uint64_t n = i < (long)corpus_count ? 0 : 1 + below(4); n > 0; n--)

@@ -7,18 +7,9 @@
 
 #include "../../abi/layout.h"
 #include "../../snapshot/snapshot.h"
+#include "../random.h"
 
 static struct snapshot_error err;
-static uint64_t state;
-
-static uint64_t any(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-static uint64_t below(uint64_t n) { return any() % n; }
 
 static uint64_t odd(void)
 {
@@ -101,7 +92,7 @@ int main(int argc, char **argv)
 
     if (argc != 4)
         return 2;
-    state = strtoul(argv[3], NULL, 0) * 0x9e3779b97f4a7c15u + 1;
+    random_seed(strtoul(argv[3], NULL, 0));
     struct snapshot_reader *r = snapshot_reader_open(argv[1], &how, &err);
     check(r ? 0 : -1);
     options.abi_version = snapshot_info(r)->abi_version;

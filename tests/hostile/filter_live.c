@@ -25,6 +25,7 @@
 #include "../../abi/layout.h"
 #include "../../monitor/filter.h"
 #include "backstop.h"
+#include "../random.h"
 
 #define ALIVE   99
 #define NUMBERS 1024u
@@ -34,16 +35,6 @@ typedef long call6(long nr, long a, long b, long c, long d, long e, long f);
 
 enum entry { SYSCALL, X32_CALL, INT80, ENTRIES };
 static const char *const entry_names[] = {"syscall", "x32", "int 0x80"};
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t any(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
 
 static long argument(void)
 {

@@ -28,21 +28,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../random.h"
+
 #define CALLS   400 /* of a batch */
 #define NUMBERS 470
 
-static uint64_t state;
 static char *memory; /* 64 KB of noise with names in it, an unmapped page behind */
 #define MEMORY_SIZE 65536
-
-static uint64_t any(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-static uint64_t below(uint64_t n) { return any() % n; }
 
 static const char *const paths[] = {
     "/",
@@ -191,7 +183,7 @@ static void batch(uint64_t seed)
     const struct itimerval often = {{0, 20000}, {0, 20000}};
     const pid_t self = getpid();
 
-    state = seed * 0x9e3779b97f4a7c15u + 1;
+    random_seed(seed);
     for (int i = 0; i < 8; i++)
         any();
     int null = open("/dev/null", O_RDWR);
