@@ -300,6 +300,7 @@ enum host_report_kind {
     HOST_REPORT_SAVE,     /* a save to the file of --save-to is wanted: it will come.  -EPERM: the
                            * user named none; -EBUSY: another is under way */
     HOST_REPORT_JOB,      /* a = number << 32 | enum host_job, b = its value */
+    HOST_REPORT_STATS,    /* text: counters, printed with --stats */
 };
 enum host_job {
     HOST_JOB_STARTED = 1, /* its process number */

@@ -123,6 +123,55 @@ static void op_thread(void)
     pthread_join(t, NULL);
 }
 
+/* Programs of many threads, whole: threads made, the work shared among them, joined. */
+#define WORK 65536
+static pthread_mutex_t mutexes[4] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
+                                     PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
+static volatile unsigned counted[4];
+
+static void *lock_often(void *share)
+{
+    for (uintptr_t i = 0; i < (uintptr_t)share; i++) {
+        pthread_mutex_lock(&mutexes[i % 4]);
+        counted[i % 4]++;
+        pthread_mutex_unlock(&mutexes[i % 4]);
+    }
+    return NULL;
+}
+
+/* Sizes as a program of many objects has them, now and then one that malloc maps. */
+static void *allocate_often(void *share)
+{
+    void *kept[32] = {NULL};
+
+    for (uintptr_t i = 0; i < (uintptr_t)share / 4; i++) {
+        size_t size = i % 512 == 511 ? 300000 : 16 + i * 7919 % 3000;
+        free(kept[i % 32]);
+        kept[i % 32] = malloc(size);
+        memset(kept[i % 32], 1, size < 64 ? size : 64);
+    }
+    for (int i = 0; i < 32; i++)
+        free(kept[i]);
+    return NULL;
+}
+
+static void with_threads(unsigned n, void *(*work)(void *))
+{
+    pthread_t t[64];
+
+    for (unsigned i = 0; i < n; i++)
+        if (pthread_create(&t[i], NULL, work, (void *)(uintptr_t)(WORK / n)))
+            abort();
+    for (unsigned i = 0; i < n; i++)
+        pthread_join(t[i], NULL);
+}
+static void op_locks_1(void) { with_threads(1, lock_often); }
+static void op_locks_8(void) { with_threads(8, lock_often); }
+static void op_locks_64(void) { with_threads(64, lock_often); }
+static void op_malloc_1(void) { with_threads(1, allocate_often); }
+static void op_malloc_8(void) { with_threads(8, allocate_often); }
+static void op_malloc_64(void) { with_threads(64, allocate_often); }
+
 static void op_fork(void)
 {
     pid_t pid = fork();
@@ -424,6 +473,12 @@ static const struct {
     {"futex_pp_processes", op_futex_process},
     {"fork_exec_static", op_fork_exec_static},
     {"spawn_from_1g", op_spawn_1g},
+    {"locks_1", op_locks_1},
+    {"locks_8", op_locks_8},
+    {"locks_64", op_locks_64},
+    {"malloc_1", op_malloc_1},
+    {"malloc_8", op_malloc_8},
+    {"malloc_64", op_malloc_64},
 };
 
 static int by_value(const void *a, const void *b)

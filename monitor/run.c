@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -264,6 +265,22 @@ void monitor_prepare(void)
     image_identity(id);
 }
 
+/* What the library OS counted came before, from inside. */
+static void tell_stats(const struct sandbox *s, uint64_t start, uint64_t run)
+{
+    struct rusage use;
+
+    getrusage(RUSAGE_CHILDREN, &use);
+    say("stats: on the host %ld faults, %ld of them from disk; %ld waits, %ld times preempted; "
+        "CPU %ld us user, %ld us system",
+        use.ru_minflt + use.ru_majflt, use.ru_majflt, use.ru_nvcsw, use.ru_nivcsw,
+        use.ru_utime.tv_sec * 1000000 + use.ru_utime.tv_usec,
+        use.ru_stime.tv_sec * 1000000 + use.ru_stime.tv_usec);
+    say("stats: start %llu us, run %llu us, %llu control calls, %llu opens, %llu refused",
+        (unsigned long long)start, (unsigned long long)run, (unsigned long long)s->count.calls,
+        (unsigned long long)s->count.opens, (unsigned long long)s->count.refused);
+}
+
 int monitor_run(const struct sandbox_config *config, struct error *err)
 {
     static struct sandbox s;
@@ -293,10 +310,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
         running = now_us();
         sandbox_loop(&s);
         if (config->stats)
-            say("stats: start %llu us, run %llu us, %llu control calls, %llu opens, %llu refused",
-                (unsigned long long)(running - start), (unsigned long long)(now_us() - running),
-                (unsigned long long)s.count.calls, (unsigned long long)s.count.opens,
-                (unsigned long long)s.count.refused);
+            tell_stats(&s, running - start, now_us() - running);
     }
     close_all(&s);
     place_identity(false); /* the caller goes on as who it was */

@@ -267,6 +267,10 @@ long serve_report(struct sandbox *s, struct request *r)
         if (s->config->debug)
             say("%s", text);
         return 0;
+    case HOST_REPORT_STATS:
+        if (s->config->stats)
+            say("stats: %s", text);
+        return 0;
     case HOST_REPORT_PANIC:
         sandbox_fail(s, "the library OS stopped: %s", text);
         return 0;

@@ -10,6 +10,24 @@
 #define ENAMETOOLONG 36
 #define EINVAL       22
 
+const char *stats_request_name(u32 nr)
+{
+    static const char *const name[STATS_REQUESTS] = {
+        [HOST_CALL_OPEN] = "open",
+        [HOST_CALL_CONTROL] = "control",
+        [HOST_CALL_ATTRIBUTES_GET] = "attributes_get",
+        [HOST_CALL_ATTRIBUTES_SET] = "attributes_set",
+        [HOST_CALL_LIST] = "list",
+        [HOST_CALL_MAKE] = "make",
+        [HOST_CALL_RENAME] = "rename",
+        [HOST_CALL_REMOVE] = "remove",
+        [HOST_CALL_RANDOM] = "random",
+        [HOST_CALL_REPORT] = "report",
+        [HOST_CALL_THREAD_INTERRUPT] = "thread_interrupt",
+    };
+    return nr < STATS_REQUESTS ? name[nr] : NULL;
+}
+
 static void *buffer(void) { return (char *)current() + SLOT_MESSAGE; }
 
 static long call(int nr, size_t len, u64 a, u64 b, u64 c)
@@ -19,8 +37,9 @@ static long call(int nr, size_t len, u64 a, u64 b, u64 c)
 
     /* An interrupt ends the wait only while the monitor has not taken the message: it is
      * still whole, and nobody has acted on it. */
+    stats_count(&stats.requests[nr & (STATS_REQUESTS - 1)]);
     do
-        rc = gate(HOST_MONITOR_NR, nr, (long)offset, (long)len, (long)a, (long)b, (long)c);
+        rc = (gate)(HOST_MONITOR_NR, nr, (long)offset, (long)len, (long)a, (long)b, (long)c);
     while (rc == -EINTR);
     return rc;
 }

@@ -394,8 +394,11 @@ void note_trapped_site(struct thread *t)
         return;
     lock(&s->lock);
     e = find_site(mm, s, site);
-    if (e && e->state == SITE_COUNTING && ++e->hits >= HOT && (e->hits - HOT) % AGAIN == 0)
+    if (e && e->state == SITE_COUNTING && ++e->hits >= HOT && (e->hits - HOT) % AGAIN == 0) {
         e->state = rewrite(mm, s, e);
+        if (e->state != SITE_COUNTING)
+            stats_count(e->state == SITE_REWRITTEN ? &stats.rewritten : &stats.left);
+    }
     unlock(&s->lock);
 }
 

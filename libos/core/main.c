@@ -7,6 +7,7 @@
 #include "mm.h"
 #include "proc.h"
 #include "rewrite.h"
+#include "stats.h"
 #include "syscall.h"
 #include "thread.h"
 #include "trace.h"
@@ -80,6 +81,7 @@ static void on_fault(struct thread *t, int sig)
     struct siginfo_k info = {.signo = sig, .code = t->fault.code};
     bool page_fault = (sig == SIGSEGV || sig == SIGBUS) && t->fault.trapno == 14;
 
+    stats_count(&stats.faults);
     if (page_fault && mm_fault(t->proc->mm, t->fault.addr, t->fault.error & 2, t->fault.error & 16))
         return;
     if (sig == SIGSEGV && t->fault.trapno == 13 && cpuid_serve(t->regs))
@@ -91,6 +93,7 @@ static void on_fault(struct thread *t, int sig)
 _Noreturn void upcall_exception(struct thread *t, int vector)
 {
     if (vector == 0) {
+        stats_count(&stats.trapped);
         note_trapped_site(t);
         syscall_dispatch(t->regs);
     } else if (vector > 1) {
@@ -140,6 +143,7 @@ void syscall_dispatch(struct regs *regs)
     long rc;
 
     t->syscalls++;
+    stats_count(&stats.calls[nr & (SYSCALL_MAX - 1)]);
     if (unlikely(traced))
         trace_enter(nr, args);
     rc = likely(call != NULL) ? call(args) : -38 /* ENOSYS */;

@@ -13,6 +13,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc_internal.h"
+#include "stats.h"
 #include "sysv.h"
 #include "syscalls_gen.h"
 #include "trace.h"
@@ -198,6 +199,7 @@ static void process_finish(struct process *p)
     sem_exit(p);
     if (p == init_process) {
         report_changes();
+        stats_report();
         host_report(HOST_REPORT_EXIT, (u64)p->exit_status, 0, NULL);
         host_space_exit();
     }

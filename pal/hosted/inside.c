@@ -6,6 +6,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc.h"
+#include "stats.h"
 #include "thread.h"
 #include "vfs.h"
 
@@ -96,4 +97,5 @@ struct thread *hosted_new_thread(void)
 
 _Noreturn void exit_to_program(struct thread *t) { panic("no program runs in a hosted build"); }
 
+const char *stats_request_name(u32 nr) { return NULL; }
 void note_trapped_site(struct thread *t) {}

@@ -221,6 +221,20 @@ second"
     grep -q 'write(1, "x\\n", 2).*= 2' calls || fail "$(cat calls)"
 }
 
+@test "--stats: what was counted, by call" {
+    bailey run --stats -- sh -c 'for i in 1 2 3; do /bin/true; done; exit 3'
+    [ "$status" = 3 ] && [ -z "$output" ] || fail "the program's own output"
+    local line
+    for line in "calls [0-9]*: .*mmap" "[0-9]* calls trapped; [0-9]* sites rewritten" \
+        "host calls [0-9]*: .*mmap" "requests [0-9]*: .*attributes_get" "on the host [0-9]* faults" \
+        "[0-9]* control calls"; do
+        grep -q "^bailey: stats: .*$line" <<<"$stderr" || fail "expected '$line'"
+    done
+    bailey run -- true
+    answered 0 ""
+    [ -z "$stderr" ] || fail "nothing without --stats"
+}
+
 @test "--timeout: 124, also for a program that ignores SIGTERM" {
     bailey run --timeout 1 -- sleep 30
     [ "$status" = 124 ] || fail "124 expected"
