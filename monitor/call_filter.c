@@ -103,24 +103,6 @@ static void emit_tree(const struct call_rule *const *sorted, size_t n)
     emit_tree(sorted + n / 2, n - n / 2);
 }
 
-/* The same by number alone: bounds[0] is where numbers that may begin, bounds[1] where they end,
- * and so on. */
-static void emit_bounds(const uint32_t *bounds, size_t n, bool may)
-{
-    if (n == 0) {
-        give(may ? SECCOMP_RET_ALLOW : SECCOMP_RET_TRAP);
-        return;
-    }
-    unsigned branch = length;
-    emit(BPF_JMP | BPF_JGE | BPF_K, bounds[n / 2], 0, 0);
-    emit_bounds(bounds, n / 2, may);
-    unsigned distance = length - branch - 1;
-    if (distance > 255)
-        abort();
-    code[branch].jt = (uint8_t)distance;
-    emit_bounds(bounds + n / 2 + 1, n - n / 2 - 1, may ^ (n / 2 % 2 == 0));
-}
-
 static int by_number(const void *a, const void *b)
 {
     const struct call_rule *x = *(const struct call_rule *const *)a,
@@ -129,8 +111,11 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static void begin(const struct call_rule **sorted, const struct call_rule *rules, size_t n)
+int call_filter_install(const struct call_rule *rules, size_t n)
 {
+    const struct call_rule *sorted[CALL_RULES_MAX];
+    struct sock_fprog program = {0, code};
+
     if (n > CALL_RULES_MAX)
         abort();
     for (size_t i = 0; i < n; i++)
@@ -142,40 +127,17 @@ static void begin(const struct call_rule **sorted, const struct call_rule *rules
     give(SECCOMP_RET_KILL_PROCESS);
     load(offsetof(struct seccomp_data, nr));
     waiting = length;
-}
-
-static int install(void)
-{
-    const struct sock_fprog program = {(unsigned short)length, code};
-
-    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
-}
-
-int call_filter_install(const struct call_rule *rules, size_t n)
-{
-    const struct call_rule *sorted[CALL_RULES_MAX];
-
-    begin(sorted, rules, n);
     emit_tree(sorted, n);
     write_ends();
-    return install();
+    program.len = (unsigned short)length;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
 int call_filter_numbers(const struct call_rule *rules, size_t n)
 {
-    const struct call_rule *sorted[CALL_RULES_MAX];
-    uint32_t bounds[2 * CALL_RULES_MAX];
-    size_t count = 0;
+    static struct call_rule plain[CALL_RULES_MAX];
 
-    begin(sorted, rules, n);
-    for (size_t i = 0; i < n; i++) {
-        if (count && bounds[count - 1] >= sorted[i]->number)
-            bounds[count - 1] = sorted[i]->number + 1;
-        else {
-            bounds[count++] = sorted[i]->number;
-            bounds[count++] = sorted[i]->number + 1;
-        }
-    }
-    emit_bounds(bounds, count, false);
-    return install();
+    for (size_t i = 0; i < n && i < CALL_RULES_MAX; i++)
+        plain[i] = (struct call_rule){.number = rules[i].number};
+    return call_filter_install(plain, n);
 }
