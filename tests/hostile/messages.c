@@ -207,8 +207,10 @@ static void report_noise(void)
         memcpy(text + 64, "]0;owned\a\n", 11);
         if (kind == HOST_REPORT_EXIT || kind == HOST_REPORT_PANIC || kind == HOST_REPORT_EXEC)
             continue;
-        if (kind > HOST_REPORT_MEMORY || kind == 0)
+        if (kind > HOST_REPORT_JOB)
             break;
+        if (kind == 0)
+            continue;
         ask(0, HOST_CALL_REPORT, 80, kind, (long)odd(), (long)odd());
     }
     ask(0, HOST_CALL_REPORT, 80, HOST_REPORT_PANIC, 0, 0);
