@@ -402,11 +402,11 @@ void note_trapped_site(struct thread *t)
     unlock(&s->lock);
 }
 
-static void put_back(struct mm *mm, struct site *e)
+/* What can't be put back goes on working: slots are never given to another site. */
+static void put_back(struct site *e, bool still)
 {
-    if (e->state == SITE_REWRITTEN)
-        write_text(e->patch, e->original, sizeof(e->original), alone(mm));
-    e->state = SITE_LEFT;
+    if (e->state != SITE_REWRITTEN || write_text(e->patch, e->original, sizeof(e->original), still))
+        e->state = SITE_LEFT;
 }
 
 void sites_forbid(struct mm *mm)
@@ -415,13 +415,43 @@ void sites_forbid(struct mm *mm)
 
     if (!s)
         return;
+    if (s->forbidden)
+        return;
     lock(&s->lock);
     s->forbidden = true;
     lock(&mm->lock);
     for (u32 i = 0; i < s->table->size; i++)
-        put_back(mm, &s->table->at[i]);
+        put_back(&s->table->at[i], alone(mm));
     unlock(&mm->lock);
     unlock(&s->lock);
+}
+
+static bool overlaps(const struct site *e, uptr addr, size_t n)
+{
+    return e->state == SITE_REWRITTEN && e->patch < addr + n &&
+           e->patch + sizeof(e->original) > addr;
+}
+
+void rewrite_show(struct mm *mm, uptr addr, void *buf, size_t n)
+{
+    struct sites *s = mm->sites;
+    u8 *bytes = buf;
+
+    for (u32 i = 0; s && i < s->table->size; i++) {
+        const struct site *e = &s->table->at[i];
+        for (size_t k = 0; overlaps(e, addr, n) && k < sizeof(e->original); k++)
+            if (e->patch + k - addr < n)
+                bytes[e->patch + k - addr] = e->original[k];
+    }
+}
+
+void rewrite_put_back(struct mm *mm, uptr addr, size_t n)
+{
+    struct sites *s = mm->sites;
+
+    for (u32 i = 0; s && i < s->table->size; i++)
+        if (overlaps(&s->table->at[i], addr, n))
+            put_back(&s->table->at[i], true); /* its debugger sees to that */
 }
 
 /* A trampoline arena is about to go: its sites trap again. */
@@ -430,7 +460,7 @@ static void drop_arena(struct mm *mm, struct sites *s, struct arena *a)
     for (u32 i = 0; i < s->table->size; i++) {
         struct site *e = &s->table->at[i];
         if (e->state == SITE_REWRITTEN && e->slot - a->start < ARENA_SIZE)
-            put_back(mm, e);
+            put_back(e, alone(mm));
     }
     a->used = ARENA_SIZE; /* takes no more slots */
 }

@@ -23,6 +23,8 @@
 #include "../libos/include/rewrite.h"
 
 #define INTERRUPT_SIGNAL SIGURG
+#define VECTOR_DEBUG     1
+#define EFLAGS_TF        0x100UL
 
 struct ex_entry {
     u64 start, end, fixup;
@@ -144,10 +146,28 @@ static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
     enter_libos(t, sc, 1);
 }
 
+/* A program that is stepped doesn't step us: a rewritten call site is one step, which ends
+ * where the call does. */
+static bool step_of_ours(struct thread *t, struct sigcontext_64 *sc)
+{
+    u64 site;
+
+    if (sc->trapno != VECTOR_DEBUG || in_range(sc->ip, exit_begin, exit_end))
+        return false;
+    if (t->proc && in_trampoline(t->proc->mm, sc->ip, &site))
+        return true;
+    if (!inside(sc))
+        return false;
+    sc->flags &= ~EFLAGS_TF;
+    return true;
+}
+
 static void on_fault(struct thread *t, int sig, siginfo_t *info, struct sigcontext_64 *sc)
 {
     u64 site;
 
+    if (sig == SIGTRAP && step_of_ours(t, sc))
+        return;
     t->fault = (struct fault){
         .addr = sc->cr2, .error = sc->err, .trapno = sc->trapno, .code = info->si_code};
     if (in_range(sc->ip, exit_begin, exit_end)) { /* iretq to a bad address */

@@ -72,6 +72,8 @@ void exit_work(struct regs *regs)
         __atomic_fetch_and(&t->attention, ~(ATTN_SIGNAL | ATTN_FULL_EXIT | ATTN_TRACE),
                            __ATOMIC_ACQ_REL);
         signal_deliver(regs);
+        if (unlikely(t->tracee.mode))
+            trace_set_step(regs);
     }
 }
 
@@ -94,7 +96,8 @@ _Noreturn void upcall_exception(struct thread *t, int vector)
 {
     if (vector == 0) {
         stats_count(&stats.trapped);
-        note_trapped_site(t);
+        if (likely(!t->tracee.tracer))
+            note_trapped_site(t);
         syscall_dispatch(t->regs);
     } else if (vector > 1) {
         on_fault(t, vector);
@@ -136,8 +139,19 @@ _Noreturn void upcall_start(struct boot_info *b)
 void syscall_dispatch(struct regs *regs)
 {
     struct thread *t = current();
+
+    regs->orig_rax = (u32)regs->orig_rax; /* the upper half means nothing */
+    if (unlikely(t->tracee.calls))
+        trace_call(regs);
+    else
+        syscall_serve(regs);
+}
+
+void syscall_serve(struct regs *regs)
+{
+    struct thread *t = current();
     u64 args[6] = {regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9};
-    u64 nr = regs->orig_rax = (u32)regs->orig_rax; /* the upper half means nothing */
+    u64 nr = regs->orig_rax;
     long (*call)(const u64 *) = nr < SYSCALL_MAX ? syscall_table[nr].call : NULL;
     bool traced = trace_on();
     long rc;

@@ -63,6 +63,7 @@ static _Noreturn void go_on(struct thread *t)
     /* An interrupted call is executed again, a stop looked at again. */
     __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_SEQ_CST);
     freeze_load_xstate(t);
+    trace_resumed(t);
     if (t->vfork_child)
         vfork_wait(t);
     exit_to_program(t);

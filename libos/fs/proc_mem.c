@@ -122,7 +122,7 @@ static long mem_part(struct process *proc, struct uio *u, u64 pos, char *chunk, 
         if (!n)
             return -EFAULT;
     }
-    ok = mm_remote_copy(proc, pos, chunk, n, write);
+    ok = mm_remote_access(proc, pos, chunk, n, write ? MM_WRITE | MM_FORCE : MM_FORCE);
     if (ok > 0 && !write && uio_copy_out(u, chunk, (size_t)ok) != (size_t)ok)
         return -EFAULT;
     return ok == -EINTR ? -ERESTARTSYS : ok == 0 || ok == -ETIMEDOUT ? -EIO : ok;

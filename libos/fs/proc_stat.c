@@ -45,7 +45,9 @@ char proc_state(const struct process *proc, const struct thread *t)
 {
     if (proc->zombie || !t || t->state == THREAD_DEAD)
         return 'Z';
-    if (proc->stopped)
+    if (t->tracee.stopped)
+        return 't';
+    if (proc->stopped && !t->tracee.runs_on)
         return 'T';
     return t == current() || t->state != THREAD_BLOCKED ? 'R' : 'S';
 }
@@ -59,6 +61,8 @@ static const char *state_name(char c)
         return "S (sleeping)";
     case 'T':
         return "T (stopped)";
+    case 't':
+        return "t (tracing stop)";
     default:
         return "Z (zombie)";
     }
@@ -67,7 +71,7 @@ static const char *state_name(char c)
 /* Everything wanted from a thread and its process, copied under the lock. */
 struct snapshot {
     char comm[16], state;
-    s32 pid, tid, ppid, pgid, sid, nice, exit_signal, exit_code, fdsize;
+    s32 tracer, pid, tid, ppid, pgid, sid, nice, exit_signal, exit_code, fdsize;
     u32 nthreads, umask, no_new_privs, queued;
     u64 start, cutime, cstime, rss_limit, sigpending_limit;
     u64 pending, shared, blocked, ignored, caught;
@@ -157,6 +161,7 @@ static long snapshot_take(const struct pseudo *p, struct snapshot *s)
     lock(&proc->lock);
     t = p->tid ? thread_find(proc, p->tid) : proc->leader;
     s->state = proc_state(proc, t);
+    s->tracer = t ? trace_tracer(t) : 0;
     s->pid = proc->pid;
     s->tid = p->tid ? p->tid : proc->pid;
     s->ppid = READ_ONCE(proc->ppid);
@@ -233,8 +238,8 @@ static void status_identity(struct textbuf *b, const struct snapshot *s)
     text_add(b, "\n");
     if (s->state != 'Z')
         text_add(b, "Umask:\t%04o\n", s->umask);
-    text_add(b, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-             state_name(s->state), s->pid, s->tid, s->ppid);
+    text_add(b, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n",
+             state_name(s->state), s->pid, s->tid, s->ppid, s->tracer);
     text_add(b, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);
     text_add(b, "Gid:\t%u\t%u\t%u\t%u\n", c->gid, c->egid, c->sgid, c->fsgid);
     text_add(b, "FDSize:\t%d\nGroups:\t", s->fdsize);

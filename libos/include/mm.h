@@ -98,6 +98,9 @@ struct mapping_request {
  * it if it isn't ours.  Sleeps for 2 s at most.  Bytes moved (a fault ends it short), -ESRCH
  * (it has ended), -ETIMEDOUT, -EINTR. */
 long mm_remote_copy(struct process *p, uptr addr, void *buf, size_t n, bool write);
+#define MM_WRITE 1u
+#define MM_FORCE 2u /* whatever the protection: for debuggers */
+long mm_remote_access(struct process *p, uptr addr, void *buf, size_t n, u32 how);
 
 struct mm *mm_new(void);
 /* Copies the VMAs for fork (the host copies the pages).  The caller holds old->lock until

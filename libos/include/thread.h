@@ -10,6 +10,7 @@
 #include "../../abi/host_abi.h"
 #include "list.h"
 #include "lock.h"
+#include "ptrace.h"
 #include "signal.h"
 #include "wait.h"
 
@@ -136,6 +137,8 @@ struct thread {
     u64 kept_moved_call;             /* and which that is */
     u32 policy;    /* SCHED_*, with SCHED_RESET_ON_FORK: remembered, not enforced */
     u64 kept_call; /* the call that goes on with `deadline`: interrupted by a save */
+
+    struct tracee tracee;
 };
 
 struct process {
@@ -174,6 +177,10 @@ struct process {
     s32 tty_old_group;               /* leader: foreground group of a terminal that hung up */
     char *args;                      /* what exec was given, NUL-separated: for readers of */
     size_t args_len;                 /* /proc/PID/cmdline in other address spaces */
+    struct list tracees, deaths;     /* whom its threads trace: ptrace/ */
+    struct trace_death *death;       /* of its first thread, which its tracer is to collect */
+    bool held_back;                  /* a zombie of which its parent isn't to know yet */
+    s32 forker;                      /* the parent's thread that made it */
     s32 oom_score_adj;               /* kept and inherited; nothing is killed by it */
     char last_comm[16];              /* of a zombie, whose leader is NULL: as its last thread */
     u32 last_uid, last_gid;          /* had them */

@@ -10,10 +10,12 @@
  * stack, so whoever has taken it must finish it.
  */
 #include <linux/errno.h>
+#include <linux/mman.h>
 
 #include "internal.h"
 #include "ktime.h"
 #include "lib.h"
+#include "rewrite.h"
 #include "thread.h"
 #include "usercopy.h"
 
@@ -28,7 +30,7 @@ struct request {
     uptr addr;
     void *buf;
     size_t n, moved;
-    bool write;
+    u32 how; /* MM_* */
     enum request_state state;
     struct thread *asker;
 };
@@ -39,6 +41,51 @@ static struct list requests = LIST_INIT(requests);
 static size_t copy(uptr addr, void *buf, size_t n, bool write)
 {
     return n - (write ? user_copy_out(addr, buf, n) : user_copy_in(buf, addr, n));
+}
+
+/* Part of a page that the program itself may not touch so: a private one only, or the file
+ * would change.  Under mm->lock. */
+static size_t copy_protected(struct mm *mm, uptr addr, void *buf, size_t n, bool write)
+{
+    uptr page = ALIGN_DOWN(addr, PAGE_SIZE);
+    struct vma *v = vma_find(mm, addr);
+    u32 prot;
+    size_t done;
+
+    if (!v || v->kind == VMA_FIXED || ((v->flags & VMA_SHARED) && write))
+        return 0;
+    prot = v->prot;
+    if (host_protect(page, PAGE_SIZE, (int)(prot | PROT_READ | (write ? PROT_WRITE : 0))))
+        return 0;
+    done = copy(addr, buf, MIN(n, page + PAGE_SIZE - addr), write);
+    host_protect(page, PAGE_SIZE, (int)prot);
+    return done;
+}
+
+static size_t copy_force(struct mm *mm, uptr addr, void *buf, size_t n, bool write)
+{
+    size_t done = 0, part;
+
+    lock(&mm->lock);
+    if (write && rewrite_put_back)
+        rewrite_put_back(mm, addr, n);
+    do {
+        done += copy(addr + done, (char *)buf + done, n - done, write);
+        part = done < n ? copy_protected(mm, addr + done, (char *)buf + done, n - done, write) : 0;
+        done += part;
+    } while (part && done < n);
+    unlock(&mm->lock);
+    if (!write && rewrite_show)
+        rewrite_show(mm, addr, buf, done);
+    return done;
+}
+
+static size_t copy_as_asked(struct mm *mm, const struct request *r)
+{
+    bool write = r->how & MM_WRITE;
+
+    return r->how & MM_FORCE ? copy_force(mm, r->addr, r->buf, r->n, write)
+                             : copy(r->addr, r->buf, r->n, write);
 }
 
 /* ---- the other side -------------------------------------------------------------------- */
@@ -71,7 +118,7 @@ void mm_remote_serve(void)
     if (t->kthread || t->exiting || list_empty(&requests))
         return;
     while ((r = take(t->proc->mm))) {
-        r->moved = copy(r->addr, r->buf, r->n, r->write);
+        r->moved = copy_as_asked(r->mm, r);
         asker = r->asker;
         __atomic_store_n(&r->state, DONE, __ATOMIC_RELEASE); /* r is gone */
         thread_wake(asker);
@@ -157,15 +204,21 @@ static struct mm *mm_of(struct process *p)
 
 long mm_remote_copy(struct process *p, uptr addr, void *buf, size_t n, bool write)
 {
-    struct request r = {.addr = addr, .buf = buf, .n = n, .write = write, .asker = current()};
+    return mm_remote_access(p, addr, buf, n, write ? MM_WRITE : 0);
+}
+
+long mm_remote_access(struct process *p, uptr addr, void *buf, size_t n, u32 how)
+{
+    struct request r = {.addr = addr, .buf = buf, .n = n, .how = how, .asker = current()};
     long rc;
 
     r.mm = mm_of(p);
     if (!r.mm)
         return -ESRCH;
     if (r.mm == current()->proc->mm) {
+        r.moved = copy_as_asked(r.mm, &r);
         mm_put(r.mm);
-        return (long)copy(addr, buf, n, write);
+        return (long)r.moved;
     }
     lock(&requests_lock);
     list_add_tail(&requests, &r.link);

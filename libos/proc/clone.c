@@ -124,8 +124,11 @@ static long start_thread(struct thread *t, const struct clone_request *r)
     __atomic_fetch_add(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
     if (r->flags & CLONE_PARENT_SETTID)
         put_user(tid, r->parent_tid);
+    if (unlikely(READ_ONCE(current()->tracee.tracer)))
+        trace_child(t, r->flags | CLONE_THREAD, r->exit_signal);
     rc = thread_start_host(t, false);
     if (rc < 0) {
+        trace_forget(t);
         __atomic_fetch_sub(&p->mm->host_threads, 1, __ATOMIC_RELAXED);
         lock(&p->lock);
         list_del(&t->link);
@@ -257,9 +260,12 @@ static long start_process(struct thread *t, const struct clone_request *r)
         return -ERESTARTNOINTR;
     }
     rc = r->flags & CLONE_PIDFD ? give_pidfd(child, r->pidfd) : 0;
+    if (unlikely(READ_ONCE(me->tracee.tracer)))
+        trace_child(t, r->flags, r->exit_signal);
     if (rc == 0)
         rc = start_space(child, t, r->flags);
     if (rc < 0) {
+        trace_forget(t);
         process_unlink(child);
         process_drop_shares(child);
         process_release(child);
@@ -268,7 +274,11 @@ static long start_process(struct thread *t, const struct clone_request *r)
     if (r->flags & CLONE_VFORK) {
         me->vfork_child = t;
         me->regs->rax = (u64)pid; /* should it be saved meanwhile */
+        if (unlikely(READ_ONCE(me->tracee.tracer)))
+            trace_cloned(r->flags, r->exit_signal, pid);
         vfork_wait(me);
+        if (unlikely(READ_ONCE(me->tracee.tracer)))
+            trace_vfork_done(pid);
     }
     return pid;
 }
@@ -304,6 +314,8 @@ static long do_clone(const struct clone_request *r)
         pid_free(t->tid, t);
         t->proc = NULL;
         thread_free(t);
+    } else if (unlikely(READ_ONCE(current()->tracee.tracer)) && !(r->flags & CLONE_VFORK)) {
+        trace_cloned(r->flags, r->exit_signal, (s32)rc);
     }
     return rc;
 }

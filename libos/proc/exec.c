@@ -233,6 +233,8 @@ static long commit(struct exec_job *job)
     p->dumpable = true;
     p->forknoexec = false;
     vfork_done(t);
+    if (unlikely(READ_ONCE(t->tracee.tracer)))
+        trace_exec(t, p->pid);
     return 0;
 }
 

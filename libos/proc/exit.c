@@ -91,7 +91,8 @@ static bool give_child(struct process *p)
     list_del(&child->sibling);
     process_adopt(heir, child);
     child->exit_signal = SIGCHLD;
-    zombie = child->zombie;
+    zombie = child->zombie && !READ_ONCE(child->held_back);
+    child->forker = 0;
     if (zombie)
         fill_info(child, &info);
     unlock(&p->lock);
@@ -125,7 +126,7 @@ static void end_job(struct process *p)
 
 /* First a zombie, then the signal: its handler may wait for us without blocking.  Once it
  * is one, p may be gone unless it is ours to release. */
-static void notify_parent(struct process *p)
+void process_tell_end(struct process *p)
 {
     struct siginfo_k info;
     struct process *parent;
@@ -140,7 +141,6 @@ static void notify_parent(struct process *p)
     parent = p->parent;
     ref_get(&parent->refs);
     fill_info(p, &info);
-    info.chld.uid = current()->cred.uid;
     lock(&parent->lock);
     ignored = ignores_children(parent, p);
     p->zombie = true;
@@ -207,7 +207,8 @@ static void process_finish(struct process *p)
     process_drop_shares(p);
     while (give_child(p))
         ;
-    notify_parent(p);
+    if (!trace_holds_back(p))
+        process_tell_end(p);
 }
 
 /* Leaves the host: nothing of the thread may be used after this but its stack. */
@@ -237,7 +238,12 @@ _Noreturn void thread_exit(int code)
     struct process *p = t->proc;
     struct mm *mm = p->mm;
     bool last;
+    int status;
 
+    if (unlikely(READ_ONCE(t->tracee.tracer))) {
+        t->exit_code = code;
+        trace_exit(p->group_exit ? p->exit_status : (code & 0xff) << 8);
+    }
     t->exiting = true;
     signal_set_mask(~0ULL); /* what it was to take goes to another thread */
     robust_list_exit(t);
@@ -254,6 +260,7 @@ _Noreturn void thread_exit(int code)
         p->exit_status = (code & 0xff) << 8;
     list_del(&t->link);
     last = --p->nthreads == 0;
+    status = p->group_exit ? p->exit_status : (code & 0xff) << 8;
     if (last) {
         memcpy(p->last_comm, t->comm, sizeof(p->last_comm));
         p->last_uid = t->cred.euid;
@@ -262,6 +269,7 @@ _Noreturn void thread_exit(int code)
     if (p->leader == t)
         p->leader = list_first(&p->threads, struct thread, link); /* NULL: none left */
     unlock(&p->lock);
+    trace_thread_gone(t, p, status);
     t->state = THREAD_DEAD;
     signal_flush(&t->sig.pending);
     pid_free(t->tid, t);

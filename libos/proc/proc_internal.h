@@ -22,6 +22,8 @@ extern struct lock family_lock;
 /* p becomes a child of parent: under family_lock and parent->lock. */
 void process_adopt(struct process *parent, struct process *p);
 void process_unlink(struct process *p); /* a child that never ran */
+/* Its end, to the parent: p may be gone after it. */
+void process_tell_end(struct process *p);
 /* Starts t's host thread, in this address space or in a copy of it (new_space). */
 long thread_start_host(struct thread *t, bool new_space);
 /* Wakes the parent of a vfork: the child has its own memory now, or is gone. */

@@ -23,6 +23,7 @@ static void init_fields(struct process *p)
     waitq_init(&p->child_wait);
     waitq_init(&p->pidfd_wait);
     signal_process_init(p);
+    trace_init(p);
     p->start_ns = now_boot();
     p->dumpable = true;
     p->exit_signal = 17; /* SIGCHLD */
@@ -243,6 +244,8 @@ void process_link(struct process *p, bool sibling)
     lock(&family_lock);
     if (sibling && parent->parent)
         parent = parent->parent;
+    else
+        p->forker = current()->tid;
     lock(&parent->lock);
     process_adopt(parent, p);
     unlock(&parent->lock);

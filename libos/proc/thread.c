@@ -125,6 +125,7 @@ void thread_inherit(struct thread *heir, struct thread *t)
     p->leader = heir;
     unlock(&p->lock);
     thread_table_set(heir->tid, heir);
+    trace_move(heir, t);
 }
 
 struct thread *thread_find(struct process *p, s32 tid)

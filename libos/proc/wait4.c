@@ -15,19 +15,6 @@
 #define ESRCH   3
 #define SIGCHLD 17
 
-struct wait_request {
-    int type; /* P_ALL, P_PID, P_PGID */
-    s32 id;
-    u32 options;
-};
-
-struct wait_result {
-    s32 pid;
-    u32 uid;
-    int status; /* as wait4 gives it */
-    u64 utime, stime, max_rss;
-};
-
 static bool wanted(const struct process *c, const struct wait_request *r)
 {
     bool clone_child = c->exit_signal != SIGCHLD;
@@ -49,11 +36,12 @@ static bool collect(struct process *c, const struct wait_request *r, struct wait
     out->stime = c->stime + c->child_stime;
     out->max_rss = MAX(c->max_rss, c->child_max_rss);
     out->uid = c->leader ? c->leader->cred.uid : c->last_uid;
-    if (c->zombie && (r->options & WEXITED)) {
+    if (c->zombie && !READ_ONCE(c->held_back) && (r->options & WEXITED)) {
         out->status = c->exit_status;
         return true;
     }
-    if (c->stopped && (r->options & WUNTRACED) && c->stop_report) {
+    if (c->stopped && (r->options & WUNTRACED) && c->stop_report &&
+        !(c->leader && traced_by(&c->leader->tracee, current()->proc))) {
         out->status = c->stop_signal << 8 | 0x7f;
         if (!(r->options & WNOWAIT))
             c->stop_report = false;
@@ -72,7 +60,7 @@ static bool collect(struct process *c, const struct wait_request *r, struct wait
 static long scan(struct process *p, const struct wait_request *r, struct wait_result *out)
 {
     struct process *c, *dead = NULL;
-    long rc = -ECHILD;
+    long rc = -ECHILD, traced;
 
     lock(&p->lock);
     list_for_each(c, &p->children, sibling)
@@ -95,7 +83,8 @@ static long scan(struct process *p, const struct wait_request *r, struct wait_re
     unlock(&p->lock);
     if (dead)
         process_release(dead);
-    return rc;
+    traced = rc == 1 ? 0 : trace_collect(p, r, out);
+    return MAX(rc, traced);
 }
 
 static long do_wait(const struct wait_request *r, struct wait_result *out)
@@ -157,8 +146,8 @@ static void fill_siginfo(struct siginfo_k *i, const struct wait_result *w)
         i->code = 6; /* CLD_CONTINUED */
         i->chld.status = 18;
     } else if ((s & 0xff) == 0x7f) {
-        i->code = 5; /* CLD_STOPPED */
-        i->chld.status = s >> 8 & 0xff;
+        i->code = w->trapped ? 4 : 5; /* CLD_TRAPPED, CLD_STOPPED */
+        i->chld.status = s >> 8;
     } else if ((s & 0x7f) == 0) {
         i->code = 1;
         i->chld.status = s >> 8 & 0xff;

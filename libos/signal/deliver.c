@@ -27,12 +27,50 @@ static void default_action(struct process *p, int sig, const struct siginfo_k *i
     process_exit(sig);
 }
 
+static int take_pending(struct thread *t, struct siginfo_k *info)
+{
+    struct sighand *sh = t->proc->sighand;
+    int sig;
+
+    lock(&sh->lock);
+    sig = pending_take(&t->sig.pending, ~t->sig.blocked, info);
+    if (!sig)
+        sig = pending_take(&t->proc->shared.pending, ~t->sig.blocked, info);
+    unlock(&sh->lock);
+    return sig;
+}
+
+/* What was found, as the tracer wants it; 0: it wants none of it. */
+static int ask_tracer(struct thread *t, int sig, struct siginfo_k *info)
+{
+    return READ_ONCE(t->tracee.tracer) && sig != SIGKILL ? trace_signal(sig, info) : sig;
+}
+
+/* A signal whose stop was over before a save. */
+static int left_over(struct thread *t, struct siginfo_k *info)
+{
+    int sig = t->tracee.resumed_with;
+
+    t->tracee.resumed_with = 0;
+    if (sig)
+        *info = t->tracee.info;
+    return sig;
+}
+
+static void take_action(struct sighand *sh, int sig, struct ksigaction *a)
+{
+    lock(&sh->lock);
+    *a = sh->action[sig - 1];
+    if (a->handler > SIG_IGN_ && (a->flags & SA_RESETHAND))
+        sh->action[sig - 1].handler = SIG_DFL_;
+    unlock(&sh->lock);
+}
+
 /* The next signal with a handler, taken off; 0 if there is none to run.  Carries out
  * default actions on the way. */
 static int next_handler(struct thread *t, struct siginfo_k *info, struct ksigaction *a)
 {
     struct process *p = t->proc;
-    struct sighand *sh = p->sighand;
     int sig;
 
     for (;;) {
@@ -40,17 +78,17 @@ static int next_handler(struct thread *t, struct siginfo_k *info, struct ksigact
             stop_wait();
         if (unlikely(READ_ONCE(t->attention) & ATTN_EXIT))
             return 0;
-        lock(&sh->lock);
-        sig = pending_take(&t->sig.pending, ~t->sig.blocked, info);
-        if (!sig)
-            sig = pending_take(&p->shared.pending, ~t->sig.blocked, info);
-        if (sig) {
-            *a = sh->action[sig - 1];
-            if (a->handler > SIG_IGN_ && (a->flags & SA_RESETHAND))
-                sh->action[sig - 1].handler = SIG_DFL_;
+        sig = left_over(t, info);
+        if (!sig) {
+            sig = take_pending(t, info);
+            if (!sig)
+                return 0;
+            sig = ask_tracer(t, sig, info);
+            if (!sig)
+                continue;
         }
-        unlock(&sh->lock);
-        if (!sig || a->handler > SIG_IGN_)
+        take_action(p->sighand, sig, a);
+        if (a->handler > SIG_IGN_)
             return sig;
         if (a->handler == SIG_DFL_)
             default_action(p, sig, info);
@@ -128,10 +166,15 @@ void signal_deliver(struct regs *regs)
     struct thread *t = current();
     struct siginfo_k info;
     struct ksigaction a;
-    int sig = next_handler(t, &info, &a);
+    int sig;
 
+    if (unlikely(READ_ONCE(t->tracee.tracer)))
+        trace_return();
+    sig = next_handler(t, &info, &a);
     if (sig) {
         run_handler(t, regs, sig, &info, &a);
+        if (unlikely(t->tracee.mode))
+            trace_handler();
         /* More frames go on top of this one. */
         if (signal_pending())
             set_attention(ATTN_SIGNAL);

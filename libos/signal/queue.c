@@ -142,6 +142,8 @@ bool signal_fatal_pending(void)
 
     lock(&sh->lock);
     set = pending_of(t) & ~t->sig.blocked & ~(IGNORED_BY_DEFAULT | STOP_SIGNALS);
+    if (unlikely(t->tracee.tracer)) /* of the others its tracer hears first */
+        set &= SIGBIT(SIGKILL);
     for (int sig = 1; set && !fatal; sig++, set >>= 1)
         fatal = (set & 1) && sh->action[sig - 1].handler == SIG_DFL_;
     unlock(&sh->lock);
@@ -154,5 +156,6 @@ bool signal_pending(void)
 
     if (t->kthread)
         return false;
-    return (pending_of(t) & ~t->sig.blocked) || READ_ONCE(t->proc->stopped);
+    return (pending_of(t) & ~t->sig.blocked) || READ_ONCE(t->tracee.interrupt) ||
+           (READ_ONCE(t->proc->stopped) && !t->tracee.runs_on);
 }

@@ -14,6 +14,8 @@ bool signal_ignored(struct sighand *sh, const struct thread *t, int sig)
 {
     u64 handler = sh->action[sig - 1].handler;
 
+    if (t && t->tracee.tracer && sig != SIGKILL) /* its tracer is to see it */
+        return false;
     if (t && ((t->sig.blocked | t->sig.waiting) & SIGBIT(sig)))
         return false;
     if (handler == SIG_IGN_)

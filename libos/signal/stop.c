@@ -44,12 +44,21 @@ bool pgrp_orphaned(s32 pgid)
     return orphaned;
 }
 
+/* Those that a tracer let go meanwhile too. */
+static void all_stop(struct process *p)
+{
+    struct thread *t;
+
+    list_for_each(t, &p->threads, link) t->tracee.runs_on = false;
+}
+
 void process_stop(struct process *p, int sig)
 {
     bool first;
 
     lock(&p->lock);
     first = !p->stopped && !p->group_exit;
+    all_stop(p);
     if (first) {
         p->stopped = true;
         p->continued = false;
@@ -58,7 +67,8 @@ void process_stop(struct process *p, int sig)
         signal_kick_all(p);
     }
     unlock(&p->lock);
-    if (first)
+    if (first &&
+        !(p->leader && p->leader->tracee.tracer && p->leader->tracee.tracer_proc == p->parent))
         tell_parent(p, CLD_STOPPED_, sig);
 }
 
@@ -69,6 +79,7 @@ bool process_continue(struct process *p)
     p->stopped = false;
     p->continued = true;
     p->stop_report = false;
+    all_stop(p);
     signal_kick_all(p);
     return true;
 }
@@ -81,10 +92,15 @@ void stop_wait(void)
     for (;;) {
         u32 seq = thread_sleep_begin();
 
-        if (!READ_ONCE(p->stopped) || (pending_of(t) & SIGBIT(SIGKILL)))
+        if (!READ_ONCE(p->stopped) || READ_ONCE(t->tracee.runs_on) ||
+            (pending_of(t) & SIGBIT(SIGKILL)))
             return;
         if (READ_ONCE(t->attention) & ATTN_EXIT)
             return;
+        if (READ_ONCE(t->tracee.tracer)) {
+            trace_group_stop();
+            continue;
+        }
         if (READ_ONCE(t->attention) & ATTN_RENDEZVOUS)
             freeze_park(t); /* a resumed thread comes here again by way of its signals */
         if (READ_ONCE(t->attention) & ATTN_WORK)
