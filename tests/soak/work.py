@@ -13,7 +13,6 @@ children = {}
 for part in parts:
     pid = os.fork()
     if pid == 0:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         runpy.run_path("work_%s.py" % part, run_name="__main__")
         os._exit(0)
     children[pid] = part
