@@ -89,7 +89,6 @@ long do_truncate(const struct path_s *p, struct file *f, u64 size);
 bool privs_to_drop(struct inode *i, struct setattr *a);
 /* Drops set-user-ID rights when data of the file changes. */
 void file_remove_privs(struct file *f);
-void file_accessed(struct file *f);
 
 /* ---- file.c ---- */
 struct file *file_new(void); /* refs 1, everything else zero; NULL: no memory */

@@ -171,6 +171,10 @@ void filemem_free(struct filemem *fm);
 struct uio;
 long filemem_read(struct filemem *fm, struct uio *u, u64 off, size_t n);
 long filemem_write(struct filemem *fm, struct uio *u, u64 off, size_t n);
+/* Hands the bytes at a file offset to give(), in place: what that says of the first run of at
+ * most n, or 0 where there is a hole.  It must not sleep. */
+long filemem_give(struct filemem *fm, u64 off, size_t n,
+                  long (*give)(void *arg, const void *mem, size_t n), void *arg);
 void filemem_truncate(struct filemem *fm, u64 size); /* drops pages past it, zeroes the tail */
 void filemem_punch(struct filemem *fm, u64 off, u64 len);
 long filemem_allocate(struct filemem *fm, u64 off, u64 len);

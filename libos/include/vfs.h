@@ -468,6 +468,7 @@ struct file *memfd_file_new(const char *name, u64 size, u32 flags);
  * mode, RLIMIT_FSIZE, atime, inotify.  pos NULL: the file's own position.  For splice,
  * sendfile and the like. */
 long file_read(struct file *f, struct uio *u, u64 *pos);
+void file_accessed(struct file *f); /* its access time, as after a read */
 long file_write(struct file *f, struct uio *u, u64 *pos);
 /* Imports an iovec array: *out is `fast` (8 entries) or kmalloc'ed (free it then). */
 long uio_import(struct uio *u, uptr iov, u64 n, struct iov *fast, struct iov **out);

@@ -315,6 +315,20 @@ long filemem_read(struct filemem *fm, struct uio *u, u64 off, size_t n)
     return done || n == 0 ? (long)done : -EFAULT;
 }
 
+long filemem_give(struct filemem *fm, u64 off, size_t n,
+                  long (*give)(void *arg, const void *mem, size_t n), void *arg)
+{
+    const char *mem;
+    long rc = 0;
+
+    read_lock(&fm->lock);
+    n = run_at(fm, off, n, &mem);
+    if (mem)
+        rc = give(arg, mem, n);
+    read_unlock(&fm->lock);
+    return rc;
+}
+
 /* Charges what a write of pages [from, to) of e needs, or of as many of them as there is
  * room for; the end of those, or -errno. */
 static long charge_missing(struct filemem *fm, struct extent *e, u32 from, u32 to)

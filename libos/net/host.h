@@ -70,6 +70,14 @@ void inet_addr_from_host(const struct host_address *from, struct inet_addr *to);
 
 /* ---- TCP: host_tcp.c ---- */
 long host_tcp_connect(struct inet_sock *i, const struct inet_addr *to, bool nonblock);
+static inline struct host_link *link_of(const struct socket *s)
+{
+    return ((const struct inet_sock *)s)->host;
+}
+/* Data: host_tcp_data.c */
+long host_tcp_send(struct socket *s, struct sockmsg *m);
+long host_tcp_send_file(struct socket *s, struct file *in, u64 *pos, size_t n, u32 flags);
+long host_tcp_receive(struct socket *s, struct sockmsg *m);
 /* A connection that came to a listener over the host; takes the handle. */
 struct inet_sock *host_tcp_accepted(struct inet_sock *listener, int handle,
                                     const struct inet_addr *local, const struct inet_addr *remote);

@@ -3,7 +3,7 @@ load helper
 load network
 
 @test "a server of one loop, saved under load, and again where it goes on" {
-    inside --name loop -p 127.0.0.1:0:80 -- loop 80 6
+    inside --name loop -p 127.0.0.1:0:80 -- loop 80 9
     python3 peer.py rounds "$port" 2000 1 >alone.out 2>&1 3>&- &
     for i in 1 2; do
         bailey save --keep -o kept.$i loop
@@ -23,4 +23,13 @@ load network
     bailey kill again
     wait "$main" || true
     [ ! -s err ] || fail "$(cat err)"
+}
+
+@test "sendfile to the host: files in memory, holes, files of the host" {
+    head -c 3000000 /dev/urandom >data
+    inside -p 127.0.0.1:0:80 -- sendfile 80 /t/data
+    outside digest "$port"
+    python3 -c "import sys; o = sys.stdout.buffer; b = bytes(range(256)) * 4000
+o.write(b + bytes(3000001 - len(b)) + b'after the hole' * 100000 + open('data', 'rb').read())" >wanted
+    answered 0 "$(stat -c %s wanted) $(sha256sum wanted | cut -d' ' -f1)"
 }

@@ -13,10 +13,12 @@ an error by its name.
   limited PORT N          accepts until descriptors run out, says so, closes what it has and
                           accepts the rest of N connections
   options ADDRESS PORT    what options of a connection say
+  sendfile PORT FILE      sends a file with a hole, then FILE, to one connection
   loop PORT N             one loop around epoll that sends back what comes, with a timer's signals
                           and a second thread asleep; ends when N connections have ended
 """
 import errno
+import os
 import resource
 import select
 import signal
@@ -185,6 +187,22 @@ def limited(port, n):
                 c.close()
             kept = []
     print('all', count, flush=True)
+
+
+def sendfile(port, path):
+    s = socket.create_server(('0.0.0.0', int(port)))
+    with open('/tmp/holes', 'wb') as f:
+        f.write(bytes(range(256)) * 4000)
+        f.seek(3000001)
+        f.write(b'after the hole' * 100000)
+    print('ready', flush=True)
+    c, _ = s.accept()
+    for name in '/tmp/holes', path:
+        with open(name, 'rb') as f:
+            at = 0
+            while n := os.sendfile(c.fileno(), f.fileno(), at, 1 << 20):
+                at += n
+    c.close()
 
 
 def loop(port, n):

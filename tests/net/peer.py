@@ -11,8 +11,10 @@
   blackhole ADDRESS          ... listens, and its backlog is full: nobody gets through
   flood PORT N               opens N connections, says how many, keeps them until end of input
   abort PORT N               opens N connections and resets each
+  digest PORT                reads to the end, prints how much and a digest
   rounds PORT N C            C connections at once, on each N messages that must come back
 """
+import hashlib
 import resource
 import socket
 import struct
@@ -109,6 +111,12 @@ def flood(port, n):
 def abort(port, n):
     for _ in range(int(n)):
         reset(socket.create_connection(('127.0.0.1', int(port)), 20))
+
+
+def digest(port):
+    with socket.create_connection(('127.0.0.1', int(port)), 20) as c:
+        data = everything(c)
+    print(len(data), hashlib.sha256(data).hexdigest())
 
 
 def rounds_of(port, n, done):
