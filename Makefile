@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test fuzz soak stress bench bench-servers check docs install clean
+.PHONY: all deps demo test suites fuzz soak stress bench bench-servers check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -43,11 +43,23 @@ stress:
 	@BUILD=$(BUILD) tests/stress/run --mix $(MIX)
 
 CYCLES ?= 1000
-# Saves and resumes a changing workload CYCLES times, killing it now and then.
+SHORT ?= 20000
+# Saves and resumes a changing workload CYCLES times, killing it now and then; then SHORT
+# sandboxes that come and go beside a long one.
 soak:
 	@tools/deps.sh build tests
 	@$(MAKE) --no-print-directory all
 	@tests/soak/save_cycles $(BUILD) $(CYCLES) $$$$
+	@tests/soak/short_sandboxes $(BUILD) $(SHORT) $$$$
+
+# Tests that others wrote: CPython's and stress-ng's, all of them (hours).  Interrupted, it goes
+# on where it was; results and docs/suites.md are made anew after `make clean`.
+suites:
+	@tools/deps.sh build tests suites
+	@$(MAKE) --no-print-directory all
+	-@tests/suites/stress_ng --build $(BUILD) --results $(BUILD)/stress_ng.jsonl
+	-@tests/suites/cpython --build $(BUILD) --results $(BUILD)/cpython.jsonl
+	@tests/suites/report $(BUILD)/cpython.jsonl $(BUILD)/stress_ng.jsonl >docs/suites.md
 
 # Every parser of outside data under libFuzzer, FUZZ_SECONDS each.
 fuzz:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# usage: deps.sh [build|demo|tests|checks|bench|qemu]...     (no word: all but qemu)
+# usage: deps.sh [build|demo|tests|checks|bench|qemu|suites]...  (no word: all but the last two)
 #
 # Installs what building and testing need, on Debian 12 and its relatives.  Nothing is
 # asked and nothing is fetched when everything is there.
@@ -16,6 +16,7 @@ bench="bubblewrap runsc wrk redis-tools redis-server nginx-light postgresql curl
 
 demo="python3-numpy"
 qemu="qemu-system-x86 busybox"
+suites="libpython3.11-testsuite stress-ng"
 
 missing=
 for group in ${*:-build demo tests checks bench}; do
@@ -26,6 +27,7 @@ for group in ${*:-build demo tests checks bench}; do
     checks) packages=$checks ;;
     bench) packages=$bench ;;
     qemu) packages=$qemu ;;
+    suites) packages=$suites ;;
     *) echo "deps.sh: $group: no such group of packages" >&2; exit 2 ;;
     esac
     for package in $packages; do

@@ -11,7 +11,8 @@
 #   hostile     programs that try to break out, and a host that must not notice
 #   stress      the stress tests in their short form; `make stress` has the long one
 #   demo        what `make demo` shows, step by step
-#   soak        ten cycles of saving and resuming; `make soak` has a thousand
+#   soak        ten cycles of saving and resuming, 60 short sandboxes; `make soak` has thousands
+#   suites      some of CPython's and stress-ng's own tests; `make suites` has all of them
 #   another kernel  a snapshot between two machines under QEMU, where there is one
 #   save        the guest programs, saved and resumed at random moments
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
@@ -82,6 +83,15 @@ save() { BUILD=$1 tests/save/run -n 2; }
 
 demo() { tools/demo.sh "$1" && echo "ok - every step of the demo"; }
 
+# What is quick and touches most.
+suites() {
+    if [ -d /usr/lib/python3.11/test ]; then
+        tests/suites/cpython --build "$1" --tap test_fcntl test_json test_mmap test_posix \
+            test_poll test_sqlite3 test_tempfile test_zlib
+    fi
+    tests/suites/stress_ng --build "$1" --tap dnotify futex memfd mq open pty schedpolicy sigq
+}
+
 # An ordinary user can't read a clone below /root, so it gets a copy.
 as_user() {
     local copy
@@ -114,6 +124,8 @@ suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
 suite demo demo "$build"
 suite soak tests/soak/save_cycles "$build" 10
+suite "soak, short ones" tests/soak/short_sandboxes "$build" 60
+suite suites suites "$build"
 suite "another kernel" tests/qemu/other_kernel "$build"
 
 skipped=$(grep -cE '^ok.*# *(SKIP|skip)' "$results")

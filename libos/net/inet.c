@@ -83,7 +83,7 @@ long inet_bind(struct socket *s, const u8 *name, u32 len)
     if (rc)
         return rc;
     i->addr_fixed = !inet_is_any(a.ip);
-    if (s->type == SOCK_DGRAM && inet_host)
+    if (s->type == SOCK_DGRAM && udp_reaches_host(i))
         inet_host->bound(i, true);
     return 0;
 }
@@ -107,8 +107,13 @@ struct socket *inet_create(u16 family, u16 type, int protocol)
         return ERR_PTR(-ESOCKTNOSUPPORT);
     if (type == SOCK_DGRAM && (protocol == PROTO_ICMP || protocol == PROTO_ICMPV6))
         return ERR_PTR(-EACCES);
-    if (protocol && protocol != (type == SOCK_STREAM ? PROTO_TCP : PROTO_UDP))
+    if (protocol && protocol != (type == SOCK_STREAM ? PROTO_TCP : PROTO_UDP) &&
+        !(type == SOCK_DGRAM && protocol == PROTO_LITE))
         return ERR_PTR(-EPROTONOSUPPORT);
     i = type == SOCK_STREAM ? tcp_new(family) : udp_new(family);
-    return i ? &i->s : ERR_PTR(-ENOMEM);
+    if (!i)
+        return ERR_PTR(-ENOMEM);
+    if (protocol)
+        i->s.protocol = protocol;
+    return &i->s;
 }

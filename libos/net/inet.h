@@ -31,6 +31,7 @@
 #define PROTO_TCP    6
 #define PROTO_UDP    17
 #define PROTO_IPV6   41
+#define PROTO_LITE   136 /* UDP-Lite: UDP with ports of its own, and never beyond the sandbox */
 #define PROTO_ICMPV6 58
 
 /* IPv4 addresses are kept in the mapped form, ::ffff:a.b.c.d. */
@@ -63,6 +64,13 @@ struct inet_sock {
     s32 opt[OPT_COUNT];
 };
 
+/* Whose ports: a type, or that of UDP-Lite. */
+#define PORT_UDPLITE 0x100
+static inline u16 port_kind(const struct inet_sock *i)
+{
+    return i->s.protocol == PROTO_LITE ? PORT_UDPLITE : i->s.type;
+}
+
 static inline struct inet_sock *to_inet(struct socket *s) { return (struct inet_sock *)s; }
 
 struct inet_host_ops {
@@ -76,7 +84,11 @@ struct inet_host_ops {
     void (*free)(struct inet_sock *i); /* i->host goes with the socket */
 };
 extern const struct inet_host_ops *inet_host; /* NULL: no way out */
-extern bool inet_resolver;                    /* 127.0.0.53 is outside */
+static inline bool udp_reaches_host(const struct inet_sock *i)
+{
+    return inet_host && i->s.protocol == PROTO_UDP;
+}
+extern bool inet_resolver; /* 127.0.0.53 is outside */
 
 /* ---- for host-backed sockets --------------------------------------------------- */
 

@@ -35,9 +35,12 @@ static struct table {
     struct lock lock;
     struct port *hash[BUCKETS];
     u64 used[65536 / 64];
-} tables[2];
+} tables[3]; /* TCP, UDP, UDP-Lite */
 
-static struct table *table_of(u16 type) { return &tables[type == SOCK_DGRAM]; }
+static struct table *table_of(u16 kind)
+{
+    return &tables[kind == PORT_UDPLITE ? 2 : kind == SOCK_DGRAM];
+}
 
 static struct port **slot_of(struct table *t, u16 number)
 {
@@ -158,7 +161,7 @@ static long bind_locked(struct table *t, struct inet_sock *i, const struct inet_
 
 long port_bind(struct inet_sock *i, const struct inet_addr *a)
 {
-    struct table *t = table_of(i->s.type);
+    struct table *t = table_of(port_kind(i));
     long rc;
 
     if (a->port && a->port < PRIVILEGED && !capable(CAP_NET_BIND_SERVICE_))
@@ -204,7 +207,7 @@ static long join_port(struct table *t, struct inet_sock *i, const struct inet_ad
 
 long port_connect(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to)
 {
-    struct table *t = table_of(i->s.type);
+    struct table *t = table_of(port_kind(i));
     long rc;
 
     i->uid = current()->cred.euid;
@@ -222,7 +225,7 @@ long port_connect(struct inet_sock *i, const struct inet_addr *from, const struc
 
 void port_share(struct inet_sock *conn, struct inet_sock *listener)
 {
-    struct table *t = table_of(conn->s.type);
+    struct table *t = table_of(port_kind(conn));
 
     lock(&t->lock);
     if (listener->port) {
@@ -235,7 +238,7 @@ void port_share(struct inet_sock *conn, struct inet_sock *listener)
 
 void port_release(struct inet_sock *i)
 {
-    struct table *t = table_of(i->s.type);
+    struct table *t = table_of(port_kind(i));
 
     lock(&t->lock);
     if (i->port) {
@@ -250,7 +253,7 @@ void port_release(struct inet_sock *i)
 
 long port_listen(struct inet_sock *i)
 {
-    struct table *t = table_of(i->s.type);
+    struct table *t = table_of(port_kind(i));
     struct inet_sock *other;
     long rc = 0;
 

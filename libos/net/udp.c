@@ -96,14 +96,14 @@ static long deliver_all(struct datagram *d)
 }
 
 /* Takes the datagram over: 0, -ECONNREFUSED when nobody is there, or what happened to it. */
-static long deliver(struct datagram *d)
+static long deliver(struct datagram *d, u16 kind)
 {
     struct inet_sock *i;
     long rc;
 
-    if (inet_is_multicast(d->to.ip) || inet_is_broadcast(d->to.ip))
+    if (kind == SOCK_DGRAM && (inet_is_multicast(d->to.ip) || inet_is_broadcast(d->to.ip)))
         return deliver_all(d);
-    i = port_find(SOCK_DGRAM, &d->to, &d->from);
+    i = port_find(kind, &d->to, &d->from);
     if (!i) {
         kfree(d);
         return -ECONNREFUSED;
@@ -123,7 +123,7 @@ long udp_deliver(const struct inet_addr *to, const struct inet_addr *from, const
     *d = (struct datagram){.to = *to, .from = *from, .time = now_real(), .len = len};
     list_init(&d->link);
     memcpy(d->data, data, len);
-    return deliver(d);
+    return deliver(d, SOCK_DGRAM);
 }
 
 /* ---- sending --------------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static long autobind(struct inet_sock *i)
     if (!i->port) {
         any.port = 0;
         rc = port_bind(i, &any);
-        if (!rc && inet_host)
+        if (!rc && udp_reaches_host(i))
             inet_host->bound(i, true);
     }
     return rc == -EINVAL ? 0 : rc; /* another thread was quicker */
@@ -204,7 +204,7 @@ static long send_own(struct udp_sock *u, struct sockmsg *m, struct inet_addr *to
     d->from.port = u->i.local.port;
     d->to = *to;
     d->time = now_real();
-    rc = deliver(d);
+    rc = deliver(d, port_kind(&u->i));
     if (rc == -ECONNREFUSED &&
         (u->i.remote.port || u->i.opt[OPT_IP_RECVERR] || u->i.opt[OPT_V6_RECVERR])) {
         u->i.s.error = ECONNREFUSED;
@@ -239,7 +239,7 @@ static long udp_send(struct socket *s, struct sockmsg *m)
     if (rc)
         return rc == -EADDRINUSE ? -EAGAIN : rc;
     if (!stays_inside(&to))
-        return inet_host ? inet_host->send(&u->i, &to, m) : -ENETUNREACH;
+        return udp_reaches_host(&u->i) ? inet_host->send(&u->i, &to, m) : -ENETUNREACH;
     return send_own(u, m, &to);
 }
 
@@ -367,7 +367,7 @@ static long udp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock
     if (inet_is_broadcast(to.ip) && !sockopt_on(s, BROADCAST))
         return -EACCES;
     if (!stays_inside(&to))
-        return inet_host ? inet_host->connect(i, &to, nonblock) : -ENETUNREACH;
+        return udp_reaches_host(i) ? inet_host->connect(i, &to, nonblock) : -ENETUNREACH;
     rc = autobind(i);
     if (rc)
         return rc == -EADDRINUSE ? -EAGAIN : rc;
@@ -385,7 +385,7 @@ static long udp_connect(struct socket *s, const u8 *name, u32 len, bool nonblock
 
 static void udp_release(struct socket *s)
 {
-    if (inet_host && to_inet(s)->port)
+    if (udp_reaches_host(to_inet(s)) && to_inet(s)->port)
         inet_host->bound(to_inet(s), false);
     inet_release_common(to_inet(s));
 }

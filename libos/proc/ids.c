@@ -266,7 +266,8 @@ long sys_setfsuid(u32 uid)
     struct cred *c = &current()->cred;
     u32 old = c->fsuid;
 
-    if (capable(CAP_SETUID) || uid == c->fsuid || is_one_of(uid, c->uid, c->euid, c->suid))
+    if (uid != ~0u &&
+        (capable(CAP_SETUID) || uid == c->fsuid || is_one_of(uid, c->uid, c->euid, c->suid)))
         c->fsuid = uid;
     return old;
 }
@@ -276,7 +277,8 @@ long sys_setfsgid(u32 gid)
     struct cred *c = &current()->cred;
     u32 old = c->fsgid;
 
-    if (capable(CAP_SETGID) || gid == c->fsgid || is_one_of(gid, c->gid, c->egid, c->sgid))
+    if (gid != ~0u &&
+        (capable(CAP_SETGID) || gid == c->fsgid || is_one_of(gid, c->gid, c->egid, c->sgid)))
         c->fsgid = gid;
     return old;
 }

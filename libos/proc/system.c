@@ -222,7 +222,7 @@ long sys_setpriority(int which, int who, int nice)
     return rc;
 }
 
-long sys_ioprio_get(int which, int who) { return 4; }
+long sys_ioprio_get(int which, int who) { return which < 1 || which > 3 ? -EINVAL : 4; }
 long sys_ioprio_set(int which, int who, int prio) { return which < 1 || which > 3 ? -EINVAL : 0; }
 long sys_personality(u64 persona)
 {
