@@ -304,7 +304,13 @@ static const struct inode_ops overlay_inode_ops = {
 
 static long overlay_statfs(struct super *s, void *buf)
 {
-    statfs_of_quota(&overlay_of(s)->quota, buf);
+    struct statfs *st = buf;
+
+    statfs_of_quota(&overlay_of(s)->quota, st);
+    if (st->f_bfree == st->f_blocks) { /* somebody's root directory is somewhere */
+        st->f_bfree--;
+        st->f_bavail--;
+    }
     return 0;
 }
 

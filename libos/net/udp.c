@@ -120,7 +120,8 @@ long udp_deliver(const struct inet_addr *to, const struct inet_addr *from, const
 
     if (!d)
         return -ENOBUFS;
-    *d = (struct datagram){.to = *to, .from = *from, .time = now_real(), .len = len};
+    *d = (struct datagram){
+        .to = *to, .from = *from, .time = now_real(), .len = len, .hops = UDP_HOPS};
     list_init(&d->link);
     memcpy(d->data, data, len);
     return deliver(d, SOCK_DGRAM);
@@ -188,20 +189,26 @@ static struct datagram *datagram_new(struct uio *from)
 
 static long send_own(struct udp_sock *u, struct sockmsg *m, struct inet_addr *to)
 {
-    struct inet_addr from;
+    bool v4 = inet_is_v4(to->ip);
+    struct udp_sent sent = {
+        .hops = u->i.opt[v4 ? OPT_IP_TTL : OPT_V6_HOPS],
+        .class = u->i.opt[v4 ? OPT_IP_TOS : OPT_V6_TCLASS],
+    };
     struct datagram *d;
     size_t len = m->data->left;
     long rc;
 
-    inet_route(&u->i, to, &from);
-    rc = udp_cmsg_send(u, m, &from);
+    inet_route(&u->i, to, &sent.from);
+    rc = udp_cmsg_send(u, m, &sent);
     if (rc)
         return rc;
     d = datagram_new(m->data);
     if (IS_ERR(d))
         return PTR_ERR(d);
-    d->from = from;
+    d->from = sent.from;
     d->from.port = u->i.local.port;
+    d->hops = sent.hops < 0 ? UDP_HOPS : sent.hops;
+    d->class = MAX(sent.class, 0);
     d->to = *to;
     d->time = now_real();
     rc = deliver(d, port_kind(&u->i));

@@ -6,11 +6,14 @@
 
 #define UDP_GROUPS_MAX 20 /* net.ipv4.igmp_max_memberships */
 
+#define UDP_HOPS       64 /* unless somebody says otherwise */
+
 struct datagram {
     struct list link;
     struct inet_addr from, to;
     u64 time; /* CLOCK_REALTIME, ns; 0: nobody asked yet */
     u32 len;
+    s32 hops, class; /* time to live and type of service, of either family */
     u8 data[];
 };
 
@@ -33,6 +36,10 @@ bool udp_in_group(struct udp_sock *u, const u8 ip[16]);
 /* Control messages of a datagram received: udp_cmsg.c */
 void udp_cmsg_receive(struct udp_sock *u, struct sockmsg *m, const struct datagram *d);
 /* The source address and interface a sender asks for: into *from; 0 or -errno. */
-long udp_cmsg_send(struct udp_sock *u, struct sockmsg *m, struct inet_addr *from);
+struct udp_sent { /* what control messages change for one datagram */
+    struct inet_addr from;
+    s32 hops, class;
+};
+long udp_cmsg_send(struct udp_sock *u, struct sockmsg *m, struct udp_sent *sent);
 
 #endif

@@ -24,8 +24,8 @@ struct pktinfo6 { /* = struct in6_pktinfo */
 static void put_v4(struct inet_sock *i, struct sockmsg *m, const struct datagram *d)
 {
     struct pktinfo4 info = {.index = LOOPBACK_INDEX};
-    s32 ttl = 64;
-    u8 tos = 0;
+    s32 ttl = d->hops;
+    u8 tos = (u8)d->class;
 
     if (i->opt[OPT_IP_PKTINFO]) {
         bool unicast = !inet_is_multicast(d->to.ip) && !inet_is_broadcast(d->to.ip);
@@ -50,7 +50,7 @@ static void put_v4(struct inet_sock *i, struct sockmsg *m, const struct datagram
 static void put_v6(struct inet_sock *i, struct sockmsg *m, const struct datagram *d)
 {
     struct pktinfo6 info = {.index = LOOPBACK_INDEX};
-    s32 hops = 64, class = 0;
+    s32 hops = d->hops, class = d->class;
 
     if (i->opt[OPT_V6_RECVPKTINFO]) {
         memcpy(info.ip, d->to.ip, 16);
@@ -119,7 +119,50 @@ static long source6(uptr data, size_t n, struct inet_addr *from)
     return 0;
 }
 
-long udp_cmsg_send(struct udp_sock *u, struct sockmsg *m, struct inet_addr *from)
+static long number(uptr data, size_t n, s32 least, s32 *to)
+{
+    s32 v;
+
+    if (n != sizeof(v))
+        return -EINVAL;
+    if (copy_from_user(&v, data, sizeof(v)))
+        return -EFAULT;
+    if (v < least || v > 255)
+        return -EINVAL;
+    if (v >= 0)
+        *to = v;
+    return 0;
+}
+
+static long take4(const struct cmsg *c, uptr data, size_t n, struct udp_sent *sent)
+{
+    switch (c->type) {
+    case IP_PKTINFO:
+        return source4(data, n, &sent->from);
+    case IP_TTL:
+        return number(data, n, 1, &sent->hops);
+    case IP_TOS:
+        return number(data, n, 0, &sent->class);
+    default:
+        return 0;
+    }
+}
+
+static long take6(const struct cmsg *c, uptr data, size_t n, struct udp_sent *sent)
+{
+    switch (c->type) {
+    case IPV6_PKTINFO:
+        return source6(data, n, &sent->from);
+    case IPV6_HOPLIMIT:
+        return number(data, n, -1, &sent->hops);
+    case IPV6_TCLASS:
+        return number(data, n, -1, &sent->class);
+    default:
+        return 0;
+    }
+}
+
+long udp_cmsg_send(struct udp_sock *u, struct sockmsg *m, struct udp_sent *sent)
 {
     struct cmsg c;
     size_t at = 0;
@@ -130,16 +173,16 @@ long udp_cmsg_send(struct udp_sock *u, struct sockmsg *m, struct inet_addr *from
         size_t n = c.len - sizeof(c);
 
         rc = 0;
-        if (c.level == PROTO_IP && c.type == IP_PKTINFO)
-            rc = source4(data, n, from);
-        else if (c.level == PROTO_IPV6 && c.type == IPV6_PKTINFO)
-            rc = source6(data, n, from);
-        else if (c.level != PROTO_IP && c.level != PROTO_IPV6 && c.level != SOL_SOCKET)
+        if (c.level == PROTO_IP)
+            rc = take4(&c, data, n, sent);
+        else if (c.level == PROTO_IPV6)
+            rc = take6(&c, data, n, sent);
+        else if (c.level != SOL_SOCKET)
             rc = -EINVAL;
         if (rc)
             return rc;
     }
-    if (!rc && !inet_is_own(from->ip) && !inet_is_any(from->ip))
+    if (!rc && !inet_is_own(sent->from.ip) && !inet_is_any(sent->from.ip))
         rc = -EINVAL;
     return rc;
 }

@@ -84,7 +84,7 @@ class Place:
         self.fresh()
         if inside:
             given = [f'-e{n}={v}' for n, v in self.env.items() if n != 'XDG_RUNTIME_DIR']
-            command = [self.bailey, 'run', '-q', '-u', f'{USER[0]}:{USER[1]}', '-v',
+            command = [self.bailey, 'run', '-q', '--hostname', os.uname().nodename, '-u', f'{USER[0]}:{USER[1]}', '-v',
                        f'{self.out}:{self.out}', *given, *options, '--', *command]
         identity = {'user': USER[0], 'group': USER[1], 'extra_groups': []} if os.geteuid() == 0 else {}
         with open(self.base / 'log', 'w+b') as log:
