@@ -92,7 +92,7 @@ long inet_name(struct socket *s, u8 *name, bool peer)
 {
     struct inet_sock *i = to_inet(s);
 
-    if (peer && (!i->remote.port || s->state != SS_CONNECTED))
+    if (peer && (!i->remote.port || s->state != SS_CONNECTED || i->broken))
         return -ENOTCONN;
     return (long)inet_addr_put(s, peer ? &i->remote : &i->local, name);
 }

@@ -58,6 +58,7 @@ struct inet_sock {
     struct list port_link;
     bool port_auto;      /* chosen by connect: given up with the connection */
     bool addr_fixed;     /* local address chosen by bind */
+    bool broken;         /* TCP: reset by the other end, which is no peer any more */
     u32 uid;             /* who bound it: SO_REUSEPORT is for one user */
     struct list pending; /* in a listener's backlog */
     void *host;          /* net/host*.c */

@@ -67,6 +67,7 @@ static void break_locked(struct tcp_sock *t)
         return;
     t->i.s.error = t->fin ? EPIPE : ECONNRESET;
     t->i.s.shutdown = SHUT_BOTH;
+    t->i.broken = true;
 }
 
 void tcp_break(struct tcp_sock *t)
