@@ -310,7 +310,7 @@ static int by_number(const void *a, const void *b)
 
 static void print_stats(const struct names *n, const struct progress *p, uint64_t begin)
 {
-    uint32_t *us = need(calloc(n->count, sizeof(*us)));
+    uint32_t *us = need(calloc(n->count + 1, sizeof(*us)));
 
     for (uint64_t i = 0; i < n->count; i++)
         us[i] = p->copies[i].us;

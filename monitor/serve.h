@@ -58,7 +58,8 @@ long net_open(struct sandbox *s, struct request *r, const char *uri);
 long net_control(struct sandbox *s, struct request *r);
 
 void attr_from_statx(struct host_attr *attr, const void *statx);
-/* The forms MESSAGE_WALK and _WALK_OPEN of attributes_get (serve_walk.c); uri lies in the message. */
+/* The forms MESSAGE_WALK and _WALK_OPEN of attributes_get (serve_walk.c); uri lies in the message.
+ */
 long serve_walk(struct sandbox *s, struct request *r, const char *uri);
 
 #endif

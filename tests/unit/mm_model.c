@@ -100,6 +100,7 @@ void file_put(struct file *f) {}
 u64 pool_used(void) { return 0; }
 struct filemem *inode_filemem(struct inode *i) { return NULL; }
 long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *at, size_t *run) { return -1; }
+int erofs_place(u64 *at) { return -1; }
 struct sites *sites_copy(const struct sites *old) { return NULL; }
 void sites_free(struct sites *s) {}
 struct file *memfd_file_new(const char *name, u64 size, u32 flags) { return NULL; }

@@ -31,3 +31,5 @@ int monitor_check(FILE *out)
 }
 
 bool monitor_path_visible(const char *path, const char *workdir) { return true; }
+
+void monitor_prepare(void) {}
