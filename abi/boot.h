@@ -139,8 +139,19 @@ struct boot_info {
     /* CPUID faults, and these are the answers: offset of an array; count 0: it does not. */
     uint32_t cpu_leaves, cpu_leaf_count;
 
+    /* BOOT_RESUME: the stream of pages may grow while the sandbox runs already; what lies beyond
+     * its end (SIGBUS) is not there yet.  progress changes when it has grown, and is woken. */
+    uint32_t pages_state, pages_progress; /* enum boot_pages */
+
     /* BOOT_RESUME: the host name from now on; "": as it was. */
     char new_hostname[72];
+};
+
+enum boot_pages {
+    BOOT_PAGES_THERE,
+    BOOT_PAGES_COMING,
+    BOOT_PAGES_CAME, /* all of them are there now */
+    BOOT_PAGES_LOST, /* there will be no more */
 };
 
 /* Private memory of a resumed sandbox: in the stream runs_handle one struct boot_space for each

@@ -2,13 +2,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "abi/boot.h"
 #include "abi/layout.h"
+#include "complain.h"
 #include "memory_file.h"
 
 #ifndef MFD_EXEC
@@ -95,6 +101,7 @@ static int source_fill(void *context, uint32_t object, int fd, uint64_t size, st
 
 struct place {
     uint64_t addr, len, at;
+    uint64_t order; /* in which its pages come from the file */
 };
 struct layout {
     struct memory_base *base;
@@ -132,13 +139,42 @@ static uint64_t list_places(struct layout *l)
         } else {
             while (space <= n)
                 l->first[space++] = count;
-            l->places[count] = (struct place){range.offset, range.len, place_range(l, &range)};
+            l->places[count] =
+                (struct place){range.offset, range.len, place_range(l, &range), range.order};
         }
         count++;
     }
     while (l->places && space <= l->spaces)
         l->first[space++] = count;
     return count;
+}
+
+static int by_order(const void *a, const void *b)
+{
+    const struct place *x = *(struct place *const *)a, *y = *(struct place *const *)b;
+
+    return x->order != y->order ? (x->order < y->order ? -1 : 1) : x < y ? -1 : x > y;
+}
+
+/* The stream has the pages in the order in which they come, so that it can grow. */
+static int order_places(struct layout *l, uint64_t count)
+{
+    struct place **list = calloc(count + 1, sizeof(*list));
+    uint64_t at = 0, n = 0;
+
+    if (!list)
+        return -1;
+    for (uint64_t i = 0; i < count; i++)
+        if (l->places[i].at != BOOT_RUN_ZERO)
+            list[n++] = &l->places[i];
+    if (!l->in_file)
+        qsort(list, n, sizeof(*list), by_order);
+    for (uint64_t i = 0; i < n && !l->in_file; i++) {
+        list[i]->at = at;
+        at += list[i]->len;
+    }
+    free(list);
+    return 0;
 }
 
 /* There is an entry for every space there could be: those without memory are zeros. */
@@ -220,7 +256,77 @@ static int load_pages(struct layout *l, struct snapshot_error *error)
     return seal(l->base->pages);
 }
 
-static int make_private(struct memory_base *b, struct snapshot_error *error)
+/* ---- pages that come while the sandbox runs ------------------------------------------------ */
+
+/* Less comes at once. */
+#define LATE_MIN (16UL << 20)
+
+struct late {
+    struct layout *layout;
+    struct boot_info *boot;
+};
+
+static void tell(struct boot_info *boot, uint32_t state)
+{
+    __atomic_store_n(&boot->pages_state, state, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&boot->pages_progress, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, &boot->pages_progress, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+/* Pages of the base do not come in the order of this file. */
+static bool can_be_late(const struct layout *l)
+{
+    return l->size >= LATE_MIN && !snapshot_info(l->base->reader)->incremental;
+}
+
+static int load_late_piece(void *context, uint32_t object, uint64_t offset, const void *data,
+                           uint64_t len)
+{
+    return load_private(((struct late *)context)->layout, object, offset, data, len);
+}
+
+static void load_late_done(void *context)
+{
+    tell(((struct late *)context)->boot, BOOT_PAGES_COMING);
+}
+
+/* The process that writes them.  It dies with the monitor; who waits for pages hears when it
+ * cannot go on. */
+static _Noreturn void load_late_run(struct layout *l, struct boot_info *boot)
+{
+    struct late late = {l, boot};
+    struct snapshot_error error = {0};
+
+    if (snapshot_load_in_order(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1),
+                               load_late_piece, load_late_done, &late, &error) ||
+        seal(l->base->pages)) {
+        complain_text(error.text[0] ? error.text : "resume: memory could not be filled", NULL);
+        tell(boot, BOOT_PAGES_LOST);
+        _exit(1);
+    }
+    tell(boot, BOOT_PAGES_CAME);
+    _exit(0);
+}
+
+static int load_late(struct layout *l, struct boot_info *boot)
+{
+    const pid_t monitor = getpid();
+
+    l->base->pages = make_object("bailey-pages");
+    if (l->base->pages < 0)
+        return -1;
+    boot->pages_state = BOOT_PAGES_COMING;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != monitor)
+            _exit(1);
+        load_late_run(l, boot);
+    }
+    return pid < 0 ? -1 : 0;
+}
+
+/* boot: pages may come later, and are told there; or NULL. */
+static int make_private(struct memory_base *b, struct boot_info *boot, struct snapshot_error *error)
 {
     struct layout l = {.base = b, .in_file = b->in_file};
     uint64_t places = list_places(&l);
@@ -231,10 +337,12 @@ static int make_private(struct memory_base *b, struct snapshot_error *error)
     b->runs = make_object("bailey-runs");
     if (l.places && l.first && b->runs >= 0) {
         list_places(&l);
-        rc = write_runs(&l) || seal(b->runs) ? -1 : 0;
+        rc = order_places(&l, places) || write_runs(&l) || seal(b->runs) ? -1 : 0;
     }
     if (rc == 0 && l.in_file)
         b->pages = snapshot_warm_fd(b->reader);
+    else if (rc == 0 && boot && can_be_late(&l))
+        rc = load_late(&l, boot);
     else if (rc == 0)
         rc = load_pages(&l, error);
     free(l.places);
@@ -242,12 +350,14 @@ static int make_private(struct memory_base *b, struct snapshot_error *error)
     return rc;
 }
 
-static int source_private(void *context, int *pages, int *runs, struct error *err)
+static int source_private(void *context, int *pages, int *runs, struct boot_info *boot,
+                          struct error *err)
 {
     struct memory_base *b = context;
     struct snapshot_error error = {0};
 
-    if (b->runs < 0 && make_private(b, &error))
+    boot->pages_state = BOOT_PAGES_THERE;
+    if (b->runs < 0 && make_private(b, boot, &error))
         return give_error(err, &error);
     *pages = b->pages;
     *runs = b->runs;
@@ -330,7 +440,7 @@ int memory_base_make(struct memory_base *b, struct error *err)
 {
     struct snapshot_error error = {0};
 
-    return make_private(b, &error) || make_pieces(b, &error) ? give_error(err, &error) : 0;
+    return make_private(b, NULL, &error) || make_pieces(b, &error) ? give_error(err, &error) : 0;
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */

@@ -12,6 +12,8 @@
 
 #include "error.h"
 
+struct boot_info;
+
 #define MEMORY_SEGMENT  1u
 #define MEMORY_POOL     2u
 #define MEMORY_SPACE(n) (0x10000000u + (uint32_t)(n)) /* private memory of space n */
@@ -38,8 +40,10 @@ struct memory_source { /* checked: it is what was written */
     /* Writes the pages of an object to a memory object of `size` bytes. */
     int (*fill)(void *context, uint32_t object, int fd, uint64_t size, struct error *err);
     /* Private memory, as abi/boot.h has it: two descriptors that stay the source's.  Others may
-     * map the pages as well. */
-    int (*private_memory)(void *context, int *pages, int *runs, struct error *err);
+     * map the pages as well.  A process of the source's may go on writing pages, and tells of it
+     * in boot, which is shared memory. */
+    int (*private_memory)(void *context, int *pages, int *runs, struct boot_info *boot,
+                          struct error *err);
 };
 
 #endif

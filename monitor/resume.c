@@ -54,7 +54,7 @@ int resume_memory(struct sandbox *s)
         return -1;
     if (from->fill(from->context, MEMORY_SEGMENT, s->segment_fd, SEG_SIZE, s->err) ||
         from->fill(from->context, MEMORY_POOL, s->pool_fd, POOL_SIZE, s->err) ||
-        from->private_memory(from->context, &s->pages_fd, &s->runs_fd, s->err))
+        from->private_memory(from->context, &s->pages_fd, &s->runs_fd, s->boot, s->err))
         return error_wrap(s->err, "resume");
     return 0;
 }

@@ -162,6 +162,30 @@ static bool step_of_ours(struct thread *t, struct sigcontext_64 *sc)
     return true;
 }
 
+#define LATE_NS 120000000000ULL /* without any progress: its writer was killed */
+
+/* After a resume the stream of pages may still grow: what touched a page that has not come yet
+ * waits for more of them and touches it again.  Once all have come, again once, for a fault
+ * may be older than the last page. */
+static bool await_page(struct thread *t, const struct sigcontext_64 *sc)
+{
+    u32 seen = __atomic_load_n(&boot()->pages_progress, __ATOMIC_SEQ_CST);
+    u32 state = __atomic_load_n(&boot()->pages_state, __ATOMIC_SEQ_CST);
+    bool again = t->late_addr != sc->cr2 || t->late_ip != sc->ip;
+
+    if (state == BOOT_PAGES_LOST)
+        panic("the rest of the snapshot cannot be read");
+    if (state == BOOT_PAGES_COMING &&
+        host_wait(&boot()->pages_progress, seen, host_time(HOST_CLOCK_MONOTONIC) + LATE_NS) ==
+            -110) /* ETIMEDOUT */
+        panic("the rest of the snapshot does not come");
+    if (state != BOOT_PAGES_COMING) {
+        t->late_addr = sc->cr2;
+        t->late_ip = sc->ip;
+    }
+    return state == BOOT_PAGES_COMING || again;
+}
+
 static void on_fault(struct thread *t, int sig, siginfo_t *info, struct sigcontext_64 *sc)
 {
     u64 site;
@@ -186,6 +210,8 @@ static void on_fault(struct thread *t, int sig, siginfo_t *info, struct sigconte
         enter_libos(t, sc, 0);
         return;
     }
+    if (sig == SIGBUS && boot()->pages_state && await_page(t, sc))
+        return;
     if (inside(sc)) {
         if (fix_up(sc))
             return;

@@ -25,6 +25,10 @@ struct sweep {
     uint32_t *start, *by_frame;
     atomic_uint next;
     atomic_bool failed;
+    bool ordered;  /* pieces are handed out in the order of the file: */
+    uint32_t turn; /* this frame's are next */
+    pthread_cond_t turned;
+    void (*done)(void *context);
     pthread_mutex_t lock; /* of err */
     struct snapshot_error *err;
 };
@@ -99,8 +103,27 @@ static int check_frame(const struct sweep *s, uint32_t n, struct bench *b,
     return 0;
 }
 
-static int hand_out_frame(const struct sweep *s, uint32_t n, struct bench *b,
-                          struct snapshot_error *err)
+/* -1 if it will not come. */
+static int await_turn(struct sweep *s, uint32_t n)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->ordered && s->turn != n && !atomic_load(&s->failed))
+        pthread_cond_wait(&s->turned, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    return atomic_load(&s->failed) ? -1 : 0;
+}
+
+static void end_turn(struct sweep *s, uint32_t n)
+{
+    if (!s->ordered || await_turn(s, n))
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->turn = n + 1;
+    pthread_cond_broadcast(&s->turned);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int hand_out_frame(struct sweep *s, uint32_t n, struct bench *b, struct snapshot_error *err)
 {
     const struct range *ranges = s->r->index.ranges;
     bool any = false;
@@ -109,7 +132,7 @@ static int hand_out_frame(const struct sweep *s, uint32_t n, struct bench *b,
         any = wanted(s, &ranges[s->by_frame[i]]);
     if (!any)
         return 0;
-    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err))
+    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err) || await_turn(s, n))
         return -1;
     for (uint32_t i = s->start[n]; i < s->start[n + 1]; i++) {
         const struct range *r = &ranges[s->by_frame[i]];
@@ -119,6 +142,8 @@ static int hand_out_frame(const struct sweep *s, uint32_t n, struct bench *b,
                   (uint64_t)r->pages * SNAPSHOT_PAGE))
             return fail(err, SNAPSHOT_MISUSE, "%s: loading was stopped", s->r->path);
     }
+    if (s->done)
+        s->done(s->context);
     return 0;
 }
 
@@ -129,6 +154,7 @@ static void stop(struct sweep *s, const struct snapshot_error *err)
     pthread_mutex_lock(&s->lock);
     if (!atomic_exchange(&s->failed, true) && s->err)
         *s->err = *err;
+    pthread_cond_broadcast(&s->turned);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -154,6 +180,7 @@ static void *sweeper(void *arg)
             break;
         if (s->check_only ? check_frame(s, n, &b, &err) : hand_out_frame(s, n, &b, &err))
             stop(s, &err);
+        end_turn(s, n);
     }
     ZSTD_freeDCtx(b.zctx);
     free(b.stored);
@@ -170,6 +197,7 @@ static int sweep(struct sweep *s)
     if (wanted_threads > s->r->index.frame_count)
         wanted_threads = s->r->index.frame_count;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->turned, NULL);
     /* The process's signals are the caller's business. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -180,6 +208,7 @@ static int sweep(struct sweep *s)
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->turned);
     return atomic_load(&s->failed) ? -1 : 0;
 }
 
@@ -214,6 +243,14 @@ static int sort_by_frame(struct sweep *s)
     return 0;
 }
 
+static int by_first(const void *a, const void *b, void *ranges)
+{
+    const struct range *x = (struct range *)ranges + *(const uint32_t *)a;
+    const struct range *y = (struct range *)ranges + *(const uint32_t *)b;
+
+    return x->first != y->first ? (x->first < y->first ? -1 : 1) : x < y ? -1 : x > y;
+}
+
 static int hand_out_zeros(const struct sweep *s)
 {
     const struct index *index = &s->r->index;
@@ -245,6 +282,30 @@ int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snap
     if (rc == 0 && r->info.base_pages)
         rc = r->base ? snapshot_load(r->base, first, last, from_base, &s, err)
                      : fail(err, SNAPSHOT_BASE, "%s: needs its base snapshot", r->path);
+    free(s.start);
+    free(s.by_frame);
+    return rc;
+}
+
+int snapshot_load_in_order(struct snapshot_reader *r, uint32_t first, uint32_t last,
+                           snapshot_load_fn *fn, void (*done)(void *context), void *context,
+                           struct snapshot_error *err)
+{
+    struct sweep s = {.r = r,
+                      .first = first,
+                      .last = last,
+                      .fn = fn,
+                      .context = context,
+                      .err = err,
+                      .ordered = true,
+                      .done = done};
+    int rc = sort_by_frame(&s) < 0 ? fail_errno(err, ENOMEM, r->path, NULL) : 0;
+
+    for (uint32_t n = 0; rc == 0 && n < r->index.frame_count; n++)
+        qsort_r(s.by_frame + s.start[n], s.start[n + 1] - s.start[n], sizeof(*s.by_frame), by_first,
+                (void *)r->index.ranges);
+    if (rc == 0)
+        rc = sweep(&s);
     free(s.start);
     free(s.by_frame);
     return rc;

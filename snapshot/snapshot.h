@@ -185,6 +185,7 @@ struct snapshot_range {
     enum snapshot_where where;
     uint64_t offset, len;
     uint64_t file_offset; /* warm form, SNAPSHOT_IN_FRAME: where to map it from; else 0 */
+    uint64_t order;       /* of ranges in frames: as snapshot_load_in_order hands them out */
 };
 /* Ranges of all objects by object and offset, disjoint.  *at starts as 0; false at the end.
  * In the warm form neighbours in object and file come as one. */
@@ -207,6 +208,12 @@ typedef int snapshot_load_fn(void *context, uint32_t object, uint64_t offset, co
 /* Gives every page of the objects in [first, last] to fn, in no order, each once. */
 int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snapshot_load_fn *fn,
                   void *context, struct snapshot_error *err);
+
+/* The same for what is in frames of this very file: one piece after another, as the file has
+ * them.  `done` (or NULL) is called after each frame that held some of them. */
+int snapshot_load_in_order(struct snapshot_reader *r, uint32_t first, uint32_t last,
+                           snapshot_load_fn *fn, void (*done)(void *context), void *context,
+                           struct snapshot_error *err);
 
 /* ---- keys ---------------------------------------------------------------- */
 

@@ -294,9 +294,10 @@ static void saver(void *arg)
     __atomic_store_n(&freeze.saver, current(), __ATOMIC_SEQ_CST);
     for (;;) {
         u32 seq = thread_sleep_begin();
-        if (__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST))
+        if (__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST)) {
+            mm_settle(); /* what is still to come can't be saved */
             save();
-        else if ((task = __atomic_exchange_n(&freeze.task, NULL, __ATOMIC_SEQ_CST)))
+        } else if ((task = __atomic_exchange_n(&freeze.task, NULL, __ATOMIC_SEQ_CST)))
             run_task(task);
         else
             thread_sleep_uninterruptible(seq, HOST_FOREVER);

@@ -73,6 +73,7 @@ static long transfer(struct transfer *t)
     size_t total, done = 0;
     long rc = 0;
 
+    uio_settle(t->u);
     while (t->left) {
         rc = gather(t, v, &total);
         if (rc > 0)

@@ -2,6 +2,7 @@
 #include "uio.h"
 
 #include "lib.h"
+#include "thread.h"
 #include "usercopy.h"
 
 /* Moves n bytes between a segment's start and p; bytes moved. */
@@ -78,5 +79,23 @@ void uio_advance(struct uio *u, size_t n)
             u->iov++;
             u->n--;
         }
+    }
+}
+
+void uio_settle(const struct uio *u)
+{
+    size_t left = u->left;
+    char byte;
+
+    if (likely(boot()->pages_state != BOOT_PAGES_COMING) || u->kernel)
+        return;
+    for (int i = 0; i < u->n && left; i++) {
+        size_t len = MIN(u->iov[i].len, left);
+        uptr end = u->iov[i].base + len;
+
+        for (uptr at = u->iov[i].base; at < end; at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE)
+            if (user_copy_in(&byte, at, 1))
+                return;
+        left -= len;
     }
 }

@@ -110,6 +110,8 @@ void mm_put(struct mm *mm);
 /* In a host process that has nothing mapped, after a resume: maps all of it and fills in
  * private memory from boot_info.pages_handle.  0 or -errno. */
 long mm_resume(struct mm *mm);
+/* Waits until all memory of a resumed sandbox is there. */
+void mm_settle(void);
 /* Unmaps everything of the program (exec). */
 void mm_clear(struct mm *mm);
 /* The last user has left: forgets what was mapped, before others hear of the exit.  The host

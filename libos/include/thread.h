@@ -139,6 +139,8 @@ struct thread {
     u64 kept_call; /* the call that goes on with `deadline`: interrupted by a save */
 
     struct tracee tracee;
+
+    u64 late_addr, late_ip; /* the PAL's: what touched a page of a snapshot again, once */
 };
 
 struct process {

@@ -32,6 +32,9 @@ size_t uio_copy_in(void *dst, struct uio *u, size_t n);        /* from the buffe
 size_t uio_copy_out(struct uio *u, const void *src, size_t n); /* into the buffer */
 size_t uio_zero(struct uio *u, size_t n);
 void uio_advance(struct uio *u, size_t n);
+/* Before the host moves data from or to the program's memory itself: pages of a resume that are
+ * still to come would end it short. */
+void uio_settle(const struct uio *u);
 
 /* Between a host handle and the buffer, without a copy of ours where that can be.  Bytes
  * moved or -errno (an interruption: -ERESTARTSYS); the write at most n bytes.

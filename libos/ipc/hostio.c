@@ -50,6 +50,7 @@ static long move_once(struct hostio *h, struct uio *u, bool write, size_t limit,
 
     if (h->gone)
         return write ? -EIO : 0;
+    uio_settle(u);
     _Static_assert(sizeof(struct host_iovec) == sizeof(struct iov), "iov layout");
     if (first.len > limit || (u->n == 1 && first.len > u->left)) {
         first.len = MIN(limit, u->left);

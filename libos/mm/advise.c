@@ -140,6 +140,8 @@ static long advise(struct mm *mm, uptr addr, uptr end, const struct advice *a, i
     struct vma *dead = NULL;
     long rc, host = 0;
 
+    if (a->host == HOST_DISCARD_POPULATE_READ || a->host == HOST_DISCARD_POPULATE_WRITE)
+        mm_settle();
     lock(&mm->lock);
     rc = check_range(mm, addr, end, a);
     if (rc && rc != -ENOMEM)

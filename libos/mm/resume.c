@@ -70,6 +70,8 @@ static long load_runs(struct mm *mm, struct runs *r)
     if (rc)
         return rc;
     *r = (struct runs){.count = s.count, .short_len = MAP_LEN};
+    if (boot()->pages_state == BOOT_PAGES_COMING) /* what is read would have to be waited for */
+        r->short_len = 0;
     if (!s.count)
         return 0;
     r->run = kpages_alloc(s.count * sizeof(*r->run));
@@ -77,7 +79,7 @@ static long load_runs(struct mm *mm, struct runs *r)
         return -ENOMEM;
     rc = read_all(r->run, s.count * sizeof(*r->run), s.runs);
     while (!rc && count_mapped(r) > MAPS_MAX && r->short_len < MAP_LEN << 20)
-        r->short_len *= 2;
+        r->short_len = MAX(2 * r->short_len, 2 * PAGE_SIZE);
     return rc;
 }
 
@@ -196,6 +198,24 @@ static long map_runs(struct mm *mm, struct runs *r)
     return 0;
 }
 
+/* Is more to come?  Then some of it has. */
+static bool pages_await(void)
+{
+    struct boot_info *b = boot();
+    u32 seen = __atomic_load_n(&b->pages_progress, __ATOMIC_SEQ_CST);
+
+    if (__atomic_load_n(&b->pages_state, __ATOMIC_SEQ_CST) != BOOT_PAGES_COMING)
+        return false;
+    host_wait(&b->pages_progress, seen, host_time(HOST_CLOCK_MONOTONIC) + 1000000000ULL);
+    return true;
+}
+
+void mm_settle(void)
+{
+    while (pages_await())
+        ;
+}
+
 /* ---- runs that are read -------------------------------------------------------------- */
 
 /* Reads runs that stand one after another in the stream with as few calls as the host makes
@@ -207,7 +227,7 @@ static long read_some(struct host_iovec *v, u32 n, u64 at)
     while (done < n) {
         long got = host_read(boot()->pages_handle, v + done, (int)(n - done), at, 0);
 
-        if (got == -EINTR)
+        if (got == -EINTR || (!got && pages_await()))
             continue;
         if (got <= 0)
             return got ? got : -EIO;

@@ -83,6 +83,7 @@ static long move(struct host_link *l, struct uio *u, u32 flags, bool sending)
 
     if (n < 0)
         return n;
+    uio_settle(u);
     m.iov_len = (size_t)n;
     flags |= MSG_DONTWAIT | MSG_NOSIGNAL;
     rc = sending ? host_send(l->poll.handle, &m, (int)flags)

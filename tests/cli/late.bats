@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# A resumed program goes on while its memory is still being unpacked: it must not notice.
+
+load helper
+
+# Holds 64 MB; says when; then, as soon as it goes on, uses them in every way at once.
+program='
+import hashlib, mmap, os, random, sys, threading, time
+page = lambda: random.randbytes(1300) + b"some text that is there again " * 93 + b"123456"
+block = b"".join(page() for i in range(256))
+data = bytearray(block * 64)
+for i in range(64): data[i << 20:(i << 20) + 8] = b"%08d" % i
+view = memoryview(data)
+whole = hashlib.md5(data).hexdigest()
+area = mmap.mmap(-1, 32 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+area.write(view[:32 << 20])
+half = hashlib.md5(view[:32 << 20]).hexdigest()
+target = bytearray(b"x" * (20 << 20))
+with open("/tmp/file", "wb") as f: f.write(view[5 << 20:25 << 20])
+print("ready", flush=True)
+generation = open("/proc/sys/kernel/random/boot_id").read()
+while open("/proc/sys/kernel/random/boot_id").read() == generation: time.sleep(0.001)
+child = os.fork()
+if child == 0: os._exit(hashlib.md5(data).hexdigest() != whole)
+def read():
+    with open("/tmp/file", "rb", buffering=0) as f: print("read", f.readinto(target), flush=True)
+def write():
+    r, w = os.pipe()
+    t = threading.Thread(target=lambda: print("wrote", os.write(w, view[40 << 20:41 << 20]), flush=True))
+    t.start()
+    got = b""
+    while len(got) < 1 << 20: got += os.read(r, 1 << 20)
+    t.join()
+    print("piped", got == view[40 << 20:41 << 20], flush=True)
+for f in (read, write):
+    f()
+area.resize(48 << 20)
+print("moved", hashlib.md5(memoryview(area)[:32 << 20]).hexdigest() == half, flush=True)
+area.madvise(mmap.MADV_DONTNEED, 0, 1 << 20)
+print("given back", area[:1 << 20] == bytes(1 << 20), flush=True)
+print("child", os.waitpid(child, 0)[1], flush=True)
+print("target", target == view[5 << 20:25 << 20], flush=True)
+print("whole", hashlib.md5(data).hexdigest() == whole, flush=True)
+'
+good=$'read 20971520\nwrote 1048576\npiped True\nmoved True\ngiven back True\nchild 0\ntarget True\nwhole True'
+
+said_ready() { [ "$("$BAILEY" logs "$1" 2>/dev/null)" = ready ]; }
+
+begin() { # a snapshot of it: file
+    "$BAILEY" run -d --name late -- python3 -c "$program" >/dev/null 3>&-
+    eventually 60 said_ready late
+    "$BAILEY" save late -o file >/dev/null
+    "$BAILEY" rm late >/dev/null
+}
+
+@test "memory that comes late is all there, however it is used" {
+    begin
+    bailey resume file
+    answered 0 "$good"
+}
+
+@test "a save waits for what is still to come" {
+    begin
+    "$BAILEY" resume -d --name again file >/dev/null 3>&-
+    "$BAILEY" save again -o second >/dev/null || [ "$(timeout 60 "$BAILEY" wait again)" = 0 ]
+    if [ -e second ]; then
+        "$BAILEY" logs again >out
+        "$BAILEY" resume second >>out 2>errors
+    else
+        "$BAILEY" logs again >out
+    fi
+    [ "$(cat out)" = "$good" ] || fail "$(cat out errors)"
+}
+
+@test "damage deep in the file is found before anything runs" {
+    begin
+    size=$(stat -c %s file)
+    for at in 100000 $((size / 2)) $((size - 200000)); do
+        cp file bad
+        printf '\xa5\x5a\xa5' | dd of=bad bs=1 seek="$at" conv=notrunc 2>/dev/null
+        bailey resume bad
+        refused 125 bad changed
+    done
+}
