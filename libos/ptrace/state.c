@@ -242,10 +242,9 @@ long trace_call_regset(s32 pid, u64 type, uptr at, bool write)
 
 /* ---- struct user ------------------------------------------------------------------------- */
 
-#define USER_SIZE   928
-#define DEBUG_REGS  848
-#define DEBUG_STEP  (DEBUG_REGS + 6 * 8)
-#define FPVALID_END 224
+#define USER_SIZE  928
+#define DEBUG_REGS 848
+#define DEBUG_STEP (DEBUG_REGS + 6 * 8)
 
 long trace_peek_user(s32 pid, u64 offset, uptr data)
 {
