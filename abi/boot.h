@@ -109,7 +109,7 @@ struct boot_info {
      * set (bit n-1), and a request to freeze.  The monitor sets bits atomically and
      * then interrupts a thread; the library OS takes them with an exchange. */
     uint64_t mailbox_signals;
-    uint32_t freeze; /* 0 run, 1 park */
+    uint32_t freeze; /* 0 run, BOOT_FREEZE */
     uint32_t winsize_changed;
 
     /* A second host epoll, empty, used with a zero timeout only: "is this ready now?" */
@@ -143,6 +143,10 @@ struct boot_info {
      * its end (SIGBUS) is not there yet.  progress changes when it has grown, and is woken. */
     uint32_t pages_state, pages_progress; /* enum boot_pages */
 
+    /* A save from copies of address spaces has ended: 0, or -errno; set before the flag. */
+    int32_t save_result;
+    uint32_t save_done;
+
     /* BOOT_RESUME: the host name from now on; "": as it was. */
     char new_hostname[72];
 };
@@ -166,6 +170,8 @@ struct boot_run {
     uint64_t at;        /* where in the stream of pages; BOOT_RUN_ZERO: zeros */
 };
 #define BOOT_RUN_ZERO     (~0ULL)
+#define BOOT_FREEZE       1u
+#define BOOT_FREEZE_KEEP  2u /* and then go on: copies of address spaces are of use */
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
 #define BOOT_NET_NAMED    4u /* this sandbox is on a named network */

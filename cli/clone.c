@@ -70,10 +70,10 @@ static int capture(struct entry *e)
     if (fd < 0)
         fd = memfd_create("bailey-clone", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int64_t rc = fd < 0 ? -errno : save_ask(e, &form, true, fd);
-    if (rc == 0 &&
+    if (rc >= 0 &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
         rc = -errno;
-    if (rc == 0)
+    if (rc >= 0)
         return fd;
     save_refused(e->name, rc);
     if (fd >= 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "abi/boot.h"
+#include "capture.h"
 #include "complain.h"
 #include "runtime.h"
 #include "snapshot/cpu.h"
@@ -120,6 +121,11 @@ static int sink_put(void *file, uint32_t object, uint64_t offset, const void *da
                                                                        : 0;
 }
 
+static int sink_capture(void *file, const struct memory_at_rest *memory, struct error *err)
+{
+    return capture_memory(memory, sink_put, file, err);
+}
+
 static int sink_finish(void *file, struct error *err)
 {
     struct snapshot_error error = {0};
@@ -143,7 +149,8 @@ void save_file_init(struct save_file *f, struct sandbox_config *config)
     f->sink = (struct memory_sink){.context = f,
                                    .open = sink_open,
                                    .note = sink_note,
-                                   .put = sink_put,
+                                   .capture = sink_capture,
+                                   .copy = capture_copy,
                                    .finish = sink_finish,
                                    .abandon = sink_abandon};
 }

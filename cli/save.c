@@ -189,11 +189,13 @@ static int save(struct entry *e, struct settings *s)
         return complain_errno(s->output ? s->output : name, errno, NULL);
     int64_t rc = save_ask(e, &s->form, s->keep, o.fd);
     fstat(o.fd, &st);
-    if (output_close(&o, rc == 0) < 0)
+    if (output_close(&o, rc >= 0) < 0)
         return complain_errno(o.path, errno, NULL);
     if (rc < 0)
         return save_refused(e->name, rc);
-    if (!s->keep)
+    if (s->keep)
+        fprintf(stderr, "bailey: %s went on after %.1f ms\n", e->name, (double)rc / 1000);
+    else
         entry_wait(e);
     if (strcmp(o.path, "-") != 0)
         printf("%s\n", o.path);

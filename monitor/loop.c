@@ -319,7 +319,7 @@ static void on_time(struct loop *l)
         manage_start(l->s, config->announce(config->context));
     }
     if (now >= l->s->save_deadline)
-        save_give_up(l->s);
+        save_look(l->s);
     if (now >= l->look) {
         limits_check(l->s);
         l->look = now + limits_interval(l->s);
@@ -377,6 +377,7 @@ void sandbox_loop(struct sandbox *s)
         loop.look = now_ms() + limits_interval(s);
     while (!s->ended)
         loop_once(&loop);
+    save_end(s);
     sandbox_kill(s);
     if (loop.timed_out)
         s->exit_code = MONITOR_EXIT_TIMEOUT;

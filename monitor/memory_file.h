@@ -18,6 +18,14 @@ struct boot_info;
 #define MEMORY_POOL     2u
 #define MEMORY_SPACE(n) (0x10000000u + (uint32_t)(n)) /* private memory of space n */
 
+/* A sandbox, or copies of it, that nobody changes meanwhile. */
+struct memory_at_rest {
+    int segment_fd, pool_fd;
+    int pages_fd;                    /* what it was resumed from, or -1 */
+    const struct host_space *spaces; /* by number; their processes are ours */
+    uint32_t count;
+};
+
 /* Functions return 0, or -1 with *err filled. */
 struct memory_sink {
     void *context;
@@ -26,8 +34,10 @@ struct memory_sink {
      * NULL: *err. */
     void *(*open)(void *context, int fd, int options, const uint8_t image[32], struct error *err);
     int (*note)(void *file, const char *key, const void *bytes, size_t len, struct error *err);
-    int (*put)(void *file, uint32_t object, uint64_t offset, const void *data, size_t len,
-               struct error *err);
+    /* All memory there is.  From any thread; so are those that end it. */
+    int (*capture)(void *file, const struct memory_at_rest *memory, struct error *err);
+    /* A memory object with the contents that `fd` has now, or -1. */
+    int (*copy)(int fd, uint64_t size);
     /* Either ends it. */
     int (*finish)(void *file, struct error *err);
     void (*abandon)(void *file);

@@ -22,7 +22,7 @@ void place_identity(bool nobody)
         return;
     /* Root's other groups would still open files of theirs; root itself needs none. */
     if (want != -1 && getgroups(0, NULL) > 0)
-        setgroups(0, NULL);
+        syscall(SYS_setgroups, 0, NULL); /* of this thread: one that writes a file keeps its own */
     /* Group first on the way down: changing it needs the rights. */
     setfsgid(want == -1 ? getegid() : NOBODY);
     setfsuid(want == -1 ? geteuid() : NOBODY);

@@ -153,7 +153,8 @@ void limits_check(struct sandbox *s)
 {
     const struct sandbox_config *c = s->config;
 
-    if (limits_interval(s) < 0)
+    /* What is copied for a save counts twice, for as long as it is written. */
+    if (limits_interval(s) < 0 || s->copies)
         return;
     place_identity(false);
     struct usage u = look(s);

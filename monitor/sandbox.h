@@ -56,7 +56,8 @@ struct sandbox {
     uint8_t *segment;
     struct boot_info *boot;
     uint64_t xsave_size, xcr0; /* what this CPU has */
-    int64_t save_deadline;     /* ms; INT64_MAX: no save is under way */
+    int64_t save_deadline;     /* ms; when save_look is due; INT64_MAX: no save is under way */
+    bool copies;               /* of address spaces there are, for a save */
 
     pid_t child, group; /* first host process; its process group holds all of them */
     int listener;

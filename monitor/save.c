@@ -4,10 +4,16 @@
  * rest (HOST_CALL_FREEZE_READY), and while that call is not answered nothing moves.  So
  * everything is read and written within its handler.  Then the sandbox ends, or, with
  * `keep` or after a failure, the answer lets it go on.
+ *
+ * With `keep` the inside gives copies of its address spaces instead, if it can.  Then only the
+ * two memory objects are copied within the handler; a thread writes the file beside the loop, from
+ * those and the copies.  It touches nothing but `writing`, which the loop leaves alone until
+ * `done`; the configuration does not change.
  */
 #include "save.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,19 +22,31 @@
 #include <unistd.h>
 
 #include "../abi/layout.h"
-#include "capture.h"
 #include "manage.h"
+#include "memory_file.h"
 #include "place.h"
 #include "serve.h"
 
 #define PATIENCE_MS 10000
+#define LOOK_MS     2
 #define SPACES_MAX  65536
 
 static struct {
     bool wanted, keep;
     int fd, options;
     uint64_t client;
+    int64_t began, stopped; /* us; for how long the sandbox was kept from running */
 } request = {.fd = -1, .options = -1};
+
+static struct {
+    struct sandbox *s;
+    struct request message; /* the call's, with what it says is saved */
+    struct memory_at_rest memory;
+    struct error err;
+    int rc, number; /* errno */
+    pthread_t thread;
+    bool beside, done; /* by that thread */
+} writing;
 
 static int64_t now_us(void)
 {
@@ -49,8 +67,9 @@ int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t clien
     request.fd = fd;
     request.options = options;
     request.client = client;
-    s->save_deadline = now_us() / 1000 + PATIENCE_MS;
-    __atomic_store_n(&s->boot->freeze, 1, __ATOMIC_SEQ_CST);
+    request.began = now_us();
+    s->save_deadline = request.began / 1000 + PATIENCE_MS;
+    __atomic_store_n(&s->boot->freeze, keep ? BOOT_FREEZE_KEEP : BOOT_FREEZE, __ATOMIC_SEQ_CST);
     sandbox_mail(s);
     return 0;
 }
@@ -73,12 +92,6 @@ static void answer(struct sandbox *s, int64_t result, const char *text)
     s->save_deadline = INT64_MAX;
 }
 
-void save_give_up(struct sandbox *s)
-{
-    __atomic_store_n(&s->boot->freeze, 0, __ATOMIC_SEQ_CST);
-    answer(s, -ETIMEDOUT, "save: the sandbox does not come to rest: it goes on");
-}
-
 /* ---- the file ----------------------------------------------------------------------- */
 
 static int put_notes(struct sandbox *s, const struct request *r, void *file, struct error *err)
@@ -96,10 +109,11 @@ static int put_notes(struct sandbox *s, const struct request *r, void *file, str
                           : 0;
 }
 
-static int write_file(struct sandbox *s, const struct request *r, const struct host_space *spaces,
-                      struct error *err)
+static int write_file(void)
 {
+    struct sandbox *s = writing.s;
     const struct memory_sink *sink = s->config->save;
+    struct error *err = &writing.err;
     uint8_t image[32];
 
     image_identity(image);
@@ -107,11 +121,93 @@ static int write_file(struct sandbox *s, const struct request *r, const struct h
 
     if (!file)
         return -1;
-    if (put_notes(s, r, file, err) || capture_memory(s, spaces, (uint32_t)r->a5, sink, file, err)) {
+    if (put_notes(s, &writing.message, file, err) || sink->capture(file, &writing.memory, err)) {
         sink->abandon(file);
         return -1;
     }
     return sink->finish(file, err);
+}
+
+static void *write_beside(void *unused)
+{
+    (void)unused;
+    writing.rc = write_file();
+    writing.number = errno;
+    __atomic_store_n(&writing.done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void close_copies(void)
+{
+    close(writing.memory.segment_fd);
+    close(writing.memory.pool_fd);
+}
+
+/* While it is not answered, nothing moves.  False: it has to be written so. */
+static bool begin_beside(struct sandbox *s)
+{
+    int segment = s->config->save->copy(s->segment_fd, SEG_SIZE);
+    int pool = segment < 0 ? -1 : s->config->save->copy(s->pool_fd, POOL_SIZE);
+
+    writing.done = false;
+    if (pool >= 0) {
+        writing.memory.segment_fd = segment;
+        writing.memory.pool_fd = pool;
+        if (pthread_create(&writing.thread, NULL, write_beside, NULL) == 0) {
+            s->copies = writing.beside = true;
+            s->save_deadline = now_us() / 1000 + LOOK_MS;
+            return true;
+        }
+        close(pool);
+    }
+    if (segment >= 0)
+        close(segment);
+    return false;
+}
+
+/* Says how it went: 0 or -errno. */
+static int conclude(struct sandbox *s)
+{
+    char text[1200];
+
+    free((void *)writing.memory.spaces);
+    writing.memory.spaces = NULL;
+    if (!writing.rc) {
+        answer(s, request.keep ? request.stopped : 0, NULL);
+        return 0;
+    }
+    int number = writing.number ? writing.number : EIO;
+    snprintf(text, sizeof(text), "save: %s: the sandbox goes on", writing.err.text);
+    answer(s, -number, text);
+    return -number;
+}
+
+static void end_beside(struct sandbox *s)
+{
+    pthread_join(writing.thread, NULL);
+    close_copies();
+    writing.beside = s->copies = false;
+    s->boot->save_result = conclude(s);
+    __atomic_store_n(&s->boot->save_done, 1, __ATOMIC_SEQ_CST);
+}
+
+void save_look(struct sandbox *s)
+{
+    if (!writing.beside) {
+        __atomic_store_n(&s->boot->freeze, 0, __ATOMIC_SEQ_CST);
+        answer(s, -ETIMEDOUT, "save: the sandbox does not come to rest: it goes on");
+    } else if (!__atomic_load_n(&writing.done, __ATOMIC_ACQUIRE)) {
+        s->save_deadline = now_us() / 1000 + LOOK_MS;
+    } else {
+        end_beside(s);
+        sandbox_mail(s);
+    }
+}
+
+void save_end(struct sandbox *s)
+{
+    if (writing.beside)
+        end_beside(s);
 }
 
 /* ---- the call of the inside ------------------------------------------------------------ */
@@ -138,11 +234,11 @@ static struct host_space *take_spaces(struct sandbox *s, const struct request *r
 
 long serve_freeze_ready(struct sandbox *s, struct request *r)
 {
-    struct error err = {0};
+    bool copies = r->a6 == HOST_FREEZE_COPIES, end = !request.keep;
 
-    if (!request.wanted)
+    if (!request.wanted || writing.beside)
         return -ECANCELED;
-    if (r->a6) {
+    if (r->a6 && !copies) {
         answer(s, -EBUSY, "save: the sandbox does not come to rest: it goes on");
         return 0;
     }
@@ -150,19 +246,27 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
     if (!spaces)
         return MALFORMED;
     place_identity(false);
-    int rc = write_file(s, r, spaces, &err);
-    free(spaces);
-    int number = errno;
-    if (rc) {
-        char text[1200];
-        snprintf(text, sizeof(text), "save: %s: the sandbox goes on", err.text);
-        answer(s, -number, text);
-        return number ? -number : -EIO;
-    }
-    bool end = !request.keep;
-    answer(s, 0, NULL);
-    if (!end)
+    writing.s = s;
+    writing.message = *r;
+    writing.err = (struct error){0};
+    writing.memory =
+        (struct memory_at_rest){s->segment_fd, s->pool_fd, s->pages_fd, spaces, (uint32_t)r->a5};
+    if (copies && request.keep && begin_beside(s)) {
+        request.stopped = now_us() - request.began;
         return 0;
+    }
+    writing.rc = write_file();
+    writing.number = errno;
+    request.stopped = now_us() - request.began;
+    int rc = conclude(s);
+    if (rc < 0)
+        return rc;
+    if (!end) {
+        s->boot->save_result = 0;
+        __atomic_store_n(&s->boot->save_done, copies, __ATOMIC_SEQ_CST);
+        sandbox_mail(s);
+        return 0;
+    }
     s->ended = true;
     return NO_ANSWER;
 }

@@ -15,8 +15,10 @@ struct saved_state {
  * taken over; -1: --save-to's file.  options: for the sink, taken over, or -1.  client: who gets
  * the answer (manage.h), 0: nobody. 0 or -EBUSY. */
 int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client);
-/* The inside did not answer in time. */
-void save_give_up(struct sandbox *s);
+/* s->save_deadline has come: the inside did not answer in time, or a file may be complete. */
+void save_look(struct sandbox *s);
+/* The sandbox has ended: waits for the file that is being written. */
+void save_end(struct sandbox *s);
 
 /* Fills the memory objects of a new sandbox from config->resume, before its first process
  * starts.  0 or -1 with s->err. */

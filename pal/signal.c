@@ -127,7 +127,8 @@ static void on_interrupt(struct thread *t, struct sigcontext_64 *sc)
 {
     u64 site;
 
-    if (boot()->mailbox_signals || boot()->freeze || boot()->winsize_changed || boot()->job_mail)
+    if (boot()->mailbox_signals || boot()->freeze || boot()->winsize_changed || boot()->job_mail ||
+        boot()->save_done)
         __atomic_fetch_or(&t->attention, ATTN_MAILBOX, __ATOMIC_RELAXED);
     if (in_range(sc->ip, exit_begin, exit_end)) {
         write_gsbase((u64)t);

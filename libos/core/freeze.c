@@ -112,6 +112,7 @@ void freeze_park(struct thread *t)
         if (!freeze_wanted() || (__atomic_load_n(&t->attention, __ATOMIC_SEQ_CST) & ATTN_EXIT))
             break;
         host_wait(&t->wake_seq, seq, HOST_FOREVER);
+        freeze_copy_self(t);
     }
     __atomic_store_n(&t->parked, false, __ATOMIC_SEQ_CST);
     drop_xstate(t);
@@ -218,16 +219,25 @@ static void release_all(void)
     }
 }
 
-/* Gives every address space in use a number; where they are, by number. */
-static struct host_space *number_spaces(u32 *count, size_t *size)
+/* Where address spaces are, by number, and a thread that rests in each. */
+struct list_of_spaces {
+    struct host_space *spaces;
+    struct thread **threads;
+    u32 count;
+    size_t size;
+};
+
+/* Gives every address space in use a number. */
+static bool number_spaces(struct list_of_spaces *l)
 {
     u32 slots = thread_slots();
-    struct host_space *spaces = kpages_alloc(slots * sizeof(*spaces));
+    struct host_space *spaces;
 
-    *count = 0;
-    *size = slots * sizeof(*spaces);
+    l->size = slots * (sizeof(*spaces) + sizeof(*l->threads));
+    l->spaces = spaces = kpages_alloc(l->size);
     if (!spaces)
-        return NULL;
+        return false;
+    l->threads = (struct thread **)(spaces + slots);
     for (u32 n = 0; n < slots; n++) {
         struct thread *t = thread_slot(n);
         if (t->parked && !t->kthread)
@@ -237,10 +247,11 @@ static struct host_space *number_spaces(u32 *count, size_t *size)
         struct thread *t = thread_slot(n);
         if (!t->parked || t->kthread || t->proc->mm->space)
             continue;
-        spaces[(*count)++] = (struct host_space){t->host_pid, (s32)t->host_tid};
-        t->proc->mm->space = *count;
+        l->threads[l->count] = t;
+        spaces[l->count++] = (struct host_space){t->host_pid, (s32)t->host_tid};
+        t->proc->mm->space = l->count;
     }
-    return spaces;
+    return true;
 }
 
 static void record(void)
@@ -255,24 +266,29 @@ static void save(void)
 {
     /* Not from the heap: a resumed copy does not come back to free it. */
     static char summary[MESSAGE_DATA_MAX];
-    struct host_space *spaces = NULL;
-    u32 count = 0;
-    size_t size = 0;
+    struct list_of_spaces l = {NULL, NULL, 0, 0};
+    bool keep = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST) == BOOT_FREEZE_KEEP;
+    bool rests, copied = false;
     long rc;
 
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
-    if (come_to_rest())
-        spaces = number_spaces(&count, &size);
+    rests = come_to_rest() && number_spaces(&l);
     record();
-    if (spaces)
-        rc = host_freeze_ready(spaces, count, 0, summary, freeze_summary(summary, sizeof(summary)));
+    if (rests && keep)
+        copied = freeze_copies_make(l.spaces, l.threads, l.count);
+    if (rests)
+        rc = host_freeze_ready(l.spaces, l.count, copied ? HOST_FREEZE_COPIES : 0, summary,
+                               freeze_summary(summary, sizeof(summary)));
     else
         rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY, "", 0);
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
-    freeze_ended(rc ? rc : spaces ? 0 : -EBUSY);
-    if (spaces)
-        kpages_free(spaces, size);
+    if (copied && rc)
+        freeze_copies_end();
+    if (!copied || rc) /* else the file is still being written: freeze_poll */
+        freeze_ended(rc ? rc : rests ? 0 : -EBUSY);
+    if (l.spaces)
+        kpages_free(l.spaces, l.size);
 }
 
 static void run_task(struct task *t)
@@ -336,6 +352,12 @@ long freeze_while(void (*run)(void *arg), void *arg)
 
 void freeze_poll(void)
 {
+    struct boot_info *b = boot();
+
+    if (unlikely(__atomic_exchange_n(&b->save_done, 0, __ATOMIC_SEQ_CST))) {
+        freeze_copies_end();
+        freeze_ended(b->save_result);
+    }
     if (unlikely(__atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST)))
         call_saver();
 }
@@ -345,6 +367,7 @@ void freeze_forget(void)
 {
     freeze.active = 0;
     freeze.task = NULL;
+    freeze_copies_forget();
     if (freeze.saver)
         freeze.saver->parked = true;
 }

@@ -62,6 +62,15 @@ long freeze_ask(struct freeze_ask *a, bool wait);
 /* A save has ended, in the original. */
 void freeze_ended(long result);
 
+/* Copies of address spaces, in the list instead of themselves (core/freeze_copy.c).  threads:
+ * one that rests in each; used up.  False: there is none, the list is as it was. */
+struct host_space;
+bool freeze_copies_make(struct host_space *spaces, struct thread **threads, u32 count);
+void freeze_copies_end(void);
+/* In a parked thread: makes one, if it is to. */
+void freeze_copy_self(struct thread *t);
+void freeze_copies_forget(void);
+
 _Noreturn void resume_start(struct boot_info *b);
 _Noreturn void resume_thread(struct thread *t);
 /* Ends freezing in a resumed copy. */

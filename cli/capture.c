@@ -5,6 +5,7 @@
  * the inside: a page counts as private when it is no page of a file or shared object any
  * more.  Contents are only copied, never looked at but for being zero.
  */
+#define _GNU_SOURCE
 #include "capture.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../abi/layout.h"
+#include "abi/host_abi.h"
+#include "abi/layout.h"
 
 #define CHUNK        0x100000UL
 #define CHUNK_PAGES  (CHUNK / PAGE_SIZE)
@@ -30,7 +32,7 @@ struct map_file {
 };
 
 struct capture {
-    const struct memory_sink *sink;
+    capture_put *put;
     void *file;
     struct error *err;
     uint8_t *buffer; /* CHUNK bytes */
@@ -43,7 +45,7 @@ static int failed(struct error *err, const char *what) { return error_set(err, e
 
 static int put(struct capture *c, uint64_t offset, const uint8_t *data, size_t len)
 {
-    return c->sink->put(c->file, c->object, offset, data, len, c->err);
+    return c->put(c->file, c->object, offset, data, len, c->err);
 }
 
 /* ---- memory objects --------------------------------------------------------------- */
@@ -220,22 +222,51 @@ static int put_space(struct capture *c, uint32_t number, const struct host_space
     return rc;
 }
 
-int capture_memory(struct sandbox *s, const struct host_space *spaces, uint32_t count,
-                   const struct memory_sink *sink, void *file, struct error *err)
+int capture_memory(const struct memory_at_rest *m, capture_put *put, void *file, struct error *err)
 {
-    struct capture c = {.sink = sink, .file = file, .err = err, .buffer = malloc(CHUNK)};
+    struct capture c = {.put = put, .file = file, .err = err, .buffer = malloc(CHUNK)};
 
     if (!c.buffer)
         return failed(err, "memory for reading the sandbox");
-    if (s->pages_fd >= 0 && name_file(s->pages_fd, &c.own) < 0) {
+    if (m->pages_fd >= 0 && name_file(m->pages_fd, &c.own) < 0) {
         free(c.buffer);
         return failed(err, "looking for what the sandbox was resumed from");
     }
-    int rc = put_object(&c, MEMORY_SEGMENT, s->segment_fd);
+    int rc = put_object(&c, MEMORY_SEGMENT, m->segment_fd);
     if (!rc)
-        rc = put_object(&c, MEMORY_POOL, s->pool_fd);
-    for (uint32_t n = 0; !rc && n < count; n++)
-        rc = put_space(&c, n, &spaces[n]);
+        rc = put_object(&c, MEMORY_POOL, m->pool_fd);
+    for (uint32_t n = 0; !rc && n < m->count; n++)
+        rc = put_space(&c, n, &m->spaces[n]);
     free(c.buffer);
     return rc;
+}
+
+static int copy_data(int to, int fd, uint8_t *buffer)
+{
+    off_t at = 0, end;
+
+    while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        end = lseek(fd, at, SEEK_HOLE);
+        while (at < end) {
+            size_t len = (size_t)(end - at) < CHUNK ? (size_t)(end - at) : CHUNK;
+            if (pread(fd, buffer, len, at) != (ssize_t)len ||
+                pwrite(to, buffer, len, at) != (ssize_t)len)
+                return -1;
+            at += (off_t)len;
+        }
+    }
+    return errno == ENXIO ? 0 : -1;
+}
+
+int capture_copy(int fd, uint64_t size)
+{
+    int to = memfd_create("bailey-copy", MFD_CLOEXEC);
+    uint8_t *buffer = malloc(CHUNK);
+
+    if (to >= 0 && (!buffer || ftruncate(to, (off_t)size) < 0 || copy_data(to, fd, buffer) < 0)) {
+        close(to);
+        to = -1;
+    }
+    free(buffer);
+    return to;
 }
