@@ -262,7 +262,10 @@ long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct fi
     return rc ? rc : (long)addr;
 }
 
-/* Free room of len bytes that ends or starts within reach of `near`. */
+#define ROOM 0x1000000UL /* a hole of less is likely one that the program made and minds */
+
+/* Free room of len bytes that ends or starts within reach of `near`: with ROOM on either side
+ * if there is such a place below it. */
 static uptr gap_near(struct mm *mm, uptr near, size_t len)
 {
     const uptr reach = 0x7fff0000UL;
@@ -274,7 +277,11 @@ static uptr gap_near(struct mm *mm, uptr near, size_t len)
         low = INSIDE_END;
     if (high > INSIDE_BASE && high <= INSIDE_END)
         high = INSIDE_BASE;
-    at = vma_gap_high(mm, len, MAX(low, USER_MIN), MIN(near, high));
+    low = MAX(low, USER_MIN);
+    at = vma_gap_high(mm, len + 2 * ROOM, low, MIN(near, high));
+    if (at)
+        return at + ROOM;
+    at = vma_gap_high(mm, len, low, MIN(near, high));
     return at ? at : vma_gap_low(mm, len, MAX(near, low), high);
 }
 
