@@ -5,6 +5,9 @@
  * VMA tree is copied and the host cloned under one hold of mm->lock, so that tree and
  * pages agree.  With CLONE_VM (vfork, posix_spawn) the child is one more host thread in
  * the same address space until it execs. */
+#include <linux/capability.h>
+#include <linux/resource.h>
+
 #include "freeze.h"
 #include "ktime.h"
 #include "kalloc.h"
@@ -293,6 +296,15 @@ void vfork_done(struct thread *t)
     thread_wake(parent);
 }
 
+/* RLIMIT_NPROC, which binds those without rights only. */
+static bool user_has_too_many(const struct thread *me)
+{
+    u64 limit = me->proc->rlimits[RLIMIT_NPROC][0];
+
+    return limit < PID_MAX && me->cred.uid && !capable(CAP_SYS_RESOURCE) &&
+           !capable(CAP_SYS_ADMIN) && thread_count_of(me->cred.uid) >= limit;
+}
+
 static long do_clone(const struct clone_request *r)
 {
     struct thread *t;
@@ -300,6 +312,8 @@ static long do_clone(const struct clone_request *r)
 
     if (rc)
         return rc;
+    if (user_has_too_many(current()))
+        return -EAGAIN;
     t = thread_alloc();
     if (!t)
         return -EAGAIN;

@@ -6,6 +6,8 @@
 
 #include "proc.h"
 
+#define PID_MAX 32768
+
 void thread_table_set(s32 tid, struct thread *t);
 void thread_take_number(struct thread *t, s32 pid);
 /* Around the moment a process comes into being: table.c. */
@@ -13,6 +15,7 @@ void fork_begin(void);
 void fork_end(void);
 void process_table_set(s32 pid, struct process *p);
 u32 thread_count(void);
+u32 thread_count_of(u32 uid); /* of that real user: walks the table */
 /* A process of its own, child of nobody, leader of a session, to be run by t. */
 struct process *process_new_alone(struct thread *t);
 void process_discard(struct process *p); /* one that nobody has seen */

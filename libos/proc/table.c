@@ -8,9 +8,8 @@
  * signal to see to; who signals many holds it alone.  So a fork is before the signal,
  * and the child gets it too, or after it, and the maker got it. */
 #include "lib.h"
-#include "proc.h"
+#include "proc_internal.h"
 
-#define PID_MAX 32768
 
 static struct rwlock table_lock, fork_lock;
 static struct process *process_table[PID_MAX] SPARSE_TABLE;
@@ -111,6 +110,17 @@ struct process *process_find(s32 pid)
         p = NULL;
     read_unlock(&table_lock);
     return p;
+}
+
+u32 thread_count_of(u32 uid)
+{
+    u32 n = 0;
+
+    read_lock(&table_lock);
+    for (s32 tid = 1; tid <= top_pid; tid++)
+        n += thread_table[tid] && thread_table[tid]->cred.uid == uid;
+    read_unlock(&table_lock);
+    return n;
 }
 
 struct process *process_next(s32 after_pid)

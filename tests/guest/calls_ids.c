@@ -112,6 +112,11 @@ static int as_nobody(void)
     CHECK_ERR(CALL(setgroups, 1, &group), EPERM);
     CHECK(CALL(setfsuid, 0) == (long)geteuid() && CALL(setfsuid, -1) == (long)geteuid());
     CHECK(CALL(setfsgid, 0) == (long)getegid() && CALL(setfsgid, -1) == (long)getegid());
+    struct rlimit none = {0, RLIM_INFINITY};
+    CHECK(getrlimit(RLIMIT_NPROC, &none) == 0);
+    none.rlim_cur = 0;
+    CHECK(setrlimit(RLIMIT_NPROC, &none) == 0);
+    CHECK_ERR(fork(), EAGAIN);
     return check_failures;
 }
 
