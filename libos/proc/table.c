@@ -10,7 +10,6 @@
 #include "lib.h"
 #include "proc_internal.h"
 
-
 static struct rwlock table_lock, fork_lock;
 static struct process *process_table[PID_MAX] SPARSE_TABLE;
 static struct thread *thread_table[PID_MAX] SPARSE_TABLE;

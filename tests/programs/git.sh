@@ -1,8 +1,8 @@
 # needs: git
 # timeout: 120
 export HOME=$PWD GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_DATE='2001-01-01T00:00:00Z' GIT_COMMITTER_DATE='2001-01-01T00:00:00Z'
-git init -q -b main repo && cd repo && git config user.email a@b && git config user.name n
-cp -r /usr/include/linux . && git add -A && git commit -qm headers && git rev-parse HEAD
+git init -q -b main repo && cd repo && git config user.email a@b && git config user.name n && git config gc.auto 0
+cp -rL /usr/include linux && git add -A && git commit -qm headers && git rev-parse HEAD
 for i in $(seq 1 30); do echo $i >> counter; git add counter; git commit -qm "count $i"; done
 git log --oneline | wc -l; git status --short | wc -l; git rev-parse HEAD
 git gc -q && git fsck 2>&1 | grep -v -i dangling; git count-objects | cut -d, -f1
