@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ESCAPED = 4 }; /* characters for a byte */
+
 /* The length of the character at `at` and its number; 0 if it is not well-formed UTF-8. */
 static size_t decode(const unsigned char *at, size_t left, uint32_t *c)
 {
@@ -40,24 +42,35 @@ static bool printable(uint32_t c)
              (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || c == 0x61c || c >= 0xe0000);
 }
 
-char *clean_text(const char *text, size_t len)
+size_t clean_text_to(char *to, size_t size, const char *text, size_t len)
 {
     const unsigned char *at = (const unsigned char *)text, *end = at + len;
-    char *clean = need(malloc(len * 4 + 1)), *to = clean;
+    size_t used = 0;
 
     while (at < end) {
         uint32_t c = 0;
         size_t n = decode(at, (size_t)(end - at), &c);
-        if (n && printable(c)) {
-            memcpy(to, at, n);
-            to += n;
-        } else {
-            n = n ? n : 1;
-            for (size_t i = 0; i < n; i++)
-                to += sprintf(to, "\\x%02x", at[i]);
-        }
+        bool as_it_is = n && printable(c);
+        n = n ? n : 1;
+        size_t longer = as_it_is ? n : ESCAPED * n;
+        if (used + longer >= size)
+            break;
+        for (size_t i = 0; i < n && !as_it_is; i++)
+            sprintf(to + used + ESCAPED * i, "\\x%02x", at[i]);
+        if (as_it_is)
+            memcpy(to + used, at, n);
+        used += longer;
         at += n;
     }
-    *to = 0;
+    to[used] = 0;
+    return used;
+}
+
+char *clean_text(const char *text, size_t len)
+{
+    size_t size = len * ESCAPED + 1;
+    char *clean = need(malloc(size));
+
+    clean_text_to(clean, size, text, len);
     return clean;
 }

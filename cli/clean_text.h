@@ -8,5 +8,8 @@
  * characters is written as \xNN: control characters, what changes the direction of
  * writing, and broken bytes.  To be freed. */
 char *clean_text(const char *text, size_t len);
+/* The same into a buffer, which is never too small: what comes last is left out.  Returns the
+ * length. */
+size_t clean_text_to(char *to, size_t size, const char *text, size_t len);
 
 #endif

@@ -7,27 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Control characters of a hostile file name must not reach the terminal, nor may a
- * newline break the promise of one line. */
-static void make_printable(char *text)
-{
-    for (char *c = text; *c; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    }
-}
+#include "clean_text.h"
 
 int complain_text(const char *text, const char *hint)
 {
-    char line[4096];
+    char given[4096], line[2 * sizeof(given)];
 
-    snprintf(line, sizeof(line), "bailey: %s%s%s%s", text, hint ? " (" : "", hint ? hint : "",
+    snprintf(given, sizeof(given), "bailey: %s%s%s%s", text, hint ? " (" : "", hint ? hint : "",
              hint ? ")" : "");
-    make_printable(line);
+    /* Nothing of a hostile file or name may drive the terminal, nor break the promise of one
+     * line. */
+    size_t n = clean_text_to(line, sizeof(line), given, strlen(given));
     /* One write, so that the line stays whole between other writers. */
-    size_t n = strlen(line);
-    if (n == sizeof(line) - 1)
-        n--;
     line[n] = '\n';
     if (write(STDERR_FILENO, line, n + 1) < 0)
         return CLI_FAILED;

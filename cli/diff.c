@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "commands.h"
+#include "clean_text.h"
 #include "complain.h"
 
 #include <errno.h>
@@ -139,8 +140,11 @@ static void print_entry(const struct reader *r, const struct header *h)
     bool removed = strncmp(last, ".wh.", 4) == 0;
     int tail = (int)(len - (size_t)(last - name));
     char kind = removed ? 'D' : h->kind == 'A' ? 'A' : 'C';
-    printf("%c /%.*s%.*s\n", kind, (int)(last - name), name, removed ? tail - 4 : tail,
-           removed ? last + 4 : last);
+    char *above = clean_text(name, (size_t)(last - name));
+    char *own = removed ? clean_text(last + 4, (size_t)tail - 4) : clean_text(last, (size_t)tail);
+    printf("%c /%s%s\n", kind, above, own);
+    free(above);
+    free(own);
 }
 
 static int list(struct reader *r)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clean_text.h"
 #include "complain.h"
 #include "runtime.h"
 #include "state.h"
@@ -56,19 +57,18 @@ static void status_text(char *text, size_t size, const struct state *state)
         snprintf(text, size, "up %s", ago);
 }
 
-/* One line of at most `size` - 1 characters, control characters shown as '?'. */
+/* One line of at most `size` - 1 bytes, fit for a terminal. */
 static void line_of(char *text, size_t size, const struct strings *program, const char *between)
 {
     size_t used = 0;
 
     text[0] = 0;
     for (size_t i = 0; i < program->count && used < size - 1; i++) {
-        snprintf(text + used, size - used, "%s%s", i ? between : "", program->items[i]);
-        used = strlen(text);
+        const char *word = program->items[i];
+        if (i)
+            used += clean_text_to(text + used, size - used, between, strlen(between));
+        used += clean_text_to(text + used, size - used, word, strlen(word));
     }
-    for (char *c = text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
 }
 
 static void print_row(const struct entry *e, const struct state *state)

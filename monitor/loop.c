@@ -62,9 +62,12 @@ void say(const char *format, ...)
     vsnprintf(text + 8, sizeof(text) - 9, format, ap);
     va_end(ap);
     size_t n = strlen(text);
-    for (size_t i = 0; i < n; i++) /* text from inside must not drive the terminal */
+    for (size_t i = 0; i < n; i++) { /* text from inside must not drive the terminal */
         if ((unsigned char)text[i] < 32 || text[i] == 127)
             text[i] = ' ';
+        else if (text[i] == '\xc2' && (text[i + 1] & 0xe0) == 0x80) /* U+0080 to U+009F */
+            text[i] = text[i + 1] = ' ';
+    }
     text[n++] = '\n';
     /* A pipe that is full, by the sandbox's doing too, must not stop the monitor. */
     const struct iovec iov = {text, n};

@@ -37,3 +37,36 @@ make_one() { # OPTION...: a snapshot of a program that counts, in `file`
     try "$BAILEY" resume --grant ../file
     [ "$status" = 0 ]
 }
+
+# Escape, the one-character form of it, and a mark that turns the direction of writing.
+hostile=$'\e[31m\u009b2J\u202e'
+
+no_controls() { # TEXT
+    ! LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80\xae' <<<"$1" ||
+        fail "drives the terminal: $(od -c <<<"$1")"
+}
+
+@test "names in a snapshot do not drive the terminal" {
+    mkdir "v$hostile"
+    make_one -v "$PWD/v$hostile:/v$hostile"
+    bailey resume file
+    [ "$status" = 125 ]
+    [[ $stderr == *"it asks for $PWD/v\\x1b[31m\\xc2\\x9b2J"*"written at /v\\x1b["* ]] || fail name
+    no_controls "$stderr"
+    mv file "file$hostile"
+    bailey resume "file$hostile"
+    [ "$status" = 125 ]
+    no_controls "$stderr"
+}
+
+@test "names of programs and files do not drive the terminal" {
+    "$BAILEY" run -d --name "grant$$" -- sh -c 'sleep 60' "$hostile" >/dev/null
+    bailey ps
+    [[ $output == *'sh -c sleep 60 \x1b[31m'* ]] || fail program
+    no_controls "$output"
+    "$BAILEY" rm -f "grant$$" >/dev/null
+    "$BAILEY" run -q --diff d.tar -- touch "f$hostile"
+    bailey diff d.tar
+    [[ $output == *"/f\\x1b[31m"* ]] || fail file
+    no_controls "$output"
+}
