@@ -14,24 +14,52 @@
 #include "complain.h"
 
 #define PATIENCE_S 10
+#define RETRY_MS   5
 
-int control_connect(const struct entry *e)
+static int try_to_connect(const struct entry *e)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     const struct timeval patience = {PATIENCE_S, 0};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), error;
 
     snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/control", e->dir);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return fd;
-    if (errno == ENOENT || errno == ECONNREFUSED)
-        complain(e->name, "bailey ps -a lists them", "the sandbox is not running");
-    else
-        complain_errno(e->name, errno, NULL);
-    if (fd >= 0)
-        close(fd);
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int control_reach(const struct entry *e)
+{
+    for (int left = PATIENCE_S * 1000 / RETRY_MS;; left--) {
+        int fd = try_to_connect(e);
+        if (fd >= 0)
+            return fd;
+        if (errno != ENOENT && errno != ECONNREFUSED) {
+            complain_errno(e->name, errno, NULL);
+            return -1;
+        }
+        if (!entry_lives(e))
+            return CONTROL_ENDED;
+        if (!left)
+            break;
+        usleep(RETRY_MS * 1000); /* it is just starting, or just ending */
+    }
+    complain(e->name, "is it stopped?", "the sandbox does not answer");
+    return -1;
+}
+
+int control_connect(const struct entry *e)
+{
+    int fd = control_reach(e);
+
+    if (fd != CONTROL_ENDED)
+        return fd;
+    complain(e->name, "bailey ps -a lists them", "the sandbox is not running");
     return -1;
 }
 

@@ -9,6 +9,9 @@
 
 /* A connection, or -1 after a message. */
 int control_connect(const struct entry *e);
+/* The same for who is content with its end: CONTROL_ENDED if it has come, without a message. */
+int control_reach(const struct entry *e);
+#define CONTROL_ENDED (-2)
 /* Sends a request with descriptors; 0 or -1 with errno. */
 int control_send(int fd, enum manage_op op, uint64_t a, uint64_t b, const int *fds, int count);
 /* Waits for the next packet, for at most timeout_ms (-1: for ever).  1: there is one, 0: it is

@@ -111,10 +111,10 @@ static int await_end(int fd, int *exit_code, int64_t ms)
 /* Asks it to end, then insists.  0 or an exit code. */
 static int end_sandbox(struct entry *e, int sig, uint64_t seconds)
 {
-    int code, fd = control_connect(e), got = 0;
+    int code, fd = control_reach(e), got = 0;
 
     if (fd < 0)
-        return CLI_FAILED;
+        return fd == CONTROL_ENDED ? 0 : CLI_FAILED;
     int64_t rc = control_ask(fd, MANAGE_WAIT, 0, 0, NULL, 0);
     if (rc == 0 && sig != SIGKILL) {
         control_send(fd, MANAGE_SIGNAL, (uint64_t)sig, 0, NULL, 0);
@@ -181,12 +181,13 @@ static int wait_one(struct entry *e, const struct settings *s)
 
     (void)s;
     if (e->alive) {
-        int fd = control_connect(e);
-        if (fd < 0)
+        int fd = control_reach(e);
+        if (fd == -1)
             return CLI_FAILED;
-        if (control_ask(fd, MANAGE_WAIT, 0, 0, NULL, 0) == 0)
+        if (fd >= 0 && control_ask(fd, MANAGE_WAIT, 0, 0, NULL, 0) == 0)
             got = await_end(fd, &code, -1);
-        close(fd);
+        if (fd >= 0)
+            close(fd);
         entry_wait(e);
     }
     if (got <= 0) {

@@ -52,6 +52,20 @@ err"
     nothing_left
 }
 
+@test "wait, stop and kill of what is just ending" {
+    for i in $(seq 20); do
+        detached short true
+        bailey wait short
+        answered 0 0
+        bailey rm short
+        detached short true
+        bailey stop short
+        answered 0 short
+        bailey rm short
+    done
+    nothing_left
+}
+
 @test "run -d --rm leaves nothing" {
     bailey run -d --rm --name job -- sh -c 'sleep 1; exit 3'
     answered 0 job
