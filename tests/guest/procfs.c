@@ -79,8 +79,13 @@ static void stat_fields(pid_t pid, char state)
     int id, parent;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    CHECK(slurp(path) > 0);
-    CHECK(sscanf(buf, "%d (procfs) %c %d", &id, &got, &parent) == 3);
+    for (int i = 0; i < 500; i++) { /* it may still be on its way to sleep */
+        CHECK(slurp(path) > 0);
+        CHECK(sscanf(buf, "%d (procfs) %c %d", &id, &got, &parent) == 3);
+        if (got == state)
+            break;
+        usleep(10000);
+    }
     CHECK(id == pid && got == state);
     int spaces = 0;
     for (char *p = strrchr(buf, ')'); *p; p++)
