@@ -3,9 +3,12 @@
 #include "memory_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/boot.h"
@@ -14,7 +17,7 @@
 #include "runtime.h"
 #include "snapshot/cpu.h"
 
-enum { FORM_MAX = 16384 };
+enum { FORM_MAX = 16384, FORM_FDS_MAX = SNAPSHOT_FILES_MAX + 2, KEY_MAX = 256 };
 
 _Static_assert(MEMORY_SEGMENT + 1 == SNAPSHOT_POOL && SNAPSHOT_SEGMENT + 1 == MEMORY_POOL &&
                    MEMORY_SPACE(7) == SNAPSHOT_SPACE(6) + 1,
@@ -31,35 +34,148 @@ static int give_error(struct error *to, const struct snapshot_error *from)
 
 /* ---- writing ----------------------------------------------------------------------------- */
 
-/* The form that was asked for, as save_form_pack made it. */
-static void take_form(struct snapshot_write_options *o, const char *name, const char *value)
+/* The form that was asked for.  Who writes may open no files but the sandbox's, so it gets them
+ * open: the form is a socket with one message, of pairs, and of a descriptor for each that says
+ * so, in their order: the base and its bases, and copies of the keys.  There is one at a time. */
+static struct {
+    char pairs[FORM_MAX];
+    int fds[FORM_FDS_MAX], count; /* open until the snapshot is complete */
+    int bases[SNAPSHOT_FILES_MAX + 1];
+    char keys[2][32];
+} form;
+
+static void form_close(void)
 {
-    if (strcmp(name, "base") == 0)
-        o->base = value;
-    else if (strcmp(name, "encrypt") == 0)
-        o->encrypt_key_file = value;
-    else if (strcmp(name, "sign") == 0)
-        o->sign_key_file = value;
-    else if (strcmp(name, "warm") == 0)
-        o->warm = true;
+    while (form.count > 0)
+        close(form.fds[--form.count]);
 }
 
+/* The length of the pairs, or -1. */
+static ssize_t form_receive(int fd)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(FORM_FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec iov = {form.pairs, sizeof(form.pairs)};
+    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
+    ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+
+    if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+        form.count = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(form.fds, CMSG_DATA(h), (size_t)form.count * sizeof(int));
+    }
+    return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -1 : n;
+}
+
+static const char *key_path(int which, int fd)
+{
+    snprintf(form.keys[which], sizeof(form.keys[which]), "/proc/self/fd/%d", fd);
+    return form.keys[which];
+}
+
+static void take_form(struct snapshot_write_options *o, ssize_t size)
+{
+    const char *name, *value;
+    size_t at = 0;
+    int next = 0, bases = 0;
+
+    while (snapshot_pairs_next(form.pairs, (size_t)size, &at, &name, &value)) {
+        if (strcmp(name, "warm") == 0)
+            o->warm = true;
+        else if (strcmp(name, "base") == 0)
+            o->base = value;
+        else if (next >= form.count)
+            break;
+        else if (strcmp(name, "file") == 0 && bases < SNAPSHOT_FILES_MAX)
+            form.bases[bases++] = form.fds[next++];
+        else if (strcmp(name, "encrypt") == 0)
+            o->encrypt_key_file = key_path(0, form.fds[next++]);
+        else if (strcmp(name, "sign") == 0)
+            o->sign_key_file = key_path(1, form.fds[next++]);
+    }
+    form.bases[bases] = -1;
+    o->base_fds = form.bases;
+}
+
+/* The key as a file without a name; -1 with errno. */
+static int copy_key(const char *path)
+{
+    char text[KEY_MAX];
+    int key = open(path, O_RDONLY | O_CLOEXEC), copy = memfd_create("key", MFD_CLOEXEC);
+    ssize_t n = key < 0 || copy < 0 ? -1 : read(key, text, sizeof(text));
+
+    if (n >= 0)
+        n = fchmod(copy, 0600) < 0 ? -1 : write(copy, text, (size_t)n);
+    int error = errno;
+    explicit_bzero(text, sizeof(text));
+    if (key >= 0)
+        close(key);
+    if (n < 0 && copy >= 0)
+        close(copy);
+    errno = error;
+    return n < 0 ? -1 : copy;
+}
+
+static int form_send(const struct snapshot_pairs *pairs, const int *fds, size_t count)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(FORM_FDS_MAX * sizeof(int))];
+    } control = {.header = {CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec iov = {pairs->bytes, pairs->size};
+    struct msghdr m = {NULL, 0, &iov, 1, NULL, 0, 0};
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    if (count) {
+        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+        m.msg_control = &control;
+        m.msg_controllen = CMSG_SPACE(count * sizeof(int));
+    }
+    bool sent = sendmsg(ends[0], &m, MSG_NOSIGNAL) == (ssize_t)pairs->size;
+    int error = errno;
+    close(ends[0]);
+    if (!sent)
+        close(ends[1]);
+    errno = error;
+    return sent ? ends[1] : -1;
+}
 int save_form_pack(const struct snapshot_write_options *o)
 {
+    const char *const keys[] = {o->encrypt_key_file, o->sign_key_file};
     struct snapshot_pairs pairs = {0};
-    int rc = 0, fd = memfd_create("form", MFD_CLOEXEC);
+    int fds[FORM_FDS_MAX], copies[2] = {-1, -1}, fd = -1;
+    size_t count = 0;
+    bool good = true;
 
-    if (o->base)
-        rc |= snapshot_pairs_add(&pairs, "base", "%s", o->base);
-    if (o->encrypt_key_file)
-        rc |= snapshot_pairs_add(&pairs, "encrypt", "%s", o->encrypt_key_file);
-    if (o->sign_key_file)
-        rc |= snapshot_pairs_add(&pairs, "sign", "%s", o->sign_key_file);
-    if (o->warm)
-        rc |= snapshot_pairs_add(&pairs, "warm", "yes");
-    if (fd < 0 || rc || (pairs.size && pwrite(fd, pairs.bytes, pairs.size, 0) < 0))
+    /* At least one: an empty message would be none. */
+    if (snapshot_pairs_add(&pairs, o->warm ? "warm" : "plain", "yes"))
         need(NULL);
+    if (o->base && snapshot_pairs_add(&pairs, "base", "%s", o->base))
+        need(NULL);
+    for (; o->base && count < SNAPSHOT_FILES_MAX && o->base_fds[count] >= 0; count++) {
+        fds[count] = o->base_fds[count];
+        if (snapshot_pairs_add(&pairs, "file", "yes"))
+            need(NULL);
+    }
+    for (int i = 0; i < 2 && good; i++) {
+        if (!keys[i])
+            continue;
+        good = (copies[i] = fds[count++] = copy_key(keys[i])) >= 0;
+        if (snapshot_pairs_add(&pairs, i ? "sign" : "encrypt", "yes"))
+            need(NULL);
+    }
+    if (good)
+        fd = form_send(&pairs, fds, count);
+    int error = errno;
+    for (int i = 0; i < 2; i++)
+        if (copies[i] >= 0)
+            close(copies[i]);
     snapshot_pairs_free(&pairs);
+    errno = error;
     return fd;
 }
 
@@ -81,18 +197,20 @@ static int note_host(struct snapshot_writer *w, const struct save_file *f,
     return rc;
 }
 
-static void *sink_open(void *context, int fd, int form, const uint8_t image[32], struct error *err)
+static void *sink_open(void *context, int fd, int options, const uint8_t image[32],
+                       struct error *err)
 {
     struct save_file *f = context;
     struct snapshot_write_options o = {.abi_version = BOOT_VERSION};
     struct snapshot_error error = {0};
-    char pairs[FORM_MAX];
-    const char *name, *value;
-    size_t at = 0;
+    ssize_t size = options >= 0 ? form_receive(options) : 0;
 
-    ssize_t size = form >= 0 ? pread(form, pairs, sizeof(pairs), 0) : 0;
-    while (size > 0 && snapshot_pairs_next(pairs, (size_t)size, &at, &name, &value))
-        take_form(&o, name, value);
+    if (size < 0 || (options >= 0 && size == 0)) {
+        form_close();
+        errno = EPROTO;
+        return error_set(err, errno, "what form it is to have"), NULL;
+    }
+    take_form(&o, size);
     memcpy(o.image, image, sizeof(o.image));
     struct snapshot_writer *w = fd >= 0 ? snapshot_writer_open_fd(fd, "the snapshot", &o, &error)
                                         : snapshot_writer_open(f->path, &o, &error);
@@ -100,8 +218,10 @@ static void *sink_open(void *context, int fd, int form, const uint8_t image[32],
         snapshot_abandon(w);
         w = NULL;
     }
-    if (!w)
+    if (!w) {
+        form_close();
         give_error(err, &error);
+    }
     return w;
 }
 
@@ -130,10 +250,16 @@ static int sink_finish(void *file, struct error *err)
 {
     struct snapshot_error error = {0};
 
-    return snapshot_finish(file, NULL, &error) ? give_error(err, &error) : 0;
+    int rc = snapshot_finish(file, NULL, &error);
+    form_close();
+    return rc ? give_error(err, &error) : 0;
 }
 
-static void sink_abandon(void *file) { snapshot_abandon(file); }
+static void sink_abandon(void *file)
+{
+    snapshot_abandon(file);
+    form_close();
+}
 
 void save_file_init(struct save_file *f, struct sandbox_config *config)
 {

@@ -16,8 +16,8 @@ struct save_file {
 };
 /* Fills in the sink, and in config how and where it is saved. */
 void save_file_init(struct save_file *f, struct sandbox_config *config);
-/* What form a snapshot is wanted in, for the process that writes it: a descriptor.  Paths
- * are absolute. */
+/* What form a snapshot is wanted in, for the process that writes it: a descriptor, or -1 with
+ * errno.  It takes the open base and the keys along. */
 int save_form_pack(const struct snapshot_write_options *o);
 
 /* What resumes of one snapshot share: its private memory, as the inside maps it

@@ -27,6 +27,8 @@ struct settings {
     bool keep;
     struct snapshot_write_options form;
     char *paths[3]; /* that the form names */
+    struct snapshot_reader *base;
+    int base_fds[SNAPSHOT_FILES_MAX + 1];
 };
 
 static int take_output(void *context, const char *shown, const char *value)
@@ -37,7 +39,6 @@ static int take_output(void *context, const char *shown, const char *value)
 
 OPTION_SWITCH(keep, struct settings, keep)
 
-/* The process that writes has a directory of its own: it gets whole paths. */
 static int take_path(struct settings *s, int i, const char *shown, const char *value)
 {
     char what[PATH_MAX];
@@ -139,6 +140,11 @@ int64_t save_ask(struct entry *e, const struct snapshot_write_options *form, boo
     if (control < 0)
         return -ECONNREFUSED;
     int fds[] = {fd, save_form_pack(form)};
+    if (fds[1] < 0) {
+        int error = errno;
+        close(control);
+        return -error;
+    }
     if (control_send(control, MANAGE_SAVE, keep, 0, fds, 2) == 0)
         do
             got = control_receive(control, &answer, PATIENCE_MS);
@@ -152,27 +158,24 @@ int save_refused(const char *name, int64_t error)
 {
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
-    if (error == -EACCES)
-        return complain_errno(name, EACCES,
-                              "put --base and keys where the sandbox was started: its monitor may "
-                              "read nothing else");
     return complain_errno(name, (int)-error, error == -ENOSPC ? "it goes on" : NULL);
 }
 
 /* Here there is still somebody to tell what is wrong with keys and base. */
-static int check_form(const struct snapshot_write_options *o)
+static int check_form(struct settings *s)
 {
+    struct snapshot_write_options *o = &s->form;
     const struct snapshot_read_options how = {.key_file = o->encrypt_key_file, .lazy = true};
     struct snapshot_error err = {0};
-    struct snapshot_reader *base = NULL;
 
     if (o->warm && (o->base || o->encrypt_key_file))
         return complain("--warm", "leave it out", "can't be had with --base or --encrypt");
     if ((o->encrypt_key_file && snapshot_key_check(o->encrypt_key_file, &err)) ||
         (o->sign_key_file && snapshot_key_check(o->sign_key_file, &err)) ||
-        (o->base && !(base = snapshot_reader_open(o->base, &how, &err))))
+        (o->base && !(s->base = snapshot_reader_open(o->base, &how, &err))))
         return complain_text(err.text, err.hint[0] ? err.hint : NULL);
-    snapshot_reader_close(base);
+    snapshot_fds(s->base, s->base_fds);
+    o->base_fds = s->base_fds;
     return 0;
 }
 
@@ -215,10 +218,11 @@ int command_save(int argc, char **argv)
         return complain("no name", "bailey ps lists them", "say which sandbox is meant");
     if (entry_find(&e, name))
         return CLI_FAILED;
-    code = check_form(&s.form);
+    code = check_form(&s);
     if (!code)
         code = save(&e, &s);
     entry_close(&e);
+    snapshot_reader_close(s.base);
     for (int i = 0; i < 3; i++)
         free(s.paths[i]);
     return code;

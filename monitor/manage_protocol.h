@@ -15,7 +15,7 @@
 
 #include <stdint.h>
 
-#define MANAGE_VERSION 1
+#define MANAGE_VERSION 2
 #define MANAGE_FDS_MAX 8
 
 enum manage_op {

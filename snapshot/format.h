@@ -94,7 +94,6 @@ struct trailer {
 #define INDEX_MAX   (256u << 20) /* plain bytes */
 #define INDEX_RATIO 1024u        /* plain bytes for one stored, beyond the first MB */
 #define METAS_MAX   4096u
-#define BASES_MAX   16 /* files in a chain */
 
 _Static_assert(sizeof(struct header) == 4096, "header");
 _Static_assert(sizeof(struct frame) == 48, "frame");

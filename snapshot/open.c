@@ -270,15 +270,19 @@ static int open_base(struct snapshot_reader *r, const struct snapshot_read_optio
     struct snapshot_read_options how = {
         .key_file = o->key_file, .lazy = o->lazy, .threads = o->threads};
     char *path = o->base ? strdup(o->base) : base_beside(r);
+    int fd = o->base_fds ? *o->base_fds : -1;
+
+    if (fd >= 0)
+        how.base_fds = o->base_fds + 1;
 
     if (!path)
         return fail(err, SNAPSHOT_BASE, "%s: needs its base snapshot", r->path);
-    if (depth >= BASES_MAX) {
+    if (depth >= SNAPSHOT_FILES_MAX) {
         free(path);
         return fail(err, SNAPSHOT_BASE, "%s: more than %d snapshots build on one another", r->path,
-                    BASES_MAX);
+                    SNAPSHOT_FILES_MAX);
     }
-    r->base = open_reader(-1, path, &how, depth + 1, err);
+    r->base = open_reader(fd, path, &how, depth + 1, err);
     int rc = r->base ? 0 : -1;
     if (rc < 0 && err && err->kind == SNAPSHOT_SYSTEM && err->number == ENOENT)
         fail(err, SNAPSHOT_BASE, "%s: its base %s is missing", r->path, path);

@@ -116,6 +116,15 @@ uint32_t snapshot_find_range(const struct snapshot_reader *r, uint32_t object, u
 
 int snapshot_warm_fd(const struct snapshot_reader *r) { return r->info.warm ? r->fd : -1; }
 
+void snapshot_fds(const struct snapshot_reader *r, int fds[SNAPSHOT_FILES_MAX + 1])
+{
+    size_t n = 0;
+
+    for (; r && n < SNAPSHOT_FILES_MAX; r = r->base)
+        fds[n++] = r->fd;
+    fds[n] = -1;
+}
+
 /* ---- pages ---- */
 
 int reader_frame(const struct snapshot_reader *r, uint32_t n, ZSTD_DCtx *zctx, uint8_t *stored,

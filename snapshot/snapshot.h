@@ -90,6 +90,7 @@ struct snapshot_write_options {
     uint32_t abi_version;         /* BOOT_VERSION of abi/boot.h */
     uint8_t image[32];            /* digest of the inside image */
     const char *base;             /* file whose pages need not be written again, or NULL */
+    const int *base_fds;          /* it and its own bases, where they are open already; -1 ends */
     const char *encrypt_key_file; /* or NULL */
     const char *sign_key_file;    /* or NULL */
     /* To read the base, when it is encrypted: the same encrypt_key_file. */
@@ -128,8 +129,11 @@ void snapshot_abandon(struct snapshot_writer *w);
 
 struct snapshot_reader;
 
+#define SNAPSHOT_FILES_MAX 16 /* that build on one another */
+
 struct snapshot_read_options {
     const char *base;            /* where the base is; NULL: beside the file, by its name */
+    const int *base_fds;         /* it and its own bases, where they are open; -1 ends */
     const char *key_file;        /* to decrypt, or NULL */
     const char *signer_key_file; /* public key that must have signed, or NULL: any or none */
     bool lazy;                   /* frames are checked when first read, not in open */
@@ -195,6 +199,8 @@ bool snapshot_next_range(const struct snapshot_reader *r, uint32_t *at,
 uint32_t snapshot_find_range(const struct snapshot_reader *r, uint32_t object, uint64_t offset);
 /* The descriptor to map the warm form from, or -1. */
 int snapshot_warm_fd(const struct snapshot_reader *r);
+/* Puts the descriptors of the file and its bases, which stay the reader's, into fds, and -1. */
+void snapshot_fds(const struct snapshot_reader *r, int fds[SNAPSHOT_FILES_MAX + 1]);
 
 /* Reads [offset, offset+len) of an object; what is not there reads as zeros.  Returns the
  * number of pages that were there. */

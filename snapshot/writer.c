@@ -43,11 +43,16 @@ static const char *last_part(const char *path)
 static int open_base(struct snapshot_writer *w, const struct snapshot_write_options *o,
                      struct snapshot_error *err)
 {
-    const struct snapshot_read_options how = {
+    struct snapshot_read_options how = {
         .key_file = o->encrypt_key_file, .threads = o->threads, .lazy = true};
     const char *name = last_part(o->base);
 
-    w->base = snapshot_reader_open(o->base, &how, err);
+    if (o->base_fds && *o->base_fds >= 0) {
+        how.base_fds = o->base_fds + 1;
+        w->base = snapshot_reader_open_fd(*o->base_fds, o->base, &how, err);
+    } else {
+        w->base = snapshot_reader_open(o->base, &how, err);
+    }
     if (!w->base)
         return -1;
     memcpy(w->header.base, snapshot_info(w->base)->digest, DIGEST_SIZE);

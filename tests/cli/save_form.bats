@@ -83,3 +83,23 @@ goes_on() { # resume options...: it prints the next numbers
     [ "$(jq -r '.kernel.release[0]' <<<"$output")" = "$(uname -r)" ]
     [[ $(jq -r '.summary.process[0]' <<<"$output") == "1 parent 0 threads 1 python3" ]]
 }
+
+@test "bases and keys lie anywhere" {
+    mkdir work elsewhere other
+    "$BAILEY" snapshot keygen elsewhere/key
+    cd work
+    begin
+    "$BAILEY" save --keep --encrypt ../elsewhere/key -o ../elsewhere/first "$name" >/dev/null
+    "$BAILEY" save --keep --base ../elsewhere/first --encrypt ../elsewhere/key -o ../elsewhere/second "$name" >/dev/null
+    "$BAILEY" save --base ../elsewhere/second --encrypt ../elsewhere/key --sign ../elsewhere/key -o ../other/third \
+        "$name" >/dev/null
+    finish
+    bailey snapshot info --json --key ../elsewhere/key --base ../elsewhere/second ../other/third
+    [ "$(jq '.base_pages > .pages' <<<"$output")" = true ] || fail "all is new"
+    bailey resume --key ../elsewhere/key ../other/third
+    refused 125 "its base ../other/second is missing"
+    goes_on --key ../elsewhere/key --signer ../elsewhere/key.pub --base ../elsewhere/second ../other/third
+    "$BAILEY" clone --name "$name" -n 2 --key ../elsewhere/key --base ../elsewhere/second ../other/third >/dev/null
+    eventually 20 eval '"$BAILEY" logs "$name-2" | grep -q .' || fail "the second copy says nothing"
+    "$BAILEY" rm -f "$name-1" "$name-2" >/dev/null
+}
