@@ -10,6 +10,7 @@
  * Locking: none until the gate opens; the leaders work on address spaces of their own.
  */
 #include <asm/errno.h>
+#include <asm/signal.h>
 
 #include "freeze.h"
 #include "ipc.h"
@@ -195,6 +196,7 @@ _Noreturn void resume_start(struct boot_info *b)
     if (b->flags & BOOT_TELL_STARTED)
         host_report(HOST_REPORT_STARTED, 0, 0, NULL);
     dev_bailey_resumed();
+    terminal_signal(SIGWINCH); /* another terminal, and nothing on it: paint anew */
     if (READ_ONCE(me->attention) & ATTN_WORK)
         thread_work(); /* signals to who watches the generation */
     if (alive)

@@ -505,6 +505,8 @@ struct file *hostio_file_new(const struct boot_stream *s)
 /* The new run's streams take the place of the old ones. */
 void hostio_resume(void)
 {
+    struct hostio *terminal = NULL;
+
     for (int n = 0; n < 3; n++) {
         struct hostio *h = standard[n];
         const struct boot_stream *s = &boot()->stdio[n];
@@ -519,5 +521,9 @@ void hostio_resume(void)
             hostpoll_probe(&h->poll, POLLIN);
             h->positioned = h->poll.always;
         }
+        if (s->type == HOST_TTY && !terminal)
+            terminal = h;
     }
+    if (terminal)
+        hosttty_resume(terminal);
 }

@@ -29,4 +29,7 @@ long terminal_background(int sig);
 
 long hostio_ioctl(struct file *f, u32 cmd, uptr arg);
 
+/* The terminal of a resume gets the modes that the program had set.  hosttty.c */
+void hosttty_resume(struct hostio *h);
+
 #endif

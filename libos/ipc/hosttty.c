@@ -31,6 +31,26 @@ static long tty_set(struct hostio *h, int when, struct host_tty *t)
     return rc < 0 ? rc : 0;
 }
 
+/* As a program last set them, for a resume at another terminal. */
+static struct {
+    bool known;
+    struct host_tty tty;
+} wanted;
+
+/* The size is the new terminal's. */
+void hosttty_resume(struct hostio *h)
+{
+    struct host_tty now;
+
+    if (!wanted.known || tty_get(h, &now))
+        return;
+    wanted.tty.rows = now.rows;
+    wanted.tty.cols = now.cols;
+    wanted.tty.xpixel = now.xpixel;
+    wanted.tty.ypixel = now.ypixel;
+    tty_set(h, SET_NOW, &wanted.tty);
+}
+
 static long get_modes(struct hostio *h, uptr arg, bool speeds)
 {
     struct host_tty t;
@@ -75,7 +95,12 @@ static long set_modes(struct hostio *h, uptr arg, int when, bool speeds)
     memcpy(t.cc, m.c_cc, sizeof(t.cc));
     t.ispeed = m.c_ispeed;
     t.ospeed = m.c_ospeed;
-    return tty_set(h, when, &t);
+    rc = tty_set(h, when, &t);
+    if (!rc) {
+        wanted.tty = t;
+        wanted.known = true;
+    }
+    return rc;
 }
 
 static long window_size(struct hostio *h, uptr arg, bool set)

@@ -119,3 +119,8 @@ t.join()'
     "$BAILEY" exec "$name" true
     "$BAILEY" stop -t 0 "$name" >/dev/null
 }
+
+@test "a resume at another terminal: modes, size, and painted anew" {
+    command -v less >/dev/null || skip "no less"
+    python3 "$BATS_TEST_DIRNAME/resume_terminal.py" "$BAILEY"
+}
