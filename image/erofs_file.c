@@ -71,7 +71,7 @@ static int read_devices(struct erofs_file *f, struct image_error *err)
         return erofs_file_bad(f, "more layers than can be", err);
     for (uint32_t n = 0; n < count; n++) {
         struct erofs_part *p = &f->parts[n + 1];
-        struct erofs_device d;
+        struct erofs_device d = {0};
         if (erofs_file_read(f, at + n * sizeof(d), &d, sizeof(d), err) < 0)
             return -1;
         memcpy(p->digest, d.digest, sizeof(d.digest));

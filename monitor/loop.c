@@ -386,6 +386,8 @@ void sandbox_loop(struct sandbox *s)
         s->exit_code = MONITOR_EXIT_TIMEOUT;
     manage_end(s);
     close(loop.signals);
-    if (s->failed || loop.timed_out || s->exit_code > 128)
+    /* What a program does to the terminal and leaves so is meant, as natively; unless -t makes
+     * the terminal the sandbox's, or it never came to put it right. */
+    if (!s->exited || s->config->tty || s->config->resume || s->exit_code > 128)
         tty_restore(s);
 }

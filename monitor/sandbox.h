@@ -71,6 +71,7 @@ struct sandbox {
     struct counters count;
     struct termios tty_saved;
     int tty_saved_fd; /* -1: the sandbox has not changed a terminal */
+    bool exited;      /* program 1 ended by itself */
 };
 
 /* spawn.c: objects, first host process, filter; the program's first instruction runs

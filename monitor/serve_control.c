@@ -250,7 +250,7 @@ static void end_with_status(struct sandbox *s, int status)
         s->exit_code = 128 + WTERMSIG(status);
     else
         s->exit_code = WEXITSTATUS(status);
-    s->ended = true;
+    s->exited = s->ended = true;
 }
 
 long serve_report(struct sandbox *s, struct request *r)

@@ -38,6 +38,7 @@ def goes_on(program, ready, painted, size, leave):
     modes = first.modes()
     subprocess.run([bailey, 'save', '-o', 'snap', 'screen'], stdout=subprocess.DEVNULL, check=True)
     first.end()
+    assert first.modes() == first.before, 'the terminal is not as it was after the save'
     second = Terminal(20, 60, 'resume', '-it', 'snap')
     second.expect(painted)
     assert second.modes()[:4] == modes[:4], 'not the modes the program had set'
