@@ -32,7 +32,6 @@ struct wait_result {
     u64 utime, stime, max_rss;
 };
 
-
 /* ---- processes (proc/process.c) ---- */
 void process_init_first(struct thread *t);
 /* A child of the current process with its own copies or shares by CLONE_* flags. */
