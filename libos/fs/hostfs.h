@@ -69,6 +69,17 @@ struct inode *hostfs_inode(struct hostfs *fs, const struct host_attr *a);
 /* Makes d the name of what the host has there; link: a cached link's text, or NULL. */
 long hostfs_found(struct dentry *d, const struct host_attr *a, const char *link);
 
+/* ---- hostfs_names.c: inode operations of directories ---- */
+long hostfs_create(struct inode *dir, struct dentry *d, u32 mode);
+long hostfs_mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev);
+long hostfs_mkdir(struct inode *dir, struct dentry *d, u32 mode);
+long hostfs_symlink(struct inode *dir, struct dentry *d, const char *target);
+long hostfs_link(struct inode *dir, struct dentry *d, struct inode *i, struct dentry *old);
+long hostfs_unlink(struct inode *dir, struct dentry *d);
+long hostfs_rmdir(struct inode *dir, struct dentry *d);
+long hostfs_rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+                   u32 flags);
+
 /* ---- hostfs_ahead.c ---- */
 /* Look-up in a cached export, of d and of what the path walk will ask for next. */
 long hostfs_look_ahead(struct dentry *d);
