@@ -301,8 +301,8 @@ struct file *file_open(int dirfd, const char *name, u32 flags, u32 mode, u32 loo
     if (flags & O_DIRECTORY)
         lookup |= LOOKUP_DIRECTORY;
     bool read = !(flags & (O_ACCMODE | O_PATH | O_DIRECTORY | O_NOFOLLOW));
-    long rc = read ? path_lookup_to_read(dirfd, name, lookup, &p)
-                   : path_lookup(dirfd, name, lookup, &p);
+    long rc =
+        read ? path_lookup_to_read(dirfd, name, lookup, &p) : path_lookup(dirfd, name, lookup, &p);
     if (rc)
         return ERR_PTR(rc);
     if (flags & __O_TMPFILE)
