@@ -475,8 +475,8 @@ kept"
     mkdir -m 700 run
     built world
     "$BAILEY" run --name live --image out.erofs -v "$place:/host" -- sh -c \
-        'echo one >/etc/live; cat /etc/live & wait; : >/host/up
-         while [ ! -e /host/go ]; do echo two >/etc/busy; done; cat /etc/live' >first 2>errors &
+        'echo one >/etc/live; cat /etc/live & wait; echo two >/etc/busy; : >/host/up
+         while [ ! -e /host/go ]; do echo two >/etc/new; mv /etc/new /etc/busy; done; cat /etc/live' >first 2>errors &
     run=$!
     eventually 20 [ -e up ]
     bailey commit live snap

@@ -16,7 +16,7 @@ for n in range(int(sys.argv[2])):
 print(x, zlib.crc32(buf), flush=True)'
 
 setup_file() {
-    export STEPS=800000
+    export STEPS=2000000
     python3 -c "$walker" 1 $STEPS | tail -1 >"$BATS_FILE_TMPDIR/expected-1"
     python3 -c "$walker" 2 $STEPS | tail -1 >"$BATS_FILE_TMPDIR/expected-2"
 }
@@ -71,6 +71,7 @@ for k in range(4):
     kids.append(pid)
 print("ready", flush=True)
 for pid in kids: os.waitpid(pid, 0)
+time.sleep(3)  # the save comes before the last line, however quick they were
 print(struct.unpack_from("4Q", shared), bytes(shared[256:260]), flush=True)
 END
     python3 many.py >expected
