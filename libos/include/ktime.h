@@ -22,12 +22,16 @@ u64 clock_read(int clockid, long *err);
 
 /* Valid and >= 0, else -EINVAL; ns saturates. */
 long timespec_to_ns(const struct timespec_k *ts, u64 *ns);
+/* The same of a timespec in the program's memory; -EFAULT. */
+long timespec_from_user(uptr from, u64 *ns);
 static inline struct timespec_k ns_to_timespec(u64 ns)
 {
     return (struct timespec_k){(s64)(ns / NSEC), (s64)(ns % NSEC)};
 }
 /* Absolute monotonic deadline of a relative timeout; HOST_FOREVER if it never comes. */
 u64 deadline_in(u64 ns);
+/* Of a moment of CLOCK_REALTIME, by the clock as it is now. */
+u64 deadline_at_real(u64 ns);
 /* The same for waits that are not the call's own timeout. */
 u64 deadline_from_now(u64 ns);
 

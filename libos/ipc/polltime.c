@@ -9,16 +9,13 @@ u64 poll_deadline(u64 ns) { return ns ? deadline_in(ns) : POLL_NOW; }
 
 long poll_deadline_user(uptr timeout, u64 *deadline)
 {
-    struct timespec_k ts;
     u64 ns;
     long rc;
 
     *deadline = HOST_FOREVER;
     if (!timeout)
         return 0;
-    if (copy_from_user(&ts, timeout, sizeof(ts)))
-        return -EFAULT;
-    rc = timespec_to_ns(&ts, &ns);
+    rc = timespec_from_user(timeout, &ns);
     if (rc == 0)
         *deadline = poll_deadline(ns);
     return rc;

@@ -244,16 +244,13 @@ long sys_sendmmsg(int fd, uptr msgs, unsigned int n, unsigned int flags)
 long sys_recvmmsg(int fd, uptr msgs, unsigned int n, unsigned int flags, uptr timeout)
 {
     u64 deadline = HOST_FOREVER, ns;
-    struct timespec_k ts;
     struct socket *s;
     struct file *f;
     u32 done = 0;
     long rc;
 
     if (timeout) {
-        if (copy_from_user(&ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        rc = timespec_to_ns(&ts, &ns);
+        rc = timespec_from_user(timeout, &ns);
         if (rc)
             return rc;
         deadline = deadline_in(ns);

@@ -386,25 +386,19 @@ static long unlock_pi(uptr addr, bool private)
 
 static long read_deadline(uptr timeout, int cmd, bool realtime, u64 *deadline)
 {
-    struct timespec_k ts;
     u64 ns;
     long rc;
 
     *deadline = HOST_FOREVER;
     if (!timeout)
         return 0;
-    if (copy_from_user(&ts, timeout, sizeof(ts)))
-        return -EFAULT;
-    rc = timespec_to_ns(&ts, &ns);
+    rc = timespec_from_user(timeout, &ns);
     if (rc)
         return rc;
     if (cmd == FUTEX_WAIT)
         *deadline = deadline_in(ns);
-    else if (realtime) {
-        u64 real = now_real();
-        *deadline = ns > real ? deadline_in(ns - real) : 1;
-    } else
-        *deadline = ns;
+    else
+        *deadline = realtime ? deadline_at_real(ns) : ns;
     return 0;
 }
 

@@ -23,21 +23,29 @@ static struct thread *stopped_mine(s32 pid)
     return t && t->tracee.stopped && !t->tracee.listening ? t : NULL;
 }
 
-/* ---- memory --------------------------------------------------------------------------------- */
-
-static long word(s32 pid, uptr addr, u64 *value, bool write)
+/* The process, referenced, of the tracee that `find` knows by this number; NULL: none. */
+static struct process *process_of(struct thread *(*find)(s32 pid), s32 pid)
 {
     struct process *p = NULL;
     struct thread *t;
-    long rc;
 
     lock(&trace_lock);
-    t = stopped_mine(pid);
+    t = find(pid);
     if (t) {
         p = t->proc;
         ref_get(&p->refs);
     }
     unlock(&trace_lock);
+    return p;
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static long word(s32 pid, uptr addr, u64 *value, bool write)
+{
+    struct process *p = process_of(stopped_mine, pid);
+    long rc;
+
     if (!p)
         return -ESRCH;
     rc = mm_remote_access(p, addr, value, sizeof(*value), write ? MM_WRITE | MM_FORCE : MM_FORCE);
@@ -122,16 +130,8 @@ static long listen(s32 pid)
 
 static long end(s32 pid)
 {
-    struct process *p = NULL;
-    struct thread *t;
+    struct process *p = process_of(trace_mine, pid);
 
-    lock(&trace_lock);
-    t = trace_mine(pid);
-    if (t) {
-        p = t->proc;
-        ref_get(&p->refs);
-    }
-    unlock(&trace_lock);
     if (!p)
         return -ESRCH;
     signal_process(p, SIGKILL, NULL);

@@ -61,16 +61,13 @@ static long wait_taking(sigset_k wanted, u64 deadline, struct siginfo_k *info)
 static long deadline_of(uptr timeout, u64 *deadline)
 {
     struct restart *r = &current()->restart;
-    struct timespec_k ts;
     u64 ns;
     long rc;
 
     *deadline = HOST_FOREVER;
     if (!timeout)
         return 0;
-    if (get_user(ts, timeout))
-        return -EFAULT;
-    rc = timespec_to_ns(&ts, &ns);
+    rc = timespec_from_user(timeout, &ns);
     if (rc)
         return rc;
     if (r->valid && r->nr == NR_rt_sigtimedwait)

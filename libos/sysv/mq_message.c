@@ -13,19 +13,16 @@
 /* The timeout is a time of the wall clock. */
 static long read_deadline(uptr timeout, u64 *deadline)
 {
-    struct timespec_k ts;
-    u64 ns, real;
+    u64 ns;
+    long rc;
 
     *deadline = HOST_FOREVER;
     if (!timeout)
         return 0;
-    if (copy_from_user(&ts, timeout, sizeof(ts)))
-        return -EFAULT;
-    if (timespec_to_ns(&ts, &ns))
-        return -EINVAL;
-    real = now_real();
-    *deadline = ns > real ? deadline_in(ns - real) : 1;
-    return 0;
+    rc = timespec_from_user(timeout, &ns);
+    if (rc == 0)
+        *deadline = deadline_at_real(ns);
+    return rc;
 }
 
 /* Behind the messages of the same and of higher priority. */

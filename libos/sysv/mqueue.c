@@ -74,16 +74,8 @@ static u32 mq_poll(struct file *f, struct poll_table *pt)
 
 static s64 mq_llseek(struct file *f, s64 off, int whence)
 {
-    if (whence == SEEK_CUR)
-        off += (s64)f->pos;
-    else if (whence == SEEK_END)
-        off += STATUS_SIZE;
-    else if (whence != SEEK_SET)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    f->pos = (u64)off;
-    return off;
+    return whence == SEEK_END ? file_seek_endless(f, off + STATUS_SIZE, SEEK_SET)
+                              : file_seek_endless(f, off, whence);
 }
 
 static void mq_release(struct file *f) { mq_put(f->private); }

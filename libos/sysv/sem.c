@@ -279,13 +279,11 @@ long sys_semop(int id, uptr ops, size_t n)
 long sys_semtimedop(int id, uptr ops, size_t n, uptr timeout)
 {
     u64 deadline = HOST_FOREVER, ns;
-    struct timespec_k ts;
 
     if (timeout) {
-        if (copy_from_user(&ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        if (timespec_to_ns(&ts, &ns))
-            return -EINVAL;
+        long rc = timespec_from_user(timeout, &ns);
+        if (rc)
+            return rc;
         deadline = deadline_in(ns);
     }
     return semop_call(NR_semtimedop, id, ops, n, deadline);

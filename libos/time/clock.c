@@ -7,6 +7,7 @@
 
 #include "cputime.h"
 #include "thread.h"
+#include "usercopy.h"
 
 u64 now_mono(void) { return host_time(HOST_CLOCK_MONOTONIC) + (u64)boot()->mono_offset; }
 
@@ -57,6 +58,15 @@ long timespec_to_ns(const struct timespec_k *ts, u64 *ns)
     return 0;
 }
 
+long timespec_from_user(uptr from, u64 *ns)
+{
+    struct timespec_k ts;
+
+    if (get_user(ts, from))
+        return -EFAULT;
+    return timespec_to_ns(&ts, ns);
+}
+
 u64 deadline_from_now(u64 ns)
 {
     u64 deadline;
@@ -78,4 +88,11 @@ u64 deadline_in(u64 ns)
         t->deadline = deadline_from_now(ns);
     t->deadline_call = t->syscalls;
     return t->deadline;
+}
+
+u64 deadline_at_real(u64 ns)
+{
+    u64 real = now_real();
+
+    return ns > real ? deadline_in(ns - real) : 1;
 }

@@ -77,14 +77,10 @@ static long sleep_cpu(int clockid, u64 ns, bool absolute, uptr rem)
 
 long sys_nanosleep(uptr req, uptr rem)
 {
-    struct timespec_k ts;
     u64 ns;
+    long rc = timespec_from_user(req, &ns);
 
-    if (get_user(ts, req))
-        return -EFAULT;
-    if (timespec_to_ns(&ts, &ns))
-        return -EINVAL;
-    return sleep_relative(NR_nanosleep, ns, rem);
+    return rc ? rc : sleep_relative(NR_nanosleep, ns, rem);
 }
 
 static long clock_can_sleep(int clockid)
@@ -108,16 +104,13 @@ static long clock_can_sleep(int clockid)
 
 long sys_clock_nanosleep(int clockid, int flags, uptr req, uptr rem)
 {
-    struct timespec_k ts;
     u64 ns;
     long rc = clock_can_sleep(clockid);
 
+    if (rc == 0)
+        rc = timespec_from_user(req, &ns);
     if (rc)
         return rc;
-    if (get_user(ts, req))
-        return -EFAULT;
-    if (timespec_to_ns(&ts, &ns))
-        return -EINVAL;
     if (clock_is_cpu(clockid))
         return sleep_cpu(clockid, ns, flags & TIMER_ABSTIME, rem);
     if (!(flags & TIMER_ABSTIME))
