@@ -388,6 +388,7 @@ void sandbox_loop(struct sandbox *s)
     close(loop.signals);
     /* What a program does to the terminal and leaves so is meant, as natively; unless -t makes
      * the terminal the sandbox's, or it never came to put it right. */
-    if (!s->exited || s->config->tty || s->config->resume || s->exit_code > 128)
+    if (!s->exited || s->failed || loop.timed_out || s->config->tty || s->config->resume ||
+        s->exit_code > 128)
         tty_restore(s);
 }
