@@ -26,10 +26,6 @@
 #include "runtime.h"
 #include "save.h"
 
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
-
 #define COPIES_MAX  10000
 #define WORKERS_MAX 16
 
@@ -65,13 +61,9 @@ struct request {
 static int capture(struct entry *e)
 {
     const struct snapshot_write_options form = {.warm = true};
-    int fd = memfd_create("bailey-clone", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-    if (fd < 0)
-        fd = memfd_create("bailey-clone", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = sealed_object_make("bailey-clone");
     int64_t rc = fd < 0 ? -errno : save_ask(e, &form, true, fd);
-    if (rc >= 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+    if (rc >= 0 && sealed_object_close(fd) < 0)
         rc = -errno;
     if (rc >= 0)
         return fd;

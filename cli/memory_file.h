@@ -20,6 +20,11 @@ void save_file_init(struct save_file *f, struct sandbox_config *config);
  * errno.  It takes the open base and the keys along. */
 int save_form_pack(const struct snapshot_write_options *o);
 
+/* A memory object that is filled and then closed to all changes, for hostile sandboxes share it:
+ * a descriptor, and 0; or -1 with errno. */
+int sealed_object_make(const char *name);
+int sealed_object_close(int fd);
+
 /* What resumes of one snapshot share: its private memory, as the inside maps it
  * (abi/boot.h), and, where there are going to be several, its memory objects. */
 struct memory_base {

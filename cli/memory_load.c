@@ -231,29 +231,27 @@ static int load_private(void *context, uint32_t object, uint64_t offset, const v
     return len ? -1 : 0;
 }
 
-/* A memory object that nobody can change any more once it is sealed: hostile sandboxes share
- * it. */
-static int make_object(const char *name)
+int sealed_object_make(const char *name)
 {
     int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
     return fd >= 0 ? fd : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-static int seal(int fd)
+int sealed_object_close(int fd)
 {
     return fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 }
 
 static int load_pages(struct layout *l, struct snapshot_error *error)
 {
-    l->base->pages = make_object("bailey-pages");
+    l->base->pages = sealed_object_make("bailey-pages");
     if (l->base->pages < 0 || ftruncate(l->base->pages, (off_t)l->size) < 0)
         return -1;
     if (snapshot_load(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1), load_private,
                       l, error))
         return -1;
-    return seal(l->base->pages);
+    return sealed_object_close(l->base->pages);
 }
 
 /* ---- pages that come while the sandbox runs ------------------------------------------------ */
@@ -299,7 +297,7 @@ static _Noreturn void load_late_run(struct layout *l, struct boot_info *boot)
 
     if (snapshot_load_in_order(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1),
                                load_late_piece, load_late_done, &late, &error) ||
-        seal(l->base->pages)) {
+        sealed_object_close(l->base->pages)) {
         complain_text(error.text[0] ? error.text : "resume: memory could not be filled", NULL);
         tell(boot, BOOT_PAGES_LOST);
         _exit(1);
@@ -312,7 +310,7 @@ static int load_late(struct layout *l, struct boot_info *boot)
 {
     const pid_t monitor = getpid();
 
-    l->base->pages = make_object("bailey-pages");
+    l->base->pages = sealed_object_make("bailey-pages");
     if (l->base->pages < 0)
         return -1;
     boot->pages_state = BOOT_PAGES_COMING;
@@ -334,10 +332,10 @@ static int make_private(struct memory_base *b, struct boot_info *boot, struct sn
 
     l.places = calloc(places + 1, sizeof(*l.places));
     l.first = calloc(l.spaces + 1, sizeof(*l.first));
-    b->runs = make_object("bailey-runs");
+    b->runs = sealed_object_make("bailey-runs");
     if (l.places && l.first && b->runs >= 0) {
         list_places(&l);
-        rc = order_places(&l, places) || write_runs(&l) || seal(b->runs) ? -1 : 0;
+        rc = order_places(&l, places) || write_runs(&l) || sealed_object_close(b->runs) ? -1 : 0;
     }
     if (rc == 0 && l.in_file)
         b->pages = snapshot_warm_fd(b->reader);

@@ -37,17 +37,6 @@ static long open_reading(struct file *f)
 
 static void release_reading(struct file *f) { kfree(f->private); }
 
-static s64 seek(struct file *f, s64 off, int whence)
-{
-    if (whence == 1)
-        off += (s64)f->pos;
-    else if (whence)
-        return -EINVAL;
-    if (off < 0)
-        return -EINVAL;
-    return (s64)(f->pos = (u64)off);
-}
-
 static long give(struct reading *r, struct uio *u, u64 *pos)
 {
     size_t n, left = *pos < r->len ? r->len - *pos : 0;
@@ -99,12 +88,12 @@ const struct file_ops dev_save_fops = {
     .open = open_reading,
     .release = release_reading,
     .read = save_read,
-    .llseek = seek,
+    .llseek = file_seek_endless,
 };
 const struct file_ops dev_generation_fops = {
     .open = open_reading,
     .release = release_reading,
     .read = generation_read,
-    .llseek = seek,
+    .llseek = file_seek_endless,
     .poll = generation_poll,
 };
