@@ -98,5 +98,6 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     saved->nports = fresh->nports;
     memcpy(saved->ports, fresh->ports, sizeof(saved->ports));
     saved->mailbox_signals = 0;
-    saved->freeze = saved->winsize_changed = saved->save_done = 0;
+    saved->freeze = saved->save_done = 0;
+    saved->winsize_changed = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
 }

@@ -65,8 +65,10 @@ static _Noreturn void go_on(struct thread *t)
     __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_SEQ_CST);
     freeze_load_xstate(t);
     trace_resumed(t);
-    if (t->vfork_child)
+    if (t->vfork_child) {
         vfork_wait(t);
+        trace_call_over(t);
+    }
     exit_to_program(t);
 }
 
@@ -196,7 +198,8 @@ _Noreturn void resume_start(struct boot_info *b)
     if (b->flags & BOOT_TELL_STARTED)
         host_report(HOST_REPORT_STARTED, 0, 0, NULL);
     dev_bailey_resumed();
-    terminal_signal(SIGWINCH); /* another terminal, and nothing on it: paint anew */
+    if (__atomic_exchange_n(&b->winsize_changed, 0, __ATOMIC_ACQ_REL))
+        terminal_signal(SIGWINCH); /* another terminal, and nothing on it: paint anew */
     if (READ_ONCE(me->attention) & ATTN_WORK)
         thread_work(); /* signals to who watches the generation */
     if (alive)

@@ -39,6 +39,7 @@ struct tracee {            /* part of struct thread */
     bool calls;       /* system calls are looked at: stops or steps */
     bool seized;
     bool stopped, untold, listening;
+    bool in_stop;    /* set and cleared by the tracee: what follows the stop is still to be done */
     bool interrupt;  /* PTRACE_INTERRUPT, or a new child: to stop without a signal */
     bool runs_on;    /* let go from a stop of its process, which still lasts */
     bool return_due; /* a stop at the return of a call */
@@ -51,7 +52,7 @@ struct tracee {            /* part of struct thread */
     u64 message;      /* GETEVENTMSG */
     int inject;       /* signal the tracer let it go with */
     int resumed_with; /* the same, after a resume: to be acted on */
-    struct siginfo_k info;
+    struct siginfo_k info, resumed_info;
     u64 fs_base;  /* while stopped */
     void *xstate; /* vector registers while stopped */
 };
@@ -81,6 +82,8 @@ void trace_child(struct thread *t, u64 clone_flags, int exit_signal);
 /* It runs, as number `tid`. */
 void trace_cloned(u64 clone_flags, int exit_signal, s32 tid);
 void trace_vfork_done(s32 tid);
+/* The call that a save found at work, and that is not made again, is over. */
+void trace_call_over(struct thread *t);
 void trace_exec(struct thread *t, s32 from);
 void trace_exit(int status);
 /* A thread that a save found stopped: sleeps on, then does what comes next. */

@@ -234,6 +234,8 @@ void vfork_wait(struct thread *me)
     }
     me->regs->orig_rax = nr;
     me->vfork_child = NULL;
+    if (unlikely(READ_ONCE(me->tracee.tracer)))
+        trace_vfork_done((s32)me->regs->rax);
 }
 
 static long start_process(struct thread *t, const struct clone_request *r)
@@ -280,8 +282,6 @@ static long start_process(struct thread *t, const struct clone_request *r)
         if (unlikely(READ_ONCE(me->tracee.tracer)))
             trace_cloned(r->flags, r->exit_signal, pid);
         vfork_wait(me);
-        if (unlikely(READ_ONCE(me->tracee.tracer)))
-            trace_vfork_done(pid);
     }
     return pid;
 }

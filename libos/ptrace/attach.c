@@ -68,6 +68,9 @@ void trace_attach(struct thread *t, struct thread *tracer, bool seize, u32 optio
                          .tracer_proc = tracer->proc,
                          .options = options,
                          .seized = seize,
+                         .in_stop = k->in_stop, /* another's, which it has not left yet */
+                         .kind = k->kind,
+                         .inject = k->inject,
                          .xstate = k->xstate};
     list_add_tail(&tracer->proc->tracees, &k->link);
 }

@@ -83,6 +83,7 @@ static void sleep_stopped(struct thread *t)
         else
             thread_sleep_uninterruptible(seq, HOST_FOREVER);
     }
+    t->tracee.in_stop = false;
     trace_load_state(t);
     set_attention(ATTN_SIGNAL); /* looks again at all there is */
 }
@@ -108,7 +109,7 @@ static struct process *publish(struct thread *t, enum trace_stop kind, int code,
             t->regs->eflags &= ~(u64)EFLAGS_TF;
         k->stepping = false;
         k->listening = false;
-        k->untold = true;
+        k->untold = k->in_stop = true;
         __atomic_store_n(&k->stopped, true, __ATOMIC_SEQ_CST);
     }
     unlock(&trace_lock);
@@ -162,19 +163,21 @@ static int take_injected(struct thread *t, struct siginfo_k *info)
     return sig;
 }
 
-int trace_signal(int sig, struct siginfo_k *info)
+static int after_signal(struct thread *t, struct siginfo_k *info)
 {
-    struct thread *t = current();
+    int sig = take_injected(t, info);
 
-    info->signo = sig;
-    if (!stop(TRACE_AT_SIGNAL, sig, info))
-        return sig;
-    sig = take_injected(t, info);
     if (sig && (t->sig.blocked & SIGBIT(sig))) { /* not now */
         signal_thread(t, sig, info);
         return 0;
     }
     return sig;
+}
+
+int trace_signal(int sig, struct siginfo_k *info)
+{
+    info->signo = sig;
+    return stop(TRACE_AT_SIGNAL, sig, info) ? after_signal(current(), info) : sig;
 }
 
 void trace_group_stop(void)
@@ -226,6 +229,11 @@ static void run_call(struct thread *t, struct regs *regs)
         t->tracee.return_due = true;
         set_attention(ATTN_SIGNAL);
     }
+}
+
+void trace_call_over(struct thread *t)
+{
+    t->tracee.return_due = READ_ONCE(t->tracee.calls);
 }
 
 void trace_call(struct regs *regs)
@@ -398,18 +406,26 @@ void trace_exit(int status)
 void trace_resumed(struct thread *t)
 {
     struct tracee *k = &t->tracee;
-    struct siginfo_k info;
-    int sig;
 
-    if (!k->stopped)
+    if (!k->in_stop) /* it may have been let go, and saved before it woke */
         return;
     sleep_stopped(t);
-    if (k->kind == TRACE_AT_EXIT)
+    switch (k->kind) {
+    case TRACE_AT_EXIT:
         thread_exit(t->exit_code);
-    if (k->kind == TRACE_AT_ENTRY)
+    case TRACE_AT_ENTRY:
         run_call(t, t->regs);
-    else if (k->kind == TRACE_AT_SIGNAL && (sig = take_injected(t, &info)))
-        k->resumed_with = sig; /* signal/deliver.c acts on it */
-    else if (k->kind == TRACE_AT_EVENT)
+        break;
+    case TRACE_AT_RETURN:
+        inject_later(t);
+        break;
+    case TRACE_AT_SIGNAL: /* signal/deliver.c acts on it */
+        k->resumed_with = after_signal(t, &k->resumed_info);
+        break;
+    case TRACE_AT_EVENT:
         k->return_due = k->calls && t->regs->orig_rax != NOT_A_SYSCALL;
+        break;
+    default:
+        break;
+    }
 }

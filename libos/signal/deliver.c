@@ -53,7 +53,7 @@ static int left_over(struct thread *t, struct siginfo_k *info)
 
     t->tracee.resumed_with = 0;
     if (sig)
-        *info = t->tracee.info;
+        *info = t->tracee.resumed_info;
     return sig;
 }
 
