@@ -231,10 +231,7 @@ static void run_call(struct thread *t, struct regs *regs)
     }
 }
 
-void trace_call_over(struct thread *t)
-{
-    t->tracee.return_due = READ_ONCE(t->tracee.calls);
-}
+void trace_call_over(struct thread *t) { t->tracee.return_due = READ_ONCE(t->tracee.calls); }
 
 void trace_call(struct regs *regs)
 {
