@@ -44,13 +44,15 @@ stress:
 
 CYCLES ?= 1000
 SHORT ?= 20000
+CLONES ?= 1000
 # Saves and resumes a changing workload CYCLES times, killing it now and then; then SHORT
-# sandboxes that come and go beside a long one.
+# sandboxes that come and go beside a long one; then CLONES clones at once.
 soak:
 	@tools/deps.sh build tests
 	@$(MAKE) --no-print-directory all
 	@tests/soak/save_cycles $(BUILD) $(CYCLES) $$$$
 	@tests/soak/short_sandboxes $(BUILD) $(SHORT) $$$$
+	@tests/soak/many_clones $(BUILD) $(CLONES)
 
 # Tests that others wrote: CPython's and stress-ng's, all of them (hours).  Interrupted, it goes
 # on where it was; results and docs/suites.md are made anew after `make clean`.

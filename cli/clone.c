@@ -235,7 +235,7 @@ static int start_worker(struct worker *w, struct memory_base *base, const struct
     w->pid = w->messages < 0 ? -1 : fork();
     if (w->pid < 0) {
         p->failed = true;
-        return complain_errno("clone", errno, NULL);
+        return complain_process("clone", errno);
     }
     if (w->pid > 0)
         return 0;

@@ -1,6 +1,7 @@
 /* One-line messages on standard error. */
 #include "complain.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "clean_text.h"
+#include "monitor/error.h"
 
 int complain_text(const char *text, const char *hint)
 {
@@ -40,6 +42,11 @@ int complain(const char *what, const char *hint, const char *why, ...)
 int complain_errno(const char *what, int err, const char *hint)
 {
     return complain(what, hint, "%s", strerror(err));
+}
+
+int complain_process(const char *what, int err)
+{
+    return complain_errno(what, err, err == EAGAIN ? ERROR_PROCESSES_HINT : NULL);
 }
 
 void *need(void *allocated)

@@ -24,6 +24,9 @@ int complain_text(const char *text, const char *hint);
 /* complain with the text of errno value `err` as the reason. */
 int complain_errno(const char *what, int err, const char *hint);
 
+/* The same where a process could not be started. */
+int complain_process(const char *what, int err);
+
 /* Allocation failure ends the command: there is nothing to clean up before a run. */
 void *need(void *allocated) __attribute__((returns_nonnull));
 

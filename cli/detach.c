@@ -76,17 +76,30 @@ static int await_start(int news, const struct registration *r, int log)
     return n == sizeof(code) ? code : complain(name, NULL, "it was killed while it was starting");
 }
 
+/* A process may start many: what is left open here each later one would have as well. */
+static void close_all(int log, const int news[2])
+{
+    const int fds[] = {log, news[0], news[1]};
+
+    for (int i = 0; i < 3; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
 int detach(struct registration *r, const int *fds, int count)
 {
     int log = openat(r->entry.dir, "log", O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int news[2] = {-1, -1};
     pid_t pid = -1;
+    int code;
 
     if (log >= 0 && pipe2(news, O_CLOEXEC) == 0)
         pid = fork();
     if (pid < 0) {
+        code = complain_process(r->entry.name, errno);
         registration_end(r, CLI_FAILED);
-        return complain_errno("-d", errno, NULL);
+        close_all(log, news);
+        return code;
     }
     if (pid == 0) {
         become_detached(log, fds, count);
@@ -95,10 +108,13 @@ int detach(struct registration *r, const int *fds, int count)
         r->news = news[1];
         return -1;
     }
-    close(news[1]);
     entry_close(&r->entry); /* the lock is the other's now */
     close(r->listener);
-    return await_start(news[0], r, log);
+    close(news[1]); /* so that its death is seen */
+    news[1] = -1;
+    code = await_start(news[0], r, log);
+    close_all(log, news);
+    return code;
 }
 
 void detach_end(struct registration *r, int exit_code)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -310,16 +311,32 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
+void entries_allow(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* As entries_list. */
 static int collect(const struct runtime *r, struct entry **list)
 {
     DIR *dir = fdopendir(fcntl(r->dir, F_DUPFD_CLOEXEC, 3));
     struct dirent *d;
     struct entry e;
     int count = 0;
+    bool full = !dir;
 
-    while (dir && (d = readdir(dir))) {
-        if (!name_valid(d->d_name) || !open_entry(r, &e, d->d_name))
+    while (!full && (d = readdir(dir))) {
+        if (!name_valid(d->d_name))
             continue;
+        if (!open_entry(r, &e, d->d_name)) {
+            full = errno == EMFILE || errno == ENFILE;
+            continue;
+        }
         if (!e.alive)
             unlock_entry(&e);
         *list = need(realloc(*list, ((size_t)count + 1) * sizeof(**list)));
@@ -329,7 +346,12 @@ static int collect(const struct runtime *r, struct entry **list)
         closedir(dir);
     if (count)
         qsort(*list, (size_t)count, sizeof(**list), by_name);
-    return count;
+    if (!full)
+        return count;
+    entries_free(*list, count);
+    complain("too many sandboxes", "raise the limit of open files: ulimit -n",
+             "they cannot all be looked at");
+    return -1;
 }
 
 int entries_list(struct entry **list)
@@ -339,6 +361,7 @@ int entries_list(struct entry **list)
     *list = NULL;
     if (runtime_open(&r, false))
         return -1;
+    entries_allow();
     int count = collect(&r, list);
     runtime_close(&r);
     return count;

@@ -47,6 +47,9 @@ bool entry_lives(const struct entry *e);
 void entry_wait(struct entry *e);
 void entry_close(struct entry *e);
 
+/* Each entry is an open descriptor.  Whoever holds many needs more than a shell allows at first:
+ * the limit is raised as far as it can be.  entries_list does that itself. */
+void entries_allow(void);
 /* All of them, those left by crashes cleaned up, ordered by name.  Count, or -1 after a
  * message; *list is freed with entries_free. */
 int entries_list(struct entry **list);

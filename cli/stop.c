@@ -1,4 +1,8 @@
-/* bailey stop, kill, rm and wait: commands on sandboxes by name, one after the other. */
+/* bailey stop, kill, rm and wait: commands on sandboxes by name.
+ *
+ * Those that are to end are all asked first, then one after the other is waited for: a thousand
+ * that take their time take it together.
+ */
 #define _GNU_SOURCE
 #include "commands.h"
 
@@ -22,6 +26,7 @@ struct settings {
     bool all, force;
     int signal;
     uint64_t seconds;
+    int64_t deadline; /* ms: who was asked to end and has not is killed */
 };
 
 /* ---- options -------------------------------------------------------------------------------- */
@@ -108,46 +113,59 @@ static int await_end(int fd, int *exit_code, int64_t ms)
     }
 }
 
-/* Asks it to end, then insists.  0 or an exit code. */
-static int end_sandbox(struct entry *e, int sig, uint64_t seconds)
+/* Asks it to end.  A connection on which it tells its end; CONTROL_ENDED, or -1 after a message. */
+static int ask_end(struct entry *e, int sig)
 {
-    int code, fd = control_reach(e), got = 0;
+    int fd = control_reach(e);
+    int64_t rc = fd < 0 ? 0 : control_ask(fd, MANAGE_WAIT, 0, 0, NULL, 0);
 
-    if (fd < 0)
-        return fd == CONTROL_ENDED ? 0 : CLI_FAILED;
-    int64_t rc = control_ask(fd, MANAGE_WAIT, 0, 0, NULL, 0);
-    if (rc == 0 && sig != SIGKILL) {
+    if (rc == 0 && fd >= 0)
         control_send(fd, MANAGE_SIGNAL, (uint64_t)sig, 0, NULL, 0);
-        got = await_end(fd, &code, (int64_t)seconds * 1000);
-    }
-    if (rc == 0 && got == 0) {
-        control_send(fd, MANAGE_SIGNAL, SIGKILL, 0, NULL, 0);
-        got = await_end(fd, &code, KILL_PATIENCE_S * 1000);
-    }
+    if (rc == 0)
+        return fd;
     close(fd);
-    if (rc == -ETIMEDOUT || (rc == 0 && got == 0))
-        return no_answer(e);
+    return rc == -ETIMEDOUT ? (no_answer(e), -1) : CONTROL_ENDED;
+}
+
+/* Waits for the end of one that was asked, and insists.  0 or an exit code. */
+static int end_sandbox(struct entry *e, int fd, const struct settings *s)
+{
+    int64_t left = s->deadline - now_ms();
+    int code, got;
+
+    if (fd == -1)
+        return CLI_FAILED;
+    if (fd >= 0) {
+        got = await_end(fd, &code, left > 0 ? left : 0);
+        if (got == 0) {
+            control_send(fd, MANAGE_SIGNAL, SIGKILL, 0, NULL, 0);
+            got = await_end(fd, &code, KILL_PATIENCE_S * 1000);
+        }
+        close(fd);
+        if (got == 0)
+            return no_answer(e);
+    }
     entry_wait(e);
     return 0;
 }
 
-static int stop_one(struct entry *e, const struct settings *s)
+static int stop_one(struct entry *e, int asked, const struct settings *s)
 {
-    int code = e->alive ? end_sandbox(e, SIGTERM, s->seconds) : 0;
+    int code = e->alive ? end_sandbox(e, asked, s) : 0;
 
     if (!code)
         puts(e->name);
     return code;
 }
 
-static int kill_one(struct entry *e, const struct settings *s)
+static int kill_one(struct entry *e, int asked, const struct settings *s)
 {
     int code = 0;
 
     if (!e->alive)
         return complain(e->name, NULL, "the sandbox has ended");
     if (s->signal == SIGKILL) {
-        code = end_sandbox(e, SIGKILL, 0);
+        code = end_sandbox(e, asked, s);
     } else {
         int fd = control_connect(e);
         int64_t rc = fd < 0 ? -1 : control_ask(fd, MANAGE_SIGNAL, (uint64_t)s->signal, 0, NULL, 0);
@@ -162,11 +180,11 @@ static int kill_one(struct entry *e, const struct settings *s)
     return code;
 }
 
-static int rm_one(struct entry *e, const struct settings *s)
+static int rm_one(struct entry *e, int asked, const struct settings *s)
 {
     if (e->alive && !s->force)
         return complain(e->name, "bailey stop ends it, bailey rm -f kills it", "it is running");
-    int code = e->alive ? end_sandbox(e, SIGKILL, 0) : 0;
+    int code = e->alive ? end_sandbox(e, asked, s) : 0;
     if (!code && !entry_remove(e))
         code = complain(e->name, NULL, "it is running");
     if (!code)
@@ -174,12 +192,13 @@ static int rm_one(struct entry *e, const struct settings *s)
     return code;
 }
 
-static int wait_one(struct entry *e, const struct settings *s)
+static int wait_one(struct entry *e, int asked, const struct settings *s)
 {
     struct state state;
     int code = CLI_FAILED, got = -1;
 
     (void)s;
+    (void)asked;
     if (e->alive) {
         int fd = control_reach(e);
         if (fd == -1)
@@ -203,66 +222,89 @@ static int wait_one(struct entry *e, const struct settings *s)
 /* ---- the names ----------------------------------------------------------------------------------
  */
 
-typedef int work(struct entry *e, const struct settings *s);
+typedef int work(struct entry *e, int asked, const struct settings *s);
 
-static int for_all(work *one, const struct settings *s, bool alive)
+/* ends: a signal that those which run are to end by, or 0. */
+static int for_entries(struct entry *list, int count, work *one, int ends, struct settings *s)
 {
-    struct entry *list;
-    int failed = 0, count = entries_list(&list);
+    int *asked = need(calloc((size_t)count + 1, sizeof(*asked)));
+    int failed = 0;
 
+    s->deadline = now_ms() + (int64_t)s->seconds * 1000;
     for (int i = 0; i < count; i++)
-        if (list[i].alive == alive || s->force)
-            failed |= one(&list[i], s) != 0;
-    if (count > 0)
-        entries_free(list, count);
-    return failed || count < 0 ? CLI_FAILED : 0;
+        asked[i] = ends && list[i].alive ? ask_end(&list[i], ends) : -1;
+    for (int i = 0; i < count; i++)
+        failed |= one(&list[i], asked[i], s) != 0;
+    free(asked);
+    return failed;
 }
 
-static int for_names(int argc, char **argv, const struct option_def *table, work *one,
-                     struct settings *s)
+static int for_all(work *one, int ends, struct settings *s)
 {
-    int rest, failed = 0, code = options_parse(table, argv[0], argc, argv, s, &rest);
+    struct entry *list;
+    int count = entries_list(&list), chosen = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct entry e = list[i];
+        if (s->force || e.alive == (one != rm_one)) {
+            list[i] = list[chosen];
+            list[chosen++] = e;
+        }
+    }
+    int failed = count > 0 ? for_entries(list, chosen, one, ends, s) : 0;
+    if (count > 0)
+        entries_free(list, count);
+    return failed || count < 0 || fflush(stdout) != 0 ? CLI_FAILED : 0;
+}
+
+static int for_names(int count, char **names, work *one, int ends, struct settings *s)
+{
+    struct entry *list = need(calloc((size_t)count, sizeof(*list)));
+    int found = 0;
+
+    entries_allow();
+    for (int i = 0; i < count; i++)
+        found += entry_find(&list[found], names[i]) == 0;
+    int failed = for_entries(list, found, one, ends, s);
+    entries_free(list, found);
+    return failed || found < count || fflush(stdout) != 0 ? CLI_FAILED : 0;
+}
+
+static int command(int argc, char **argv, const struct option_def *table, work *one,
+                   struct settings *s)
+{
+    int rest, code = options_parse(table, argv[0], argc, argv, s, &rest);
 
     if (code)
         return code;
     if (s->all && rest < argc)
         return complain("--all", "give names or --all", "there is a name as well");
-    if (s->all)
-        return for_all(one, s, one != rm_one);
-    if (rest == argc)
+    if (!s->all && rest == argc)
         return complain("no name", "bailey ps lists them", "say which sandbox is meant");
-    for (; rest < argc; rest++) {
-        struct entry e;
-        if (entry_find(&e, argv[rest])) {
-            failed = 1;
-            continue;
-        }
-        failed |= one(&e, s) != 0;
-        entry_close(&e);
-    }
-    return failed || fflush(stdout) != 0 ? CLI_FAILED : 0;
+    int ends = one == stop_one ? SIGTERM : s->force || s->signal == SIGKILL ? SIGKILL : 0;
+    return s->all ? for_all(one, ends, s) : for_names(argc - rest, argv + rest, one, ends, s);
 }
 
 int command_stop(int argc, char **argv)
 {
     struct settings s = {.seconds = DEFAULT_PATIENCE_S};
-    return for_names(argc, argv, stop_options, stop_one, &s);
+    return command(argc, argv, stop_options, stop_one, &s);
 }
 
 int command_kill(int argc, char **argv)
 {
     struct settings s = {.signal = SIGKILL};
-    return for_names(argc, argv, kill_options, kill_one, &s);
+    return command(argc, argv, kill_options, kill_one, &s);
 }
 
 int command_rm(int argc, char **argv)
 {
     struct settings s = {0};
-    return for_names(argc, argv, rm_options, rm_one, &s);
+    return command(argc, argv, rm_options, rm_one, &s);
 }
 
 int command_wait(int argc, char **argv)
 {
     struct settings s = {0};
-    return for_names(argc, argv, wait_options, wait_one, &s);
+    return command(argc, argv, wait_options, wait_one, &s);
 }

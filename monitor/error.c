@@ -1,5 +1,6 @@
 #include "error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,8 @@ int error_set(struct error *err, int errnum, const char *format, ...)
         n = 0;
     if (errnum > 0 && (size_t)n < sizeof(err->text))
         snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", strerror(errnum));
+    if (errnum == EAGAIN)
+        error_hint(err, "%s", ERROR_PROCESSES_HINT);
     if (!err->exit_code)
         err->exit_code = 125;
     return -1;

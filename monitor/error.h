@@ -13,7 +13,11 @@ struct error {
     char hint[256];  /* what to do about it, or "" */
 };
 
-/* Sets the message; errnum > 0 appends ": strerror(errnum)".  Returns -1. */
+#define ERROR_PROCESSES_HINT                                                                       \
+    "no more processes: see ulimit -u, the cgroup's pids.max, /proc/sys/kernel/pid_max"
+
+/* Sets the message; errnum > 0 appends ": strerror(errnum)" (and EAGAIN, which means that the
+ * host starts no more processes, the hint).  Returns -1. */
 int error_set(struct error *err, int errnum, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Puts "format: " in front of the message.  Returns -1. */

@@ -279,6 +279,8 @@ long serve_report(struct sandbox *s, struct request *r)
         return 0;
     case HOST_REPORT_EXEC:
         sandbox_fail(s, "%s: %s", text, strerror((int)(r->a5 & 0xfff)));
+        if (r->a6 && r->a5 == EAGAIN)
+            error_hint(s->err, "%s", ERROR_PROCESSES_HINT);
         s->err->exit_code = r->a6                                 ? MONITOR_EXIT_FAILURE
                             : r->a5 == ENOENT || r->a5 == ENOTDIR ? MONITOR_EXIT_NOT_FOUND
                                                                   : MONITOR_EXIT_NOT_EXEC;

@@ -211,3 +211,47 @@ while True: l.accept()' >/dev/null 3>&-
     "$BAILEY" resume -d --name again again.bailey >/dev/null 3>&-
     [ "$(ask again data)" = partedshared1200000mine ]
 }
+
+# Also those that only wait for somebody to ask how they ended.
+all_gone() { ! ps -o state= -p "$(tr ' ' , <<<"$*")" | grep -qv Z; }
+descriptors() { ls "/proc/$("$BAILEY" ps | awk -v name="$1" '$1 == name { print $2 }')/fd" | wc -l; }
+
+@test "fifty: a later one holds no more than an early one; stopped together, nothing is left" {
+    "$BAILEY" run -d --name base -- python3 -c '
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("ready", flush=True)
+while True: signal.pause()' >/dev/null 3>&-
+    eventually 30 said_ready base
+    bailey clone base -n 50
+    [ "$status" = 0 ]
+    [ "$(running base)" = 50 ]
+    [ "$(descriptors base-1)" = "$(descriptors base-49)" ]
+    monitors=$("$BAILEY" ps | awk 'NR > 1 { print $2 }')
+    inside=$(for pid in $monitors; do cat "/proc/$pid/task/"*/children; done)
+    # Fewer descriptors than sandboxes: the limit is raised, or it is one line.
+    bash -c 'ulimit -Sn 40 && exec "$0" ps -q' "$BAILEY" >names
+    [ "$(wc -l <names)" = 51 ]
+    try bash -c 'ulimit -n 40 && exec "$0" ps -q' "$BAILEY"
+    refused 125 "ulimit -n"
+    # None heeds SIGTERM: one patience for all of them.
+    try timeout 120 "$BAILEY" stop -t 1 $(cat names)
+    [ "$status" = 0 ]
+    [ "${#lines[@]}" = 51 ]
+    [ -z "$("$BAILEY" ps -q --all | xargs -r "$BAILEY" wait | grep -vx 137)" ]
+    eventually 10 all_gone $monitors $inside
+    "$BAILEY" rm -a >/dev/null
+    [ -z "$(ls "$XDG_RUNTIME_DIR/bailey")" ]
+}
+
+@test "a host that starts no more processes: one line, and none stays" {
+    [ "$(id -u)" != 0 ] || skip "root may start as many as it likes"
+    "$BAILEY" run -d --name base -- sleep 1000 >/dev/null 3>&-
+    # What this user has already counts as well.
+    count=$(ps -L -u "$(id -u)" --no-headers | wc -l)
+    for more in 1 2 3 4 5 30 31; do
+        try bash -c 'ulimit -u "$1" && exec "$0" clone base -n 40' "$BAILEY" $((count + more))
+        refused 125 "ulimit -u"
+        [ "$("$BAILEY" ps -q)" = base ]
+    done
+}
