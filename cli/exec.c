@@ -68,14 +68,7 @@ static int take_user(void *context, const char *shown, const char *value)
 
 static int take_workdir(void *context, const char *shown, const char *value)
 {
-    struct settings *s = context;
-    char *path = guest_path(value);
-
-    if (!path)
-        return complain(shown, "start it with /", "'%s' is not an absolute path inside", value);
-    free(s->workdir);
-    s->workdir = path;
-    return 0;
+    return guest_path_option(shown, value, &((struct settings *)context)->workdir);
 }
 
 const struct option_def exec_options[] = {

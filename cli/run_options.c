@@ -36,14 +36,7 @@ static int take_env_file(void *context, const char *shown, const char *value)
 
 static int take_workdir(void *context, const char *shown, const char *value)
 {
-    struct settings *s = context;
-    char *path = guest_path(value);
-
-    if (!path)
-        return complain(shown, "start it with /", "'%s' is not an absolute path inside", value);
-    free(s->workdir);
-    s->workdir = path;
-    return 0;
+    return guest_path_option(shown, value, &((struct settings *)context)->workdir);
 }
 
 static int take_volume(void *context, const char *shown, const char *value)

@@ -38,6 +38,17 @@ bad:
     return NULL;
 }
 
+int guest_path_option(const char *shown, const char *value, char **path)
+{
+    char *checked = guest_path(value);
+
+    if (!checked)
+        return complain(shown, "start it with /", "'%s' is not an absolute path inside", value);
+    free(*path);
+    *path = checked;
+    return 0;
+}
+
 /* Places the library OS fills itself. */
 static bool is_reserved(const char *guest)
 {

@@ -31,4 +31,8 @@ void volumes_free(struct volumes *list);
  * it is relative or has a "..". */
 char *guest_path(const char *text);
 
+/* The same of an option's value, into *path, whose old value is freed.  Returns 0 or an exit
+ * code after a message. */
+int guest_path_option(const char *shown, const char *value, char **path);
+
 #endif

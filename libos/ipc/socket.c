@@ -276,7 +276,7 @@ static long name_from_user(u8 *name, uptr addr, int len)
     return len ? copy_from_user(name, addr, (size_t)len) : 0;
 }
 
-static long name_to_user(const u8 *name, long len, uptr addr, uptr addr_len)
+long socket_name_to_user(const u8 *name, long len, uptr addr, uptr addr_len)
 {
     s32 room;
 
@@ -351,7 +351,7 @@ static struct file *accept_file(struct file *f, struct socket *s, uptr addr, upt
     file = socket_file(conn, flags);
     if (IS_ERR(file) || !addr)
         return file;
-    rc = len < 0 ? -ECONNABORTED : name_to_user(name, len, addr, addr_len);
+    rc = len < 0 ? -ECONNABORTED : socket_name_to_user(name, len, addr, addr_len);
     if (!rc)
         return file;
     file_put(file);
@@ -404,7 +404,7 @@ static long get_name(int fd, uptr addr, uptr len, bool peer)
         return rc;
     rc = s->ops->name(s, name, peer);
     file_put(f);
-    return rc < 0 ? rc : name_to_user(name, rc, addr, len);
+    return rc < 0 ? rc : socket_name_to_user(name, rc, addr, len);
 }
 
 long sys_getsockname(int fd, uptr addr, uptr len) { return get_name(fd, addr, len, false); }

@@ -138,6 +138,8 @@ long socket_sleep_error(long rc, u64 timeout, u64 deadline);
 long socket_install(struct socket *s, u32 flags);
 /* The socket of a descriptor; *file holds it. */
 long socket_lookup(int fd, struct file **file, struct socket **s);
+/* A name of len bytes, as accept and recvfrom give it: cut to the room the program says. */
+long socket_name_to_user(const u8 *name, long len, uptr addr, uptr addr_len);
 struct socket *file_socket(struct file *f); /* or NULL */
 /* sendfile(2) to a socket that can: bytes, -errno, or -ENOSYS where it has to be copied. */
 long socket_send_file(struct file *out, struct file *in, u64 *pos, size_t n);

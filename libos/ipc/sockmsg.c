@@ -75,19 +75,6 @@ long sys_sendto(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, int
     return rc;
 }
 
-static long name_back(const struct sockmsg *m, uptr addr, uptr addr_len)
-{
-    s32 room;
-
-    if (copy_from_user(&room, addr_len, sizeof(room)))
-        return -EFAULT;
-    if (room < 0)
-        return -EINVAL;
-    if (copy_to_user(addr, m->name, MIN((u32)room, m->name_len)))
-        return -EFAULT;
-    return put_user((s32)m->name_len, addr_len);
-}
-
 long sys_recvfrom(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, uptr addr_len)
 {
     u8 name[SOCKNAME_MAX];
@@ -106,7 +93,7 @@ long sys_recvfrom(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, u
     struct sockmsg m = {.data = &u, .name = addr ? name : NULL, .flags = with_nonblock(f, flags)};
     rc = s->ops->receive(s, &m);
     if (rc >= 0 && addr) {
-        long err = name_back(&m, addr, addr_len);
+        long err = socket_name_to_user(m.name, m.name_len, addr, addr_len);
 
         rc = err ? err : rc;
     }
