@@ -148,6 +148,14 @@ static long add_seals(struct file *f, u32 seals)
     return rc;
 }
 
+/* There are no leases to be had, so none can be given back. */
+static long set_lease(struct file *f, u64 type)
+{
+    if (current()->cred.fsuid != f->inode->uid && !capable(CAP_LEASE))
+        return -EACCES;
+    return S_ISREG(f->inode->mode) && type == F_UNLCK ? -EAGAIN : -EINVAL;
+}
+
 /* Commands that work on O_PATH descriptors too. */
 static long fcntl_any(struct file *f, int fd, u32 cmd, u64 arg)
 {
@@ -194,7 +202,7 @@ static long fcntl_io(struct file *f, int fd, u32 cmd, u64 arg)
     case F_GETLEASE:
         return F_UNLCK;
     case F_SETLEASE:
-        return S_ISREG(f->inode->mode) && arg == F_UNLCK ? -EAGAIN : -EINVAL;
+        return set_lease(f, arg);
     case F_NOTIFY:
         return file_notify(f, fd, (u32)arg);
     case F_SETPIPE_SZ:

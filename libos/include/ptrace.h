@@ -59,6 +59,9 @@ struct tracee {            /* part of struct thread */
 
 extern struct lock trace_lock;
 
+/* 0 or -EPERM: may the caller look into p, whose thread t is?  p->lock held. */
+long trace_access(const struct process *p, const struct thread *t);
+
 static inline bool traced_by(const struct tracee *k, const struct process *p)
 {
     return k->tracer && k->tracer_proc == p;

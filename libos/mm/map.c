@@ -193,10 +193,13 @@ static long prepare(struct vma *v, struct file *file, u64 offset, size_t len)
     return v->flags & VMA_SHARED ? share_anon(v, len) : 0;
 }
 
-static long lock_limit(struct mm *mm, const struct vma *v)
+/* asked: with MAP_LOCKED, not by mlockall before. */
+static long lock_limit(struct mm *mm, const struct vma *v, bool asked)
 {
     if (!(v->flags & VMA_LOCKED) || capable(CAP_IPC_LOCK_))
         return 0;
+    if (asked && !limit_of(RLIMIT_MEMLOCK))
+        return -EPERM;
     return mm->locked + (v->end - v->start) > limit_of(RLIMIT_MEMLOCK) ? -EAGAIN : 0;
 }
 
@@ -250,7 +253,7 @@ long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct fi
     if (!rc)
         rc = check_limits(mm, v);
     if (!rc)
-        rc = lock_limit(mm, v);
+        rc = lock_limit(mm, v, flags & MAP_LOCKED);
     if (!rc) {
         addr = v->start;
         rc = install(mm, v, populate, &dead);

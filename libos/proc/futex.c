@@ -14,6 +14,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc_internal.h"
+#include "ptrace.h"
 #include "syscalls_gen.h"
 #include "usercopy.h"
 #include "vfs.h"
@@ -520,16 +521,22 @@ long sys_set_robust_list(uptr head, size_t len)
 
 long sys_get_robust_list(int pid, uptr head, uptr len)
 {
-    struct thread *t = current();
+    struct process *owner;
+    struct thread *t = find_thread(pid, &owner);
+    long rc = t ? 0 : -ESRCH;
+    uptr list = 0;
 
-    if (pid && pid != t->tid) {
-        lock(&t->proc->lock);
-        t = thread_find(t->proc, pid);
-        unlock(&current()->proc->lock);
-        if (!t)
-            return -ESRCH;
+    if (owner) {
+        lock(&owner->lock);
+        t = thread_find(owner, pid);
+        rc = t ? trace_access(owner, t) : -ESRCH;
     }
-    if (put_user((size_t)24, len) || put_user(t->robust_list, head))
-        return -EFAULT;
-    return 0;
+    if (!rc)
+        list = t->robust_list;
+    if (owner)
+        unlock(&owner->lock);
+    put_owner(owner);
+    if (rc)
+        return rc;
+    return put_user((size_t)24, len) || put_user(list, head) ? -EFAULT : 0;
 }

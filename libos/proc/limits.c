@@ -30,6 +30,20 @@ static long set_limit(struct process *p, u32 which, const u64 *new)
     return 0;
 }
 
+/* Another's limits are for who has all its identities, or the right. */
+static bool may_limit(struct process *p)
+{
+    const struct cred *me = &current()->cred, *c;
+    bool ok = p == current()->proc || capable(CAP_SYS_RESOURCE);
+
+    lock(&p->lock);
+    c = p->leader ? &p->leader->cred : NULL;
+    ok = ok || (c && me->uid == c->uid && me->uid == c->euid && me->uid == c->suid &&
+                me->gid == c->gid && me->gid == c->egid && me->gid == c->sgid);
+    unlock(&p->lock);
+    return ok;
+}
+
 long sys_prlimit64(int pid, u32 which, uptr new, uptr old)
 {
     struct process *p = current()->proc;
@@ -44,7 +58,9 @@ long sys_prlimit64(int pid, u32 which, uptr new, uptr old)
     if (!p)
         return -ESRCH;
     memcpy(was, p->rlimits[which], sizeof(was));
-    if (new)
+    if (!may_limit(p))
+        rc = -EPERM;
+    else if (new)
         rc = set_limit(p, which, value);
     process_put(p);
     if (rc == 0 && old)

@@ -39,10 +39,12 @@ long pidfd_install(struct process *p, u32 flags);
 struct process *pidfd_process(int fd);
 bool pidfd_nonblocking(int fd);
 
-/* ---- calls about another thread: system.c, sched.c ---- */
+/* ---- calls about another thread: system.c, sched.c, priority.c ---- */
 /* The thread of that number (0: the caller's); *owner is its process, referenced, or NULL. */
 struct thread *find_thread(int pid, struct process **owner);
 void put_owner(struct process *p);
+bool may_schedule(const struct thread *t); /* the caller changes its policy, CPUs, nice value */
+bool may_nice(const struct thread *t, s32 nice);
 void thread_fork_policy(struct thread *t, const struct thread *parent); /* nice value too */
 
 /* ---- exec ---- */

@@ -14,32 +14,27 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define EPERM      1
-#define ESRCH      3
-#define E2BIG      7
-#define EFAULT     14
-#define EINVAL     22
+#define EPERM       1
+#define ESRCH       3
+#define E2BIG       7
+#define EFAULT      14
+#define EINVAL      22
 
-#define POLICY(t)  ((int)(READ_ONCE((t)->policy) & ~(u32)SCHED_RESET_ON_FORK))
-#define MAX_RT     99
-#define SLICE      4000000 /* ns: a kernel of 250 Hz */
-#define KNOWN_FLAG SCHED_FLAG_RESET_ON_FORK
+#define POLICY(t)   ((int)(READ_ONCE((t)->policy) & ~(u32)SCHED_RESET_ON_FORK))
+#define MAX_RT      99
+#define SLICE       4000000 /* ns: a kernel of 250 Hz */
+#define KNOWN_FLAG  SCHED_FLAG_RESET_ON_FORK
+#define SAME_POLICY (-1)
 
 void thread_fork_policy(struct thread *t, const struct thread *parent)
 {
     t->policy = (u32)POLICY(parent);
+    t->ioprio = parent->ioprio;
     t->nice = parent->policy & SCHED_RESET_ON_FORK ? MAX(parent->nice, 0) : parent->nice;
-}
-
-static bool may_nice(const struct thread *t, s32 nice)
-{
-    return nice >= t->nice || capable(CAP_SYS_NICE) ||
-           (u64)(20 - nice) <= t->proc->rlimits[RLIMIT_NICE][0];
 }
 
 static long policy_ok(const struct thread *t, int policy, int priority)
 {
-    const struct cred *me = &current()->cred;
     bool reset = policy & SCHED_RESET_ON_FORK;
 
     policy &= ~SCHED_RESET_ON_FORK;
@@ -52,7 +47,7 @@ static long policy_ok(const struct thread *t, int policy, int priority)
     if (POLICY(t) == SCHED_IDLE && policy != SCHED_IDLE &&
         (u64)(20 - t->nice) > t->proc->rlimits[RLIMIT_NICE][0])
         return -EPERM;
-    if (me->euid != t->cred.euid && me->euid != t->cred.uid)
+    if (!may_schedule(t))
         return -EPERM;
     return (t->policy & SCHED_RESET_ON_FORK) && !reset ? -EPERM : 0;
 }
@@ -61,8 +56,11 @@ static long set_policy(int pid, int policy, int priority)
 {
     struct process *owner;
     struct thread *t = find_thread(pid, &owner);
-    long rc = t ? policy_ok(t, policy, priority) : -ESRCH;
+    long rc;
 
+    if (t && policy == SAME_POLICY)
+        policy = (int)READ_ONCE(t->policy);
+    rc = t ? policy_ok(t, policy, priority) : -ESRCH;
     if (rc == 0)
         WRITE_ONCE(t->policy, (u32)policy);
     put_owner(owner);
@@ -106,11 +104,10 @@ long sys_sched_getparam(int pid, uptr param)
 long sys_sched_setparam(int pid, uptr param)
 {
     s32 priority;
-    long rc = param ? get_policy(pid) : -EINVAL;
 
-    if (rc < 0)
-        return rc;
-    return get_user(priority, param) ? -EFAULT : priority ? -EINVAL : 0;
+    if (pid < 0 || !param)
+        return -EINVAL;
+    return get_user(priority, param) ? -EFAULT : set_policy(pid, SAME_POLICY, priority);
 }
 
 long sys_sched_get_priority_max(int policy)

@@ -139,31 +139,37 @@ long sys_sched_getaffinity(int pid, u32 len, uptr to)
     return copy_to_user(to, mask, len) ? -EFAULT : (long)len;
 }
 
+static long set_cpus(struct thread *t, const u64 *mask)
+{
+    u64 valid[16];
+    bool any = false;
+
+    if (!may_schedule(t))
+        return -EPERM;
+    all_cpus(valid);
+    for (int i = 0; i < 16; i++) {
+        valid[i] &= mask[i];
+        any |= valid[i] != 0;
+    }
+    if (any)
+        memcpy(t->affinity, valid, sizeof(valid));
+    return any ? 0 : -EINVAL;
+}
+
 /* Remembered and shown; host threads run where the host puts them. */
 long sys_sched_setaffinity(int pid, u32 len, uptr from)
 {
     struct process *owner;
-    struct thread *t = find_thread(pid, &owner);
-    u64 mask[16] = {0}, valid[16];
-    bool any = false;
+    struct thread *t;
+    u64 mask[16] = {0};
+    long rc;
 
-    if (!t) {
-        put_owner(owner);
-        return -ESRCH;
-    }
-    if (copy_from_user(mask, from, MIN(len, (u32)sizeof(mask)))) {
-        put_owner(owner);
+    if (copy_from_user(mask, from, MIN(len, (u32)sizeof(mask))))
         return -EFAULT;
-    }
-    all_cpus(valid);
-    for (int i = 0; i < 16; i++) {
-        mask[i] &= valid[i];
-        any |= mask[i] != 0;
-    }
-    if (any)
-        memcpy(t->affinity, mask, sizeof(mask));
+    t = find_thread(pid, &owner);
+    rc = t ? set_cpus(t, mask) : -ESRCH;
     put_owner(owner);
-    return any ? 0 : -EINVAL;
+    return rc;
 }
 
 long sys_getcpu(uptr cpu, uptr node, uptr unused)
@@ -186,44 +192,6 @@ long sys_sched_yield(void)
     return 0;
 }
 
-long sys_getpriority(int which, int who)
-{
-    struct process *owner;
-    struct thread *t;
-    long rc = -ESRCH;
-
-    if (which < 0 || which > 2)
-        return -EINVAL;
-    if (which != 0)
-        return 20 - current()->nice;
-    t = find_thread(who, &owner);
-    if (t)
-        rc = 20 - t->nice;
-    put_owner(owner);
-    return rc;
-}
-
-long sys_setpriority(int which, int who, int nice)
-{
-    struct process *owner;
-    struct thread *t;
-    long rc = -ESRCH;
-
-    if (which < 0 || which > 2)
-        return -EINVAL;
-    nice = MAX(-20, MIN(19, nice));
-    t = find_thread(which == 0 ? who : 0, &owner);
-    if (t) {
-        rc = nice < t->nice && !capable(CAP_SYS_NICE) ? -EACCES : 0;
-        if (rc == 0)
-            t->nice = nice;
-    }
-    put_owner(owner);
-    return rc;
-}
-
-long sys_ioprio_get(int which, int who) { return which < 1 || which > 3 ? -EINVAL : 4; }
-long sys_ioprio_set(int which, int who, int prio) { return which < 1 || which > 3 ? -EINVAL : 0; }
 long sys_personality(u64 persona)
 {
     return persona == 0xffffffff || persona == 0 || persona == 0x40000 ? 0 : -EINVAL;

@@ -125,14 +125,11 @@ s32 trace_tracer(const struct thread *t)
     return tid;
 }
 
-/* ptrace needs the same of both: p->lock held. */
-static long permitted(struct process *p, const struct thread *t)
+long trace_access(const struct process *p, const struct thread *t)
 {
     const struct cred *me = &current()->cred, *c = &t->cred;
 
-    if (p == current()->proc || t->kthread)
-        return -EPERM;
-    if (capable(CAP_PTRACE))
+    if (p == current()->proc || capable(CAP_PTRACE))
         return 0;
     if (!p->dumpable || (c->cap_permitted & ~me->cap_permitted))
         return -EPERM;
@@ -140,6 +137,11 @@ static long permitted(struct process *p, const struct thread *t)
                    me->gid == c->egid && me->gid == c->sgid
                ? 0
                : -EPERM;
+}
+
+static long permitted(const struct process *p, const struct thread *t)
+{
+    return p == current()->proc || t->kthread ? -EPERM : trace_access(p, t);
 }
 
 static long attach_locked(struct process *p, s32 tid, bool seize, u32 options)
