@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "host_abi.h"
+
 #define BOOT_MAGIC   0x746f6f6279656c42ULL /* "Bleyboot" */
 #define BOOT_VERSION 1
 #define BOOT_SIZE    0x100000UL
@@ -21,10 +23,11 @@ struct boot_strings {
 
 /* One mount of the guest: export `index` of the monitor shown at `guest`. */
 struct boot_mount {
-    uint32_t guest;  /* offset of the guest path */
-    uint32_t source; /* offset of the text shown in /proc/mounts */
-    uint32_t index;  /* export number in stream URIs: dir:INDEX/path */
-    uint32_t flags;  /* BOOT_MOUNT_* */
+    uint32_t guest;        /* offset of the guest path */
+    uint32_t source;       /* offset of the text shown in /proc/mounts */
+    uint32_t index;        /* export number in stream URIs: dir:INDEX/path */
+    uint32_t flags;        /* BOOT_MOUNT_* */
+    struct host_attr attr; /* of a directory's root; mode 0: ask */
 };
 /* What the monitor leaves for a program of job.h's kind, or with number 0 for program 1. */
 struct boot_job {

@@ -159,6 +159,8 @@ int cgroup_begin(struct cgroup *g, const char *self, const char *mount,
     size_t n = 0;
 
     *g = (struct cgroup){.base = ""};
+    if (!l->memory && !l->pids && !l->cpus)
+        return -1;
     if (!find_base(g, self, mount))
         return -1;
     get(g, "", "cgroup.controllers", there, sizeof(there));

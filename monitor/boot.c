@@ -25,6 +25,7 @@
 #include "../abi/host_abi.h"
 #include "../abi/layout.h"
 #include "resources.h"
+#include "serve.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -240,6 +241,10 @@ static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct wri
                        (i == 0 ? BOOT_MOUNT_ROOT : 0) | (ex->file ? BOOT_MOUNT_FILE : 0) |
                        (ex->cache ? BOOT_MOUNT_CACHE : 0) | (ex->overlay ? BOOT_MOUNT_OVERLAY : 0) |
                        (ex->device ? BOOT_MOUNT_DEVICE : 0);
+        struct statx st;
+        if (!ex->file &&
+            statx(ex->dir, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &st) == 0)
+            attr_from_statx(&mount->attr, &st);
     }
     b->nmounts = s->export_count;
 }

@@ -67,40 +67,80 @@ static void emit_test(uint32_t k, enum end jt, enum end jf)
     want[length - 1].jf = (uint8_t)jf;
 }
 
+/* What is left to test when the number is known. */
 static void emit_rule(const struct call_rule *r)
 {
-    if (!r->checked) {
-        emit_test(r->number, r->absent ? MISSING : ALLOW, REFUSE);
-    } else {
-        unsigned count = 1;
-        emit_test(r->number, NEXT, REFUSE);
-        load(offsetof(struct seccomp_data, args) + 8 * (size_t)r->argument);
-        if (r->bits)
-            emit(BPF_ALU | BPF_AND | BPF_K, ~r->values[0], 0, 0);
-        while (count < CALL_VALUES_MAX && !r->bits && r->values[count])
-            count++;
-        for (unsigned i = 0; i < count; i++)
-            emit_test(r->bits ? 0 : r->values[i], ALLOW, i + 1 == count ? REFUSE : NEXT);
-    }
+    unsigned count = 1;
+
+    load(offsetof(struct seccomp_data, args) + 8 * (size_t)r->argument);
+    if (r->bits)
+        emit(BPF_ALU | BPF_AND | BPF_K, ~r->values[0], 0, 0);
+    while (count < CALL_VALUES_MAX && !r->bits && r->values[count])
+        count++;
+    for (unsigned i = 0; i < count; i++)
+        emit_test(r->bits ? 0 : r->values[i], ALLOW, i + 1 == count ? REFUSE : NEXT);
     if (length - waiting > 128)
         write_ends();
 }
 
-/* Binary search: the kernel puts every number there is through it when it is installed. */
-static void emit_tree(const struct call_rule *const *sorted, size_t n)
+/* Numbers from `first` on to the next segment's, all treated the same: a run of those that are
+ * allowed, or missing, or refused, or a single one with more to test.  Half as many jumps as
+ * numbers are enough for the lists there are. */
+struct segment {
+    uint32_t first;
+    enum end end; /* NEXT: by the rule */
+    const struct call_rule *rule;
+};
+
+static void add_segment(struct segment *list, size_t *n, uint32_t first, enum end end,
+                        const struct call_rule *rule)
 {
+    if (*n == 0 || end == NEXT || list[*n - 1].end != end)
+        list[(*n)++] = (struct segment){first, end, rule};
+}
+
+static size_t make_segments(struct segment *list, const struct call_rule *const *sorted, size_t n)
+{
+    size_t count = 0;
+    uint32_t next = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct call_rule *r = sorted[i];
+        if (r->number < next)
+            continue; /* again: the first one counts */
+        if (r->number > next)
+            add_segment(list, &count, next, REFUSE, NULL);
+        add_segment(list, &count, r->number, r->checked ? NEXT : r->absent ? MISSING : ALLOW, r);
+        next = r->number + 1;
+    }
+    add_segment(list, &count, next, REFUSE, NULL);
+    return count;
+}
+
+/* Binary search: the kernel puts every number there is through it when it is installed.  What
+ * needs no code of its own is where a jump goes. */
+static void emit_tree(const struct segment *s, size_t n)
+{
+    size_t half = n / 2;
+    bool left = half > 1 || s->end == NEXT, right = n - half > 1 || s[half].end == NEXT;
+
     if (n == 1) {
-        emit_rule(sorted[0]);
+        emit_rule(s->rule);
         return;
     }
     unsigned branch = length;
-    emit(BPF_JMP | BPF_JGE | BPF_K, sorted[n / 2]->number, 0, 0);
-    emit_tree(sorted, n / 2);
+    emit(BPF_JMP | BPF_JGE | BPF_K, s[half].first, 0, 0);
+    want[branch].jt = (uint8_t)(right ? NEXT : s[half].end);
+    want[branch].jf = (uint8_t)(left ? NEXT : s->end);
+    if (left)
+        emit_tree(s, half);
     unsigned distance = length - branch - 1;
-    if (distance > 255)
+    if (right && distance > 255)
         abort();
-    code[branch].jt = (uint8_t)distance;
-    emit_tree(sorted + n / 2, n - n / 2);
+    if (right) {
+        code[branch].jt = (uint8_t)distance;
+        emit_tree(s + half, n - half);
+    }
 }
 
 static int by_number(const void *a, const void *b)
@@ -114,9 +154,10 @@ static int by_number(const void *a, const void *b)
 int call_filter_install(const struct call_rule *rules, size_t n)
 {
     const struct call_rule *sorted[CALL_RULES_MAX];
+    struct segment segments[2 * CALL_RULES_MAX + 1];
     struct sock_fprog program = {0, code};
 
-    if (n > CALL_RULES_MAX)
+    if (n == 0 || n > CALL_RULES_MAX)
         abort();
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rules[i];
@@ -127,7 +168,7 @@ int call_filter_install(const struct call_rule *rules, size_t n)
     give(SECCOMP_RET_KILL_PROCESS);
     load(offsetof(struct seccomp_data, nr));
     waiting = length;
-    emit_tree(sorted, n);
+    emit_tree(segments, make_segments(segments, sorted, n));
     write_ends();
     program.len = (unsigned short)length;
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);

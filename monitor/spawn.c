@@ -196,6 +196,18 @@ static int place_descriptors(const struct plan *p)
     return syscall(SYS_close_range, FD_LAST + 1, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/* The monitor and the host descriptors of a sandbox need room; what the program may have
+ * open is kept by the library OS, from the limits boot_info was given before. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int arm_lifeline(void)
 {
     int flags = fcntl(GATE_FD_LIFELINE, F_GETFL);
@@ -335,6 +347,15 @@ static _Noreturn void enter_image(const struct plan *p, long listener)
     __builtin_unreachable();
 }
 
+/* A monitor that could not say all kills this process. */
+static void wait_for_boot_info(void)
+{
+    char byte;
+
+    while (read(FD_REPORT, &byte, 1) < 0 && errno == EINTR)
+        ;
+}
+
 static _Noreturn void child_main(const struct plan *p)
 {
     const struct sock_fprog program = {p->filter.length, (struct sock_filter *)p->filter.code};
@@ -348,18 +369,22 @@ static _Noreturn void child_main(const struct plan *p)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(p->report, STAGE_SESSION, errno);
+    raise_file_limit();
     if ((rc = image_map_text(&p->image, p->exe)) < 0)
         child_fail(p->report, STAGE_MAP, -rc);
     if ((rc = place_descriptors(p)) < 0)
         child_fail(p->report, STAGE_FDS, -rc);
     if ((rc = arm_lifeline()) < 0)
         child_fail(FD_REPORT, STAGE_LIFELINE, -rc);
-    if ((rc = map_memory()) < 0 || (rc = move_vdso(&p->s->boot->vdso)) < 0)
+    if ((rc = map_memory()) < 0)
         child_fail(FD_REPORT, STAGE_MAP, -rc);
     forget_thread_area();
     drop_rights(p->s);
     if ((rc = install_signals(&p->image.header)) < 0)
         child_fail(FD_REPORT, STAGE_SIGNALS, -rc);
+    wait_for_boot_info();
+    if ((rc = move_vdso(&p->s->boot->vdso)) < 0)
+        child_fail(FD_REPORT, STAGE_MAP, -rc);
     /* Threads and address spaces inherit it. */
     if (p->s->config->cpu_level && syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) < 0)
         child_fail(FD_REPORT, STAGE_CPU, errno);
@@ -398,6 +423,38 @@ static int receive_listener(struct sandbox *s, int socket)
     return error_hint(s->err, "`bailey check` tells what this host lacks");
 }
 
+static int resume_segment(struct sandbox *s)
+{
+    struct boot_info *fresh = calloc(1, BOOT_SIZE);
+    int rc = fresh ? boot_fill(s, fresh) : error_set(s->err, ENOMEM, "resume");
+
+    if (rc == 0)
+        rc = resume_memory(s);
+    if (rc == 0) {
+        fresh->pages_handle = GATE_FD_PAGES;
+        fresh->runs_handle = GATE_FD_RUNS;
+        resume_boot(s->config, s->boot, fresh);
+    }
+    free(fresh);
+    return rc;
+}
+
+/* What need not be done before is done while the child prepares itself. */
+static int meanwhile(struct sandbox *s, const struct image *image, int socket)
+{
+    if (!s->config->resume) {
+        image_copy_data(image, s->segment);
+        if (boot_fill(s, s->boot) < 0)
+            return -1;
+    }
+    raise_file_limit();
+    if (write(socket, "", 1) < 0)
+        errno = 0; /* it has failed and said why */
+    if (!s->config->resume)
+        madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
+    return lockdown_calls(s);
+}
+
 static int start_child(struct plan *p)
 {
     struct sandbox *s = p->s;
@@ -421,45 +478,11 @@ static int start_child(struct plan *p)
         error_set(s->err, errno, "starting a process");
     else {
         s->child = s->group = (pid_t)pid;
-        /* What need not be done before is done while the child prepares itself. */
-        if (!s->config->resume)
-            madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
-        if (lockdown_calls(s) < 0)
-            return -1;
-        rc = receive_listener(s, ends[0]);
+        rc = meanwhile(s, &p->image, ends[0]);
+        if (rc == 0)
+            rc = receive_listener(s, ends[0]);
     }
     close(ends[0]);
-    return rc;
-}
-
-/* The monitor and the host descriptors of a sandbox need room; what the program may have
- * open is kept by the library OS, from the limits boot_info was given before. */
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static int prepare_segment(struct sandbox *s, const struct image *image)
-{
-    if (!s->config->resume) {
-        image_copy_data(image, s->segment);
-        return boot_fill(s, s->boot);
-    }
-    struct boot_info *fresh = calloc(1, BOOT_SIZE);
-    int rc = fresh ? boot_fill(s, fresh) : error_set(s->err, ENOMEM, "resume");
-    if (rc == 0)
-        rc = resume_memory(s);
-    if (rc == 0) {
-        fresh->pages_handle = GATE_FD_PAGES;
-        fresh->runs_handle = GATE_FD_RUNS;
-        resume_boot(s->config, s->boot, fresh);
-    }
-    free(fresh);
     return rc;
 }
 
@@ -477,9 +500,8 @@ int sandbox_spawn(struct sandbox *s)
         return error_hint(s->err, "/proc must be mounted");
     }
     filter_build(&plan.filter);
-    if (prepare_segment(s, &plan.image) < 0)
+    if (s->config->resume && resume_segment(s) < 0)
         return -1;
-    raise_file_limit();
     int rc = start_child(&plan);
     close(plan.exe);
     if (rc == 0)

@@ -243,7 +243,9 @@ static void run_free(u32 page, u32 len)
 
 /* ---- slabs (under the class's lock) ---------------------------------------- */
 
-static inline u32 slab_pages(u32 class) { return class_size[class] > 512 ? 4 : 1; }
+/* Few: a page of a slab is made present with the others, used or not.  An eighth is wasted at most.
+ */
+static inline u32 slab_pages(u32 class) { return class_size[class] > 1024 ? 2 : 1; }
 
 static inline u32 slab_objects(u32 class)
 {

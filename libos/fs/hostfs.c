@@ -523,7 +523,9 @@ struct super *hostfs_new(u32 index, bool cache)
     fs->super.lower_ops = &hostfs_lower_ops;
     fs->super.revalidate = cache ? NULL : hostfs_revalidate;
     snprintf(uri, sizeof(uri), "dir:%u/", index);
-    struct inode *root = host_attributes_get(uri, -1, &a) < 0 ? NULL : hostfs_inode(fs, &a);
+    a = boot()->mounts[index].attr;
+    long rc = a.mode ? 0 : host_attributes_get(uri, -1, &a);
+    struct inode *root = rc < 0 ? NULL : hostfs_inode(fs, &a);
     if (root)
         fs->super.root = dentry_make_root(&fs->super, root);
     if (!fs->super.root) {

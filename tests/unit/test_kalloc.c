@@ -201,10 +201,14 @@ int main(void)
 {
     hosted_start_bare();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_small_size),  cmocka_unit_test(random_use),
-        cmocka_unit_test(whole_pages),       cmocka_unit_test(freed_neighbours_merge),
-        cmocka_unit_test(large_zero_memory), cmocka_unit_test(strings),
-        cmocka_unit_test(memory_limit),      cmocka_unit_test(threads),
+        cmocka_unit_test(freed_neighbours_merge), /* while nothing else is free */
+        cmocka_unit_test(every_small_size),
+        cmocka_unit_test(random_use),
+        cmocka_unit_test(whole_pages),
+        cmocka_unit_test(large_zero_memory),
+        cmocka_unit_test(strings),
+        cmocka_unit_test(memory_limit),
+        cmocka_unit_test(threads),
     };
     return RUN_TESTS(tests);
 }
