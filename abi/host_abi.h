@@ -162,10 +162,13 @@ enum host_socket_op {
 /* IPv4 addresses are mapped: ::ffff:a.b.c.d.  The port is in host order. */
 struct host_address {
     uint8_t ip[16];
-    uint16_t port, reserved;
+    uint16_t port, own; /* own: see below */
 };
 /* What every message of a "udp:" or published UDP stream begins with: who sent it, or
- * whom it is for.  error != 0, no data: an earlier one to that address was answered so. */
+ * whom it is for.  error != 0, no data: an earlier one to that address was answered so.
+ * address.own of one going out: the port at which others on the named network reach this socket,
+ * or 0; where address.port is 0 it says only that.  Of one that came in: the port it is for, or 0
+ * if that goes without saying. */
 struct host_datagram {
     struct host_address address;
     int32_t error;

@@ -316,11 +316,17 @@ int network_settle(struct network *n, const char *name)
     return 0;
 }
 
-static void port_text(const struct net_port *p, char *text, size_t size)
+static bool port_is_v4(const struct net_port *p)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(p->ip, mapped, 12) == 0;
+}
+
+static void port_text(const struct net_port *p, char *text, size_t size)
+{
     char ip[INET6_ADDRSTRLEN] = "";
-    bool v4 = memcmp(p->ip, mapped, 12) == 0;
+    bool v4 = port_is_v4(p);
 
     inet_ntop(v4 ? AF_INET : AF_INET6, p->ip + (v4 ? 12 : 0), ip, sizeof(ip));
     snprintf(text, size, v4 ? "%s:%u%s" : "[%s]:%u%s", ip, p->host_port, p->udp ? "/udp" : "");
@@ -354,7 +360,7 @@ static void describe_ports(struct network *n, const bool *picked, struct sandbox
     n->ports = need(calloc(n->config.port_count + 1, sizeof(*n->ports)));
     for (size_t i = 0; i < n->config.port_count; i++) {
         const struct net_port *p = &n->config.ports[i];
-        n->ports[i] = (struct boot_port){p->port, p->udp, p->ip[10] == 0};
+        n->ports[i] = (struct boot_port){p->port, p->udp, !port_is_v4(p)};
         port_text(p, text, sizeof(text));
         if (picked[i] && !config->quiet)
             fprintf(stderr, "bailey: port %u is published at %s\n", p->port, text);

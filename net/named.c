@@ -5,6 +5,7 @@
  * monitor makes a TCP connection with itself over the host's loopback, keeps one end for
  * its own sandbox and sends the other to that socket.  So the sandboxes share a
  * connection and nothing else; unlike a Unix socket it cannot carry descriptors.
+ * Datagrams go from service to service (named_udp.c).
  * Addresses are made of the names, so that every member knows the same ones.
  */
 #include "net.h"
@@ -22,10 +23,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define DOORS_MAX  1024
-#define NAME_LIMIT 64
-#define STRANGERS  8   /* others who connect to a port that is ours for a moment */
-#define PAIR_MS    100 /* at most, on a loaded machine */
+#define DOORS_MAX 1024
+#define STRANGERS 8   /* others who connect to a port that is ours for a moment */
+#define PAIR_MS   100 /* at most, on a loaded machine */
 
 /* Somebody inside listens on a port. */
 struct door {
@@ -33,7 +33,7 @@ struct door {
     int socket; /* visitors come here */
     int pair;   /* and go in there */
     struct door *next;
-    char name[NAME_LIMIT + 8];
+    char name[NAMED_MAX + 8];
 };
 
 static int directory = -1, presence = -1;
@@ -173,7 +173,7 @@ void named_end(const struct net_config *c)
 
 bool named_member(const struct service *s, const char *name)
 {
-    return s->config->named && *name && strlen(name) <= NAME_LIMIT && !strpbrk(name, "/:") &&
+    return s->config->named && *name && strlen(name) <= NAMED_MAX && !strpbrk(name, "/:") &&
            *name != '.' && is_held(name);
 }
 
@@ -226,7 +226,7 @@ static int tcp_pair(int ends[2])
     return ends[1] < 0 ? ends[1] : 0;
 }
 
-/* One message with one descriptor, to a name or (NULL) the connected end. */
+/* To a name or (NULL) the connected end. */
 static int pass(int socket, const char *name, const void *data, size_t size, int fd)
 {
     struct sockaddr_un path = path_of(name ? name : "");
@@ -242,41 +242,62 @@ static int pass(int socket, const char *name, const void *data, size_t size, int
     return sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+int named_pass(const char *name, const void *data, size_t size, int fd)
+{
+    return pass(presence, name, data, size, fd);
+}
+
+int named_presence(void) { return presence; }
+
+bool named_address_is(const struct service *s, const struct host_address *a)
+{
+    return s->config->named && (address_v4(a->ip) & HOST_NAMED_MASK) == HOST_NAMED;
+}
+
 struct search {
     uint32_t address;
-    char name[NAME_LIMIT + 1];
+    char name[NAMED_MAX + 1];
 };
 
 static bool has_address(const char *name, void *context)
 {
     struct search *search = context;
 
-    if (strchr(name, ':') || strlen(name) > NAME_LIMIT || named_address(name) != search->address)
+    if (strchr(name, ':') || strlen(name) > NAMED_MAX || named_address(name) != search->address)
         return false;
     strcpy(search->name, name);
     return is_held(name);
 }
 
-long named_connect(struct service *s, struct answer *answer, const struct host_address *a)
+int named_find(uint32_t address, char name[NAMED_MAX + 1])
 {
-    struct search search = {.address = address_v4(a->ip)};
-    struct sockaddr_storage name;
-    socklen_t size = sizeof(name);
-    char door[NAME_LIMIT + 8];
-    struct visit visit;
-    int ends[2];
+    struct search search = {.address = address};
 
     if (!each_name(has_address, &search))
         return -EHOSTUNREACH;
-    int rc = tcp_pair(ends);
+    strcpy(name, search.name);
+    return 0;
+}
+
+long named_connect(struct service *s, struct answer *answer, const struct host_address *a)
+{
+    char member[NAMED_MAX + 1], door[NAMED_MAX + 8];
+    struct sockaddr_storage name;
+    socklen_t size = sizeof(name);
+    struct visit visit;
+    int ends[2] = {-1, -1};
+
+    int rc = named_find(address_v4(a->ip), member);
+    if (rc == 0)
+        rc = tcp_pair(ends);
     if (rc < 0)
         return rc;
     getsockname(ends[0], (struct sockaddr *)&name, &size);
     address_from_host(&name, &visit.from);
     uint32_t own = htonl(named_address(s->config->named));
     memcpy(visit.from.ip + 12, &own, 4);
-    snprintf(door, sizeof(door), "%s:%u", search.name, a->port);
-    rc = pass(presence, door, &visit, sizeof(visit), ends[1]);
+    snprintf(door, sizeof(door), "%s:%u", member, a->port);
+    rc = named_pass(door, &visit, sizeof(visit), ends[1]);
     close(ends[1]);
     if (rc < 0) {
         close(ends[0]);
@@ -300,21 +321,13 @@ static void on_visit(struct service *s, struct net_watch *w, uint32_t events)
 {
     struct door *door = (struct door *)((char *)w - offsetof(struct door, visit));
     struct visit visit;
-    struct iovec iov = {&visit, sizeof(visit)};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
     int fd;
 
     (void)s;
     (void)events;
-    ssize_t n = recvmsg(door->socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+    ssize_t n = net_take(door->socket, &visit, sizeof(visit), NULL, &fd);
+    if (n < 0)
         return;
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
     if (n == sizeof(visit) && net_is_tcp(fd))
         pass(door->pair, NULL, &visit.from, sizeof(visit.from), fd);
     close(fd); /* not taken by a full queue: reset */

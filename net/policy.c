@@ -57,14 +57,14 @@ static bool within(const uint8_t *ip, const uint8_t *network, unsigned length)
            (!bits || (ip[bytes] ^ network[bytes]) >> (8 - bits) == 0);
 }
 
-static bool is_v4(const uint8_t *ip)
+bool address_is_v4(const uint8_t ip[16])
 {
     return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)ip);
 }
 
 uint32_t address_v4(const uint8_t ip[16])
 {
-    return is_v4(ip)
+    return address_is_v4(ip)
                ? (uint32_t)ip[12] << 24 | (uint32_t)ip[13] << 16 | (uint32_t)ip[14] << 8 | ip[15]
                : 0;
 }
@@ -136,7 +136,7 @@ bool address_from_host(const struct sockaddr_storage *from, struct host_address 
     } else {
         return false;
     }
-    if (is_v4(a->ip) && a->ip[12] == 127)
+    if (address_is_v4(a->ip) && a->ip[12] == 127)
         memcpy(a->ip, loopbacks[0].ip, 16);
     else if (memcmp(a->ip, &in6addr_loopback, 16) == 0)
         memcpy(a->ip, loopbacks[1].ip, 16);
@@ -186,7 +186,7 @@ static bool rule_allows(const struct net_config *n, const struct net_rule *rule,
 static bool never(const uint8_t *ip)
 {
     return memcmp(ip, &in6addr_loopback, 16) == 0 || memcmp(ip, &in6addr_any, 16) == 0 ||
-           (is_v4(ip) && (ip[12] == 127 || ip[12] == 0));
+           (address_is_v4(ip) && (ip[12] == 127 || ip[12] == 0));
 }
 
 static bool ip_allowed(const struct service *s, const uint8_t *ip, uint16_t port)

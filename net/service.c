@@ -1,10 +1,4 @@
-/* The service's process: requests, published ports and connections out.
- *
- * A published port is bound before the program starts, so that "in use" is said at once,
- * and held by a socket that never listens: as long as the program doesn't, connections are
- * refused as they would be without a sandbox.  Each listen(2) of the program gets a socket
- * of its own on the same address.
- */
+/* The service's process: requests of the monitor, and connections out. */
 #include "net.h"
 
 #include <arpa/inet.h>
@@ -21,7 +15,6 @@
 #include <unistd.h>
 
 #define EVENTS_AT_ONCE 32 /* then control calls have their turn */
-#define BACKLOG_MAX    4096
 
 int net_watch(struct service *s, int fd, uint32_t events, struct net_watch *w)
 {
@@ -39,81 +32,6 @@ static void events(struct service *s)
         struct net_watch *w = event.data.ptr;
         w->ready(s, w, event.events);
     }
-}
-
-/* ---- published ports ------------------------------------------------------------- */
-
-/* A socket bound to a published port's address; or -errno. */
-static int bind_port(const struct host_address *a, bool udp)
-{
-    struct sockaddr_storage name;
-    socklen_t size = address_to_host(a, AF_UNSPEC, &name);
-    int type = udp ? SOCK_DGRAM : SOCK_STREAM, on = 1;
-    int fd = socket(name.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return -errno;
-    if (!udp)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (name.ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (bind(fd, (struct sockaddr *)&name, size) < 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
-/* SO_REUSEADDR lets two be bound that do not listen.  Not another's listening socket; of
- * one that came later only listen(2) tells. */
-static int hold_port(struct service *s, struct net_port *p, size_t i)
-{
-    struct sockaddr_storage name;
-    socklen_t size = sizeof(name);
-    struct host_address *a = &s->ports[i];
-
-    memset(&name, 0, sizeof(name));
-
-    memcpy(a->ip, p->ip, 16);
-    a->port = p->host_port;
-    s->port_fds[i] = bind_port(a, p->udp);
-    if (s->port_fds[i] < 0)
-        return s->port_fds[i];
-    if (getsockname(s->port_fds[i], (struct sockaddr *)&name, &size) < 0)
-        return -errno;
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&name;
-    p->host_port = a->port = ntohs(v4->sin_port); /* at the same place for IPv6 */
-    return 0;
-}
-
-/* The program listens: a socket of its own for it. */
-static int listen_port(struct service *s, size_t i, unsigned backlog)
-{
-    int on = 1, fd = bind_port(&s->ports[i], false);
-
-    if (fd < 0)
-        return fd;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (listen(fd, backlog > BACKLOG_MAX ? BACKLOG_MAX : (int)backlog) < 0) {
-        int error = errno;
-        close(fd);
-        return -error;
-    }
-    return fd;
-}
-
-static long open_port(struct service *s, struct answer *a, const char *number, unsigned backlog)
-{
-    char *end;
-    unsigned long i = strtoul(number, &end, 10);
-
-    if (*end || end == number || i >= s->config->port_count)
-        return -ENOENT;
-    if (s->config->ports[i].udp)
-        return relay_open(s, a, AF_UNSPEC, (int)i);
-    a->fd = listen_port(s, i, backlog);
-    return a->fd;
 }
 
 /* ---- connections out --------------------------------------------------------------- */
@@ -142,7 +60,7 @@ static long open_tcp(struct service *s, struct answer *answer, const char *text,
 
     if (!address_parse(text, &a))
         return -EINVAL;
-    if (s->config->named && (address_v4(a.ip) & HOST_NAMED_MASK) == HOST_NAMED)
+    if (named_address_is(s, &a))
         return named_connect(s, answer, &a);
     if (!net_allowed(s, &a))
         return -EACCES;
@@ -188,7 +106,7 @@ static const struct {
     long (*open)(struct service *s, struct answer *a, const char *rest, unsigned backlog);
 } schemes[] = {{"tcp:", open_tcp},
                {"udp:", open_udp},
-               {"publish:", open_port},
+               {"publish:", port_open},
                {"named:", open_named},
                {"sockets:", open_lending}};
 
@@ -251,6 +169,8 @@ static _Noreturn void run(struct service *s)
 {
     struct pollfd fds[2] = {{s->requests, POLLIN, 0}, {s->epoll, POLLIN, 0}};
 
+    named_links(s);
+
     for (;;) {
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             break;
@@ -305,7 +225,7 @@ static int start(struct service *s, struct net_config *c, struct net_service *st
         return -errno;
     for (size_t i = 0; i < c->port_count; i++) {
         started->bad_port = (int)i;
-        int rc = hold_port(s, &c->ports[i], i);
+        int rc = port_hold(s, &c->ports[i], i);
         if (rc < 0)
             return rc;
     }

@@ -37,24 +37,33 @@ bool net_is_tcp(int fd)
            (domain == AF_INET || domain == AF_INET6) && protocol == IPPROTO_TCP;
 }
 
-/* The next socket lent; room for one descriptor, so the kernel drops any others. */
-static int take_lent(void)
+/* Room for one descriptor, so the kernel drops any others. */
+ssize_t net_take(int socket, void *data, size_t size, struct sockaddr_un *from, int *fd)
 {
-    char byte;
-    struct iovec iov = {&byte, 1};
+    struct iovec iov = {data, size};
     union {
         struct cmsghdr header;
         char space[CMSG_SPACE(sizeof(int))];
     } control;
-    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
-    int fd = -1;
+    struct msghdr m = {from, from ? sizeof(*from) : 0, &iov, 1, &control, sizeof(control), 0};
+    ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
 
-    if (lent < 0 || recvmsg(lent, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-        return -EBADF;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&m);
+    if (n < 0)
+        return -errno;
     if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
         return -EBADF;
-    memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    memcpy(fd, CMSG_DATA(header), sizeof(*fd));
+    return n;
+}
+
+static int take_lent(void) /* the next socket lent */
+{
+    char byte;
+    int fd = -1;
+
+    if (lent < 0 || net_take(lent, &byte, 1, NULL, &fd) < 0)
+        return -EBADF;
     if (net_is_tcp(fd))
         return fd;
     close(fd);

@@ -26,6 +26,7 @@ struct relay {
     int pair, udp; /* udp -1: not needed yet */
     int family;    /* of udp */
     bool published;
+    uint16_t port; /* where others on the named network reach it; 0: not */
     uint64_t number;
     struct host_address *peers; /* published: senders, the last ones */
     unsigned next_peer;
@@ -48,6 +49,15 @@ struct relay *relay_find(uint64_t number)
     struct relay *relay = relays;
 
     while (relay && relay->number != number)
+        relay = relay->next;
+    return relay;
+}
+
+struct relay *relay_at(uint16_t port)
+{
+    struct relay *relay = relays;
+
+    while (relay && relay->port != port)
         relay = relay->next;
     return relay;
 }
@@ -165,6 +175,8 @@ static int send_out(struct service *s, struct relay *relay, size_t n)
     struct sockaddr_storage name;
     int rc;
 
+    if (named_address_is(s, to))
+        return named_send(s, &packet.head, sizeof(packet.head) + n);
     if (!(relay->published && is_peer(relay, to)) && !net_allowed(s, to))
         return -EACCES;
     if ((rc = open_socket(s, relay)) < 0)
@@ -185,6 +197,9 @@ static int send_out(struct service *s, struct relay *relay, size_t n)
 
 static void out(struct service *s, struct relay *relay, size_t n)
 {
+    relay->port = packet.head.address.own;
+    if (!packet.head.address.port)
+        return;
     if (address_v4(packet.head.address.ip) == HOST_RESOLVER) {
         if (packet.head.address.port == 53)
             dns_query(s, relay, packet.data, n);
@@ -222,7 +237,7 @@ static int set_up(struct service *s, struct relay *relay, int published)
         relay->udp = dup(s->port_fds[published]);
         if (!relay->peers || relay->udp < 0)
             return -ENOMEM;
-        relay->family = s->ports[published].ip[10] ? AF_INET : AF_INET6;
+        relay->family = address_is_v4(s->ports[published].ip) ? AF_INET : AF_INET6;
         for (int i = 0; i < STALE_MAX; i++) /* what came before anybody listened */
             if (recv(relay->udp, packet.data, 1, MSG_DONTWAIT | MSG_TRUNC) < 0)
                 break;

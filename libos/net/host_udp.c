@@ -1,6 +1,7 @@
 /* UDP to and from the outside: datagrams over a stream of the monitor's, each behind a
  * header that says whom it is for or from.  One stream for each socket that needs one:
- * opened when something is sent out, or at once where the port is published.
+ * opened when something is sent out, or at once where the port is published or there is a named
+ * network.
  *
  * Locks: `opening`, held over the message to the monitor; `receiving`, before sockets'.
  */
@@ -26,6 +27,24 @@ static struct host_link *live_link(const struct inet_sock *i)
     return l && !READ_ONCE(l->closed) ? l : NULL;
 }
 
+/* On a named network: the port at which others reach this socket, or 0. */
+static u16 named_port(const struct inet_sock *i)
+{
+    const u8 *ip = i->local.ip;
+
+    if (!(boot()->net_flags & BOOT_NET_NAMED) || inet_is_loopback(ip) ||
+        (i->s.family == AF_INET6 && i->opt[OPT_V6_V6ONLY]))
+        return 0;
+    return inet_is_any(ip) || inet_is_v4(ip) ? i->local.port : 0;
+}
+
+static bool is_named(const u8 ip[16])
+{
+    u32 v4 = (u32)ip[12] << 24 | (u32)ip[13] << 16 | (u32)ip[14] << 8 | ip[15];
+
+    return inet_is_v4(ip) && (v4 & HOST_NAMED_MASK) == HOST_NAMED;
+}
+
 /* ---- in ------------------------------------------------------------------------------- */
 
 static void take_error(struct inet_sock *i, const struct inet_addr *from, s32 error)
@@ -49,7 +68,11 @@ static void take(struct inet_sock *i, size_t n)
         take_error(i, &from, head->error);
         return;
     }
-    if (inet_is_any(to.ip))
+    if (head->address.own)
+        to.port = head->address.own;
+    if (inet_is_any(to.ip) && is_named(from.ip))
+        host_own_address(true, to.ip);
+    else if (inet_is_any(to.ip))
         memcpy(to.ip, inet_is_v4(from.ip) ? inet_v4_loopback : inet_v6_loopback, 16);
     udp_deliver(&to, &from, packet + sizeof(*head), (u32)(n - sizeof(*head)));
 }
@@ -91,6 +114,11 @@ static long open_stream(struct inet_sock *i, const char *uri)
     return rc;
 }
 
+static const char *plain_uri(const struct inet_sock *i)
+{
+    return i->s.family == AF_INET ? "udp:4" : "udp:6";
+}
+
 static struct host_link *link_for(struct inet_sock *i, long *error)
 {
     struct host_link *l = live_link(i);
@@ -99,7 +127,7 @@ static struct host_link *link_for(struct inet_sock *i, long *error)
         return l;
     lock(&opening);
     l = live_link(i);
-    *error = l ? 0 : open_stream(i, i->s.family == AF_INET ? "udp:4" : "udp:6");
+    *error = l ? 0 : open_stream(i, plain_uri(i));
     unlock(&opening);
     return *error ? NULL : live_link(i);
 }
@@ -118,24 +146,40 @@ static bool published(const struct inet_sock *i, u32 *number)
     return false;
 }
 
+/* Tells the other side of the stream the socket's port. */
+static void announce(struct inet_sock *i)
+{
+    struct host_datagram head = {.address = {.own = named_port(i)}};
+    struct host_iovec v = {&head, sizeof(head)};
+    struct host_msghdr m = {.iov = &v, .iov_len = 1};
+    struct host_link *l = live_link(i);
+
+    if (l)
+        host_send(l->poll.handle, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void host_udp_bound(struct inet_sock *i, bool on)
 {
     struct host_link *l = live_link(i);
+    bool leads_in, named = named_port(i);
     char uri[32];
-    u32 n;
+    u32 n = 0;
 
     if (!on) {
         if (l)
             link_close(l);
         return;
     }
-    if (!published(i, &n))
+    leads_in = published(i, &n);
+    if (!leads_in && !named)
         return;
-    snprintf(uri, sizeof(uri), "publish:%u", n);
+    snprintf(uri, sizeof(uri), leads_in ? "publish:%u" : plain_uri(i), n);
     lock(&opening);
     if (!live_link(i))
         open_stream(i, uri);
     unlock(&opening);
+    if (named)
+        announce(i);
 }
 
 /* ---- out -------------------------------------------------------------------------------- */
@@ -180,7 +224,7 @@ static long send_packet(struct inet_sock *i, struct host_link *l, const struct h
 
 long host_udp_send(struct inet_sock *i, const struct inet_addr *to, struct sockmsg *m)
 {
-    struct host_datagram head = {.address = {.port = to->port}};
+    struct host_datagram head = {.address = {.port = to->port, .own = named_port(i)}};
     size_t len = m->data->left;
     struct host_link *l;
     struct host_iovec v[2] = {{&head, sizeof(head)}};
@@ -219,5 +263,7 @@ long host_udp_connect(struct inet_sock *i, const struct inet_addr *to)
     i->remote = *to;
     i->s.state = SS_CONNECTED;
     unlock(&i->s.lock);
+    if (named_port(i))
+        host_udp_bound(i, true);
     return 0;
 }

@@ -57,6 +57,58 @@ load network
     fi
 }
 
+@test "published: a port that another sandbox has, which doesn't listen yet or any more" {
+    local first second
+    inside -p 127.0.0.1:0:80 -- ask 192.0.0.8 9 1 # never listens
+    first=$port
+    for address in "127.0.0.1:$first" "0.0.0.0:$first"; do
+        bailey run -q -p "127.0.0.1:0:81" -p "$address:80" -- sh -c 'echo started'
+        refused 125 "$address" "in use"
+    done
+    bailey run -q -p "[::1]:$first:80" -p "127.0.0.2:$first:80" -- echo started
+    answered 0 started
+    inside -p 127.0.0.1:0:80 -- serve 80 2
+    outside get "$port"
+    answered 0 PING
+    bailey run -q -p "127.0.0.1:$port:80" true
+    refused 125 "127.0.0.1:$port" "in use"
+    outside get "$port"
+    answered 0 PING
+    wait "$main"
+    first=$port # old connections linger, which is no hindrance
+    inside -p "127.0.0.1:$first:80" -- serve 80 1
+    outside get "$first"
+    answered 0 PING
+}
+
+@test "published: two resumed from one snapshot, the second with a port of its own" {
+    local first second
+    bailey run -p 127.0.0.1:0:80 true # a port that is free
+    first=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' <<<"$stderr")
+    inside --name web -p "127.0.0.1:$first:80" -- serve 80 9
+    bailey save -o saved web
+    answered 0 saved
+    wait "$main" || true
+    timeout 60 "$BAILEY" resume -q --name one --grant saved >out 2>err </dev/null 3>&- &
+    others+=($!)
+    eventually 20 "$BAILEY" exec one true 2>/dev/null
+    bailey resume -q --name two --grant saved
+    refused 125 "127.0.0.1:$first" "in use"
+    bailey ps
+    [[ $output != *two* ]] || fail "half of it was started"
+    outside get "$first"
+    answered 0 PING
+    timeout 60 "$BAILEY" resume -q --name two --net none -p 127.0.0.1:0:80 -v "$place:/t:ro" saved >out2 2>err2 </dev/null 3>&- &
+    others+=($!)
+    eventually 20 "$BAILEY" exec two true 2>/dev/null || fail "$(cat err2)"
+    "$BAILEY" ps --json >ps
+    second=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' ps | grep -vx "$first")
+    outside get "$second"
+    answered 0 PING
+    outside get "$first"
+    answered 0 PING
+}
+
 @test "published: a hundred connections that are reset, then one that is not" {
     inside -p 127.0.0.1:0:80 -- serve 80 101
     outside abort "$port" 100

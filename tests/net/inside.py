@@ -3,10 +3,15 @@
 an error by its name.
 
   serve PORT [N]          says "ready"; answers N connections (one) with what it read, in capitals
-  udp PORT [N]            the same with datagrams
+  udp PORT [N [ADDRESS]]  the same with datagrams
   get HOST PORT           connects, sends "ping", prints the answer
   try ADDRESS PORT...     connects to each; addresses may be of either family
   send ADDRESS PORT...    sends a datagram to each and waits a moment for an answer
+  datagrams PORT          with HOST's "many": takes datagrams until one says "end", answers how
+                          many bytes came in how many, and with what address of its own
+  many HOST PORT N SIZE   sends N datagrams of SIZE bytes, each when the one before has had its answer
+  burst HOST PORT N       sends N datagrams without a break, then "end"
+  ask HOST PORT N         sends a datagram every now and then until there were N answers
   async ADDRESS PORT      connects without blocking; what poll and SO_ERROR say
   pour ADDRESS PORT       sends without end; what ends it
   idle PORT N             accepts N connections, then says how many it has
@@ -25,6 +30,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 
 def name(e):
@@ -59,9 +65,9 @@ def serve(port, n=1, address='0.0.0.0'):
         c.close()
 
 
-def udp(port, n=1):
+def udp(port, n=1, address='0.0.0.0'):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(('0.0.0.0', int(port)))
+    s.bind((address, int(port)))
     print('ready', flush=True)
     for _ in range(int(n)):
         data, peer = s.recvfrom(65536)
@@ -108,6 +114,68 @@ def send(*words):
             print(address, port, s.recv(100).decode())
         except OSError as e:
             print(address, port, name(e))
+
+
+def datagrams(port):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    s.bind(('::', int(port)))
+    print('ready', flush=True)
+    while True:
+        count = size = 0
+        while True:
+            data, control, _, peer = s.recvmsg(65536, 200)
+            if data == b'end':
+                break
+            count += 1
+            size += len(data)
+            if data[:1] == b'm':
+                s.sendto(data[:10], peer)
+        own = socket.inet_ntop(socket.AF_INET6, control[0][2][:16])
+        same = own[:10] == peer[0][:10] == '::ffff:198' and own != peer[0]
+        s.sendto(f'{count} {size} {same}'.encode(), peer)
+
+
+def sender(host, port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(20)
+    s.connect((host, int(port)))
+    return s
+
+
+def many(host, port, n, size):
+    s = sender(host, port)
+    for i in range(int(n)):
+        data = b'm%09d' % i
+        s.send(data + bytes(int(size) - 10))
+        if s.recv(100) != data:
+            print('another answer')
+    s.send(b'end')
+    print(s.recv(100).decode())
+
+
+def burst(host, port, n):
+    s = sender(host, port)
+    for _ in range(int(n)):
+        s.send(b'burst')
+    s.send(b'end')
+    print(s.recv(100).decode())
+
+
+def ask(host, port, n):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(0.2)
+    answers = 0
+    print('ready', flush=True)
+    while answers < int(n):
+        try:
+            s.sendto(b'ask', (host, int(port)))
+            answers += s.recvfrom(100)[0] == b'ASK'
+        except OSError:
+            pass
+        time.sleep(0.02)
+    print('answered', answers, flush=True)
 
 
 def async_(address, port):
