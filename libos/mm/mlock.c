@@ -52,13 +52,13 @@ static long change(uptr addr, size_t len, u32 set)
     long rc = 0, err = 0;
 
     addr = ALIGN_DOWN(addr, PAGE_SIZE);
-    if (end < addr)
-        return -EINVAL;
     if (end == addr)
         return 0;
     lock(&mm->lock);
     if (set)
         rc = check_limit(mm, end - addr - locked_in(mm, addr, end));
+    if (!rc && end < addr)
+        rc = -EINVAL;
     if (!rc) {
         err = fully_mapped(mm, addr, end) ? 0 : -ENOMEM;
         rc = vma_change_flags(mm, addr, end, set, VMA_LOCKED | VMA_ONFAULT, &dead);
