@@ -18,6 +18,7 @@
  *     tcp:ADDR:PORT  a connection on its way: writable or in error when it is decided; the
  *                    reply's attr.ino, .dev and .rdev are the two halves (as they lie in
  *                    memory) and the port of the local address
+ *                    (127.0.0.53:53 is the resolver, over a stream that is no TCP socket)
  *     udp:4 udp:6    datagrams, each behind a struct host_datagram
  *     publish:N      published port N of boot_info: a listening socket, or datagrams
  *     named:PORT     connections from the named network, as SCM_RIGHTS

@@ -88,12 +88,11 @@ CHECKS(futex) = {IN(INT, 1, 2, GATE_FUTEX_WAIT, GATE_FUTEX_WAKE)};
 CHECKS(preadv2) = {FLAGS(INT, 5, GATE_READ_FLAGS)};
 CHECKS(pwritev2) = {FLAGS(INT, 5, GATE_WRITE_FLAGS)};
 CHECKS(close) = {{LEAST, 0, 0, 1, {GATE_FD_FIRST}}};
-/* Not MSG_FASTOPEN: it connects. */
-CHECKS(sendmsg) = {
-    FLAGS(INT, 2, MSG_OOB | MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE)};
+/* Not MSG_FASTOPEN: it connects; nor MSG_OOB, which nothing here needs. */
+CHECKS(sendmsg) = {FLAGS(INT, 2, MSG_DONTWAIT | MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | MSG_MORE)};
 CHECKS(recvmsg) = {FLAGS(INT, 2,
-                         MSG_OOB | MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL |
-                             MSG_ERRQUEUE | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)};
+                         MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT | MSG_WAITALL | MSG_ERRQUEUE |
+                             MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)};
 CHECKS(getrusage) = {IN(INT, 0, 2, HOST_USAGE_SPACE, HOST_USAGE_THREAD)};
 CHECKS(accept4) = {FLAGS(INT, 3, SOCK_CLOEXEC | SOCK_NONBLOCK)};
 CHECKS(epoll_ctl) = {IN(INT, 0, 2, GATE_FD_POLL, GATE_FD_PROBE), IN(INT, 1, 3, 1, 2, 3)};

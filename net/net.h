@@ -5,7 +5,8 @@
  *   policy.c       addresses, and what the rules say about them
  *   socket.c       operations on a socket the sandbox lends
  *   udp.c          datagrams, which all pass through here
- *   dns.c          the resolver; dns_message.c reads and writes its messages
+ *   dns.c          the resolver; dns_stream.c its clients that come by TCP; dns_message.c
+ *                  reads and writes its messages
  *   named.c        named networks; named_udp.c their datagrams
  *   walls.c        what the process may do; own_calls.inc lists its system calls
  *
@@ -77,11 +78,16 @@ long relay_open(struct service *s, struct answer *a, int family, int published);
 bool relay_give(struct relay *relay, const struct host_datagram *from, const void *data, size_t n);
 /* Is it still the one with this number? */
 struct relay *relay_find(uint64_t number);
-uint64_t relay_number(const struct relay *relay);
 struct relay *relay_at(uint16_t port); /* on the named network, or NULL */
 
 /* ---- dns.c ---- */
-void dns_query(struct service *s, struct relay *from, const uint8_t *message, size_t n);
+/* Of a client: a relay's number, or a stream's, which is answered by the whole. */
+void dns_query(struct service *s, uint64_t client, const uint8_t *message, size_t n);
+
+/* ---- dns_stream.c ---- */
+#define DNS_STREAM (1ULL << 63) /* in the number of a client */
+long dns_stream_open(struct service *s, struct answer *a);
+void dns_stream_give(uint64_t number, const void *message, size_t n);
 
 /* ---- named.c ---- */
 #define NAMED_MAX 64                         /* a member's name */

@@ -62,6 +62,8 @@ static long open_tcp(struct service *s, struct answer *answer, const char *text,
         return -EINVAL;
     if (named_address_is(s, &a))
         return named_connect(s, answer, &a);
+    if (address_v4(a.ip) == HOST_RESOLVER)
+        return a.port == 53 ? dns_stream_open(s, answer) : -ECONNREFUSED;
     if (!net_allowed(s, &a))
         return -EACCES;
     socklen_t size = address_to_host(&a, AF_UNSPEC, &name);

@@ -62,8 +62,6 @@ struct relay *relay_at(uint16_t port)
     return relay;
 }
 
-uint64_t relay_number(const struct relay *relay) { return relay->number; }
-
 static void relay_close(struct service *s, struct relay *relay)
 {
     struct relay **at = &relays;
@@ -202,7 +200,7 @@ static void out(struct service *s, struct relay *relay, size_t n)
         return;
     if (address_v4(packet.head.address.ip) == HOST_RESOLVER) {
         if (packet.head.address.port == 53)
-            dns_query(s, relay, packet.data, n);
+            dns_query(s, relay->number, packet.data, n);
         return;
     }
     packet.head.error = -send_out(s, relay, n);

@@ -19,6 +19,9 @@
 #include "tcp.h"
 #include "usercopy.h"
 
+#define DNS_PORT 53
+#define PEEK_MAX 16384
+
 static const struct proto_ops host_tcp_ops;
 
 /* ---- readiness --------------------------------------------------------------------------- */
@@ -174,7 +177,7 @@ long host_tcp_connect(struct inet_sock *i, const struct inet_addr *to, bool nonb
 
     if (!l)
         return -ENOBUFS;
-    if (inet_is_loopback(to->ip)) /* the resolver, which has no TCP */
+    if (inet_is_loopback(to->ip) && to->port != DNS_PORT) /* the resolver has that alone */
         return -ECONNREFUSED;
     uri_of(to, uri, sizeof(uri));
     rc = host_open(uri, O_RDONLY, 0, &attr);
@@ -331,6 +334,24 @@ static long host_tcp_shutdown(struct socket *s, u32 how)
     return 0;
 }
 
+/* The resolver is no TCP socket, where MSG_TRUNC counts without copying. */
+static long bytes_there(struct inet_sock *i, struct host_link *l)
+{
+    struct host_iovec v = {.len = PEEK_MAX};
+    struct host_msghdr m = {.iov = &v, .iov_len = 1};
+    long rc = -ENOMEM;
+
+    if (!inet_is_loopback(i->remote.ip))
+        return peek(l, 0x7fffffff, MSG_TRUNC);
+    if (READ_ONCE(l->closed))
+        return 0;
+    v.base = kmalloc(PEEK_MAX);
+    if (v.base)
+        rc = host_receive(l->poll.handle, &m, MSG_PEEK | MSG_DONTWAIT);
+    kfree(v.base);
+    return rc;
+}
+
 static long host_tcp_ioctl(struct socket *s, u32 cmd, uptr arg)
 {
     struct tcp_info info;
@@ -338,7 +359,7 @@ static long host_tcp_ioctl(struct socket *s, u32 cmd, uptr arg)
 
     switch (cmd) {
     case FIONREAD:
-        rc = peek(link_of(s), 0x7fffffff, MSG_TRUNC);
+        rc = bytes_there(to_inet(s), link_of(s));
         return put_user((s32)MAX(rc, 0L), arg);
     case TIOCOUTQ:
         memset(&info, 0, sizeof(info));

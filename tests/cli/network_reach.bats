@@ -242,6 +242,41 @@ name_server() {
     ! grep -q '[A-Z]' asked || fail "the spelling went out: $(cat asked)"
 }
 
+@test "names: by TCP, as a whole where a datagram is too short for the answer" {
+    name_server
+    bailey run -q --dns "$dns" --net host -- sh -c '
+        getent ahostsv4 big.test | grep -c STREAM
+        export RES_OPTIONS="use-vc timeout:1 attempts:1"
+        for n in a10-1-2-3 alias missing liar hangup; do getent ahostsv4 $n.test | head -n 1 || echo $n; done'
+    answered 0 "3000
+10.1.2.3        STREAM a10-1-2-3.test
+10.9.8.7        STREAM a10-9-8-7.test"
+    bailey run -q --dns "$dns" --net allow=a10-1-2-3.test:80 -- sh -c '
+        export RES_OPTIONS=use-vc
+        getent ahostsv4 a10-1-2-3.test | head -n 1 | cut -d" " -f1
+        getent ahostsv4 secret.a10-1-2-3.test || echo no'
+    answered 0 "10.1.2.3
+no"
+    ! grep -q secret asked || fail "it went out"
+    bailey run -q --dns 127.0.0.1:9 --net host -- sh -c 'RES_OPTIONS=use-vc getent ahostsv4 any.test || echo no'
+    answered 0 no
+}
+
+@test "names: clients by TCP that are slow, send nonsense, don't read, are many" {
+    name_server
+    run_inside --dns "$dns" --net host -- resolver
+    answered 0 "byte by byte: 10.1.2.3
+two at once: 10.1.2.3 10.1.2.4, then 1 more
+too long: ended
+not read: ended
+refused after 64: True
+again: 10.1.2.3"
+    run_inside --dns "$dns" --net 'allow=host-loopback:9' -- try 127.0.0.53 54 127.0.0.53 53 127.0.0.1 53
+    answered 0 "127.0.0.53 54 ECONNREFUSED
+127.0.0.53 53 connected
+127.0.0.1 53 ECONNREFUSED"
+}
+
 @test "names: every name with --net host; servers that lie, and none" {
     name_server
     bailey run -q --dns "$dns" --net host -- sh -c '

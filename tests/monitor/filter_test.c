@@ -163,6 +163,8 @@ static const struct {
     {SYS_sendmsg, {9, 1, 0x20000000 /* FASTOPEN */}, KILL},
     {SYS_recvmsg, {9, 1, 0x40000042}, ALLOW},
     {SYS_recvmsg, {9, 1, 0x80}, KILL},
+    {SYS_sendmsg, {9, 1, 1 /* OOB */}, KILL},
+    {SYS_recvmsg, {9, 1, 1}, KILL},
     {SYS_accept4, {9, 1, 2, 02004000}, ALLOW},
     {SYS_accept4, {9, 1, 2, 1}, KILL},
     {SYS_epoll_ctl, {GATE_FD_POLL, 1, 9}, ALLOW},

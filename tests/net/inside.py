@@ -11,6 +11,7 @@ an error by its name.
                           many bytes came in how many, and with what address of its own
   many HOST PORT N SIZE   sends N datagrams of SIZE bytes, each when the one before has had its answer
   burst HOST PORT N       sends N datagrams without a break, then "end"
+  resolver                the resolver by TCP: in pieces, several at once, nonsense, many
   ask HOST PORT N         sends a datagram every now and then until there were N answers
   async ADDRESS PORT      connects without blocking; what poll and SO_ERROR say
   pour ADDRESS PORT       sends without end; what ends it
@@ -23,12 +24,14 @@ an error by its name.
                           and a second thread asleep; ends when N connections have ended
 """
 import errno
+import fcntl
 import os
 import resource
 import select
 import signal
 import socket
 import sys
+import termios
 import threading
 import time
 
@@ -176,6 +179,67 @@ def ask(host, port, n):
             pass
         time.sleep(0.02)
     print('answered', answers, flush=True)
+
+
+def query(name):
+    labels = b''.join(bytes([len(l)]) + l.encode() for l in name.split('.'))
+    m = b'\x12\x34\1\0\0\1\0\0\0\0\0\0' + labels + b'\0\0\1\0\1'
+    return len(m).to_bytes(2, 'big') + m
+
+
+def response(c):
+    n = int.from_bytes(c.recv(2, socket.MSG_WAITALL), 'big')
+    return socket.inet_ntoa(c.recv(n, socket.MSG_WAITALL)[-4:])
+
+
+def ends(c):
+    try:
+        while c.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return 'ended'
+
+
+def resolver():
+    there = '127.0.0.53', 53
+    with socket.create_connection(there, 20) as c:
+        for b in query('a10-1-2-3.test'):
+            c.send(bytes([b]))
+        print('byte by byte:', response(c))
+        c.send(query('a10-1-2-3.test') + query('a10-1-2-4.test') + query('a10-1-2-5.test'))
+        two = sorted([response(c), response(c)])
+        c.recv(1, socket.MSG_PEEK)
+        there_is = bytearray(4)
+        fcntl.ioctl(c, termios.FIONREAD, there_is)
+        answers = sorted(two + [response(c)])
+        size = len(query('a10-1-2-5.test')) + 16
+        print('two at once:', f"{' '.join(answers[:2])}, then {int.from_bytes(there_is, 'little') // size} more")
+    with socket.create_connection(there, 20) as c:
+        c.send(b'\xff\xff' + bytes(600))
+        print('too long:', ends(c))
+    with socket.create_connection(there, 20) as c:
+        c.setblocking(False)
+        try:
+            for _ in range(100):
+                c.send(query('big.test'))
+                time.sleep(0.05)
+        except OSError:
+            pass
+        c.settimeout(20)
+        print('not read:', ends(c))
+    kept = []
+    try:
+        for _ in range(100):
+            kept.append(socket.create_connection(there, 20))
+    except ConnectionRefusedError:
+        print('refused after 64:', len(kept) <= 64)
+    for c in kept:
+        c.close()
+    time.sleep(0.2)
+    with socket.create_connection(there, 20) as c:
+        c.send(query('a10-1-2-3.test'))
+        print('again:', response(c))
 
 
 def async_(address, port):
