@@ -123,8 +123,9 @@ static void op_thread(void)
     pthread_join(t, NULL);
 }
 
-/* Programs of many threads, whole: threads made, the work shared among them, joined. */
-#define WORK 65536
+/* Programs of many threads, whole: threads made, the work shared among them, joined.  So much
+ * work that making 64 threads is the smaller part. */
+#define WORK 524288
 static pthread_mutex_t mutexes[4] = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER,
                                      PTHREAD_MUTEX_INITIALIZER, PTHREAD_MUTEX_INITIALIZER};
 static volatile unsigned counted[4];
@@ -444,6 +445,7 @@ static void op_connect(void)
 static const struct {
     const char *name;
     void (*op)(void);
+    int at_once; /* so many between two looks at the clock; 0: 16 */
 } operations[] = {
     {"getppid", op_getppid},
     {"clock_gettime", op_clock},
@@ -473,12 +475,12 @@ static const struct {
     {"futex_pp_processes", op_futex_process},
     {"fork_exec_static", op_fork_exec_static},
     {"spawn_from_1g", op_spawn_1g},
-    {"locks_1", op_locks_1},
-    {"locks_8", op_locks_8},
-    {"locks_64", op_locks_64},
-    {"malloc_1", op_malloc_1},
-    {"malloc_8", op_malloc_8},
-    {"malloc_64", op_malloc_64},
+    {"locks_1", op_locks_1, 1},
+    {"locks_8", op_locks_8, 1},
+    {"locks_64", op_locks_64, 1},
+    {"malloc_1", op_malloc_1, 1},
+    {"malloc_8", op_malloc_8, 1},
+    {"malloc_64", op_malloc_64, 1},
 };
 
 static int by_value(const void *a, const void *b)
@@ -487,18 +489,18 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static void measure(const char *name, void (*op)(void), uint64_t budget)
+static void measure(const char *name, void (*op)(void), int at_once, uint64_t budget)
 {
     double result[ROUNDS];
 
-    for (int i = 0; i < 10; i++) /* first uses: caches, faults, rewriting */
+    for (int i = 0; i < 10 && i < at_once; i++) /* first uses: caches, faults, rewriting */
         op();
     for (int round = 0; round < ROUNDS; round++) {
         uint64_t start = now(), end, n = 0;
         do {
-            for (int i = 0; i < 16; i++)
+            for (int i = 0; i < at_once; i++)
                 op();
-            n += 16;
+            n += (uint64_t)at_once;
             end = now();
         } while (end - start < budget);
         result[round] = (double)(end - start) / (double)n;
@@ -534,7 +536,8 @@ int main(int argc, char **argv)
         for (int k = first; k < argc; k++)
             wanted |= strcmp(argv[k], operations[i].name) == 0;
         if (wanted)
-            measure(operations[i].name, operations[i].op, budget);
+            measure(operations[i].name, operations[i].op,
+                    operations[i].at_once ? operations[i].at_once : 16, budget);
     }
     unlink(path);
     return 0;

@@ -125,6 +125,17 @@ links() { # of the pages to one another
 }
 rule "links between the pages lead somewhere" links
 
+charts() {
+    local drawn chart
+    drawn=$(mktemp -d)
+    bench/charts docs/performance.json "$drawn"
+    for chart in "$drawn"/*; do
+        cmp -s "$chart" "docs/${chart##*/}" || echo "docs/${chart##*/} is out of date: run bench/charts"
+    done
+    rm -rf "$drawn"
+}
+rule "the charts are those of docs/performance.json" charts
+
 todo() { sources . | xargs grep -nE '\b(TODO|FIXME|XXX)\b'; }
 rule "no to-do is left standing" todo
 
