@@ -175,6 +175,7 @@ struct boot_run {
 #define BOOT_RUN_ZERO     (~0ULL)
 #define BOOT_FREEZE       1u
 #define BOOT_FREEZE_KEEP  2u /* and then go on: copies of address spaces are of use */
+#define BOOT_FREEZE_CARRY 4u /* with the base files that are in use */
 #define BOOT_NET_OUT      1u /* some connections to the outside are allowed */
 #define BOOT_NET_RESOLVER 2u /* HOST_RESOLVER answers */
 #define BOOT_NET_NAMED    4u /* this sandbox is on a named network */

@@ -35,6 +35,11 @@ static int add_root(struct snapshot_pairs *p, const struct sandbox_config *c)
         return snapshot_pairs_add(p, "root", "host");
     if (realpath(path, real))
         path = real;
+    size_t layers = 0;
+    while (c->root_devices && c->root_devices[layers])
+        layers++;
+    if (layers && snapshot_pairs_add(p, "root-layers", "%zu", layers))
+        return -1;
     if (c->root_mode == SANDBOX_ROOT_IMAGE && c->root_digest &&
         snapshot_pairs_add(p, "root-digest", "%s", c->root_digest))
         return -1;
@@ -101,6 +106,8 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->name = name_valid(value) ? value : NULL;
     else if (strcmp(name, "cpu") == 0)
         c->cpu_level = cpu_level_parse(value);
+    else if (strcmp(name, "root-layers") == 0)
+        d->layers = number(value) <= MONITOR_VOLUMES_MAX ? number(value) : 0;
     else if (strcmp(name, "read-only") == 0)
         c->read_only = true;
     else if (strcmp(name, "root-dir") == 0) {

@@ -1,6 +1,7 @@
 /* See grant.h. */
 #include "grant.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,20 +39,30 @@ static bool is_here(const char *workdir)
            (there[n] == 0 || there[n] == '/');
 }
 
-int grant_check(struct description *d, const struct volumes *given, bool all, const char *path)
+/* What is not there need not be granted: the sandbox does without it. */
+static bool is_absent(const char **host, bool carried)
+{
+    if (**host && carried && access(*host, F_OK) < 0 && errno == ENOENT)
+        *host = "";
+    return !**host;
+}
+
+int grant_check(struct description *d, const struct volumes *given, bool all, bool carried,
+                const char *path)
 {
     struct sandbox_config *c = &d->config;
+    bool rootless = c->root_mode == SANDBOX_ROOT_DIR && is_absent(&c->root_dir, carried);
 
     for (size_t i = 0; i < c->volume_count; i++) {
         struct sandbox_volume *v = &d->volumes[i];
-        if (!named(v, given) && !all)
+        if (!named(v, given) && !is_absent(&v->host, carried) && !all)
             return complain(path, "give -v HOST:GUEST if it may, or --grant for all it asks",
                             "it asks for %s, to be %s at %s", v->host,
                             v->read_only ? "read" : "written", v->guest);
     }
     if (all)
         return 0;
-    if (c->root_mode == SANDBOX_ROOT_DIR)
+    if (c->root_mode == SANDBOX_ROOT_DIR && !rootless)
         return complain(path, "give --grant if it may", "it asks for %s as its root", c->root_dir);
     if (c->root_mode == SANDBOX_ROOT_HOST && !is_here(c->workdir))
         return complain(path, "resume it there, or give --grant if it may",

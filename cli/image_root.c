@@ -80,7 +80,19 @@ static int find_layers(struct sandbox_config *config, const char *path)
     return rc < 0 ? complain_image(&err) : 0;
 }
 
-int image_root_resume(struct sandbox_config *config, char **path)
+/* Nothing, and nothing again for each of its layers: volumes keep their numbers. */
+static int without_image(struct sandbox_config *config, size_t layers)
+{
+    const char **devices = need(calloc(layers + 1, sizeof(*devices)));
+
+    for (size_t i = 0; i < layers; i++)
+        devices[i] = "";
+    config->root_devices = (char *const *)devices;
+    config->root_image = "";
+    return 0;
+}
+
+int image_root_resume(struct sandbox_config *config, bool carried, size_t layers, char **path)
 {
     const char *wanted = config->root_digest;
     char file[STORE_PATH], digest[DIGEST_TEXT];
@@ -92,13 +104,16 @@ int image_root_resume(struct sandbox_config *config, char **path)
         return 0;
     if (!wanted || !digest_is(wanted))
         return complain("resume", NULL, "the file does not say which image it needs");
+    carried |= !*config->root_image;
     if (store_open(&store, true, &err) < 0 && store_open(&store, false, &err) < 0)
-        return complain_image(&err);
+        return carried ? without_image(config, layers) : complain_image(&err);
     store_image_path(&store, wanted, file);
     if (store_digest(&store, file, wanted, false, digest, &err) == 0)
         *path = need(strdup(file));
     else if (store_digest(&store, config->root_image, wanted, false, digest, &err) == 0)
         *path = need(strdup(config->root_image));
+    if (!*path && carried)
+        return without_image(config, layers);
     if (!*path)
         return complain("resume", "bailey image import FILE", "its image %s (%s) is not here",
                         wanted, config->root_image);

@@ -24,7 +24,7 @@ void image_root_program(const struct image_root *r, char **given, struct strings
 /* Finds the image of a saved sandbox, by its digest in the store or where it was then:
  * config->root_image becomes its file (*path, to be freed), root_devices what it was made from
  * (to be freed). */
-int image_root_resume(struct sandbox_config *config, char **path);
+int image_root_resume(struct sandbox_config *config, bool carried, size_t layers, char **path);
 void image_root_close(struct image_root *r);
 
 /* Prints an image's error the way the command line does. */

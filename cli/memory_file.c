@@ -84,6 +84,8 @@ static void take_form(struct snapshot_write_options *o, ssize_t size)
     while (snapshot_pairs_next(form.pairs, (size_t)size, &at, &name, &value)) {
         if (strcmp(name, "warm") == 0)
             o->warm = true;
+        else if (strcmp(name, "self-contained") == 0)
+            o->self_contained = true;
         else if (strcmp(name, "base") == 0)
             o->base = value;
         else if (next >= form.count)
@@ -151,6 +153,8 @@ int save_form_pack(const struct snapshot_write_options *o)
     size_t count = 0;
     bool good = true;
 
+    if (o->self_contained && snapshot_pairs_add(&pairs, "self-contained", "yes"))
+        need(NULL);
     /* At least one: an empty message would be none. */
     if (snapshot_pairs_add(&pairs, o->warm ? "warm" : "plain", "yes"))
         need(NULL);

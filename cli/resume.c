@@ -182,10 +182,10 @@ static void renew(struct sandbox_config *to, const struct resume *s)
 
 /* All that can be known before the start. */
 static int settle(struct description *d, struct resume *s, const void *bytes, size_t size,
-                  const char *path, char **image)
+                  bool carried, const char *path, char **image)
 {
     bool all = s->grant || s->read.signer_key_file;
-    int code = grant_check(d, &s->volumes, all, path);
+    int code = grant_check(d, &s->volumes, all, carried, path);
 
     if (!code && s->given.config.tty && s->detach)
         code = complain("-t", "leave out -d or -t", "a detached run has no terminal");
@@ -194,7 +194,7 @@ static int settle(struct description *d, struct resume *s, const void *bytes, si
     if (!code)
         code = carried_read(&s->given, bytes, size, all, path);
     if (!code)
-        code = image_root_resume(&d->config, image);
+        code = image_root_resume(&d->config, carried, d->layers, image);
     renew(&d->config, s);
     if (!code)
         code = network_settle(&s->given.network, d->config.name);
@@ -213,7 +213,8 @@ int resume_run(struct memory_base *base, struct resume *s, const char *path)
     char *image = NULL;
 
     if (!code)
-        code = settle(&d, s, bytes, size, path, &image);
+        code =
+            settle(&d, s, bytes, size, snapshot_info(base->reader)->self_contained, path, &image);
     if (!code && s->given.limits.output)
         code = relay_start(&relay, s->given.limits.output, &d.config);
     if (!code)

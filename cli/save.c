@@ -77,6 +77,7 @@ static int take_sign(void *context, const char *shown, const char *value)
 }
 
 OPTION_SWITCH(warm, struct settings, form.warm)
+OPTION_SWITCH(self_contained, struct settings, form.self_contained)
 
 const struct option_def save_options[] = {
     {OPTION_VALUE, 'o', "output", "FILE",
@@ -88,6 +89,10 @@ const struct option_def save_options[] = {
     {OPTION_VALUE, 0, "encrypt", "KEY", "encrypted with this secret key file", take_encrypt},
     {OPTION_VALUE, 0, "sign", "KEY", "signed with this secret key file", take_sign},
     {OPTION_FLAG, 0, "warm", NULL, "not compressed, for mapping", take_warm},
+    {OPTION_FLAG, 0, "self-contained", NULL,
+     "with all that it has open or mapped of its\n"
+     "base and volumes",
+     take_self_contained},
     {.kind = OPTION_HEADING},
 };
 
@@ -145,7 +150,8 @@ int64_t save_ask(struct entry *e, const struct snapshot_write_options *form, boo
         close(control);
         return -error;
     }
-    if (control_send(control, MANAGE_SAVE, keep, 0, fds, 2) == 0)
+    unsigned how = (keep ? MANAGE_SAVE_KEEP : 0) | (form->self_contained ? MANAGE_SAVE_CARRY : 0);
+    if (control_send(control, MANAGE_SAVE, how, 0, fds, 2) == 0)
         do
             got = control_receive(control, &answer, PATIENCE_MS);
         while (got > 0 && answer.kind != MANAGE_DONE);
@@ -158,6 +164,9 @@ int save_refused(const char *name, int64_t error)
 {
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
+    if (error == -ENOMEM)
+        return complain(name, "save it without --self-contained",
+                        "it has no room for copies of the files it has open, and goes on");
     return complain_errno(name, (int)-error, error == -ENOSPC ? "it goes on" : NULL);
 }
 

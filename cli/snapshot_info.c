@@ -291,14 +291,11 @@ int snapshot_command_ls(const struct snapshot_settings *s, int argc, char **argv
         return CLI_FAILED;
     }
     add_pairs(r, "summary", o);
-    add_pairs(r, "files", o);
     json_put(o, "memory", describe_memory(r, s->ranges));
     snapshot_reader_close(r);
     if (s->json)
         return json_show(o);
     if (json_object_object_get_ex(o, "summary", &part))
-        print_lists(part);
-    if (json_object_object_get_ex(o, "files", &part))
         print_lists(part);
     if (json_object_object_get_ex(o, "memory", &part))
         print_memory(part);

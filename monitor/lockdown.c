@@ -80,7 +80,7 @@ static void allow_exports(const struct sandbox *s, int rules_fd)
 {
     for (uint32_t i = 0; i < s->export_count; i++) {
         const struct export *ex = &s->exports[i];
-        if (ex->host_base)
+        if (ex->host_base || ex->dir < 0)
             continue;
         /* A single file may be replaced in its directory by the host meanwhile. */
         uint64_t rights = ex->file ? LANDLOCK_FILE : LANDLOCK_READ | LANDLOCK_FILE;

@@ -151,7 +151,7 @@ static void on_signal(struct loop *l, int sig)
     struct sandbox *s = l->s;
 
     if (sig == s->config->save_signal) {
-        save_start(s, -1, -1, false, 0);
+        save_start(s, -1, -1, 0, 0);
         return;
     }
     switch (sig) {
@@ -291,7 +291,7 @@ static void look_idle(struct loop *l, int64_t now)
         l->idle_since = now;
     } else if (now - l->idle_since >= (int64_t)seconds * 1000) {
         l->idle_since = now;
-        save_start(l->s, -1, -1, false, 0);
+        save_start(l->s, -1, -1, 0, 0);
     }
 }
 

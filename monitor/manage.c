@@ -63,9 +63,9 @@ static int64_t serve_wait(struct sandbox *s, struct client *c, const struct mana
 static int64_t serve_save(struct sandbox *s, struct client *c, const struct manage_request *r,
                           int *fds, int count)
 {
-    if (count < 1 || count > 2 || r->a > 1)
+    if (count < 1 || count > 2 || r->a > (MANAGE_SAVE_KEEP | MANAGE_SAVE_CARRY))
         return -EINVAL;
-    int rc = save_start(s, fds[0], count > 1 ? fds[1] : -1, r->a == 1, manage_client_id(c));
+    int rc = save_start(s, fds[0], count > 1 ? fds[1] : -1, (unsigned)r->a, manage_client_id(c));
     if (rc < 0)
         return rc;
     fds[0] = -1;

@@ -26,8 +26,13 @@ enum manage_op {
     MANAGE_JOB_SIGNAL, /* a = signal for the program this connection has started */
     MANAGE_JOB_WINDOW, /* a = rows << 16 | columns of its terminal */
     MANAGE_SAVE,       /* writes a snapshot to the descriptor, as a second one says (its form
-                        * is the command line's); a = 1: then goes on.  Answered when it stands */
+                        * is the command line's); a = enum manage_save.  Answered when it stands */
     MANAGE_OPS = 32,
+};
+
+enum manage_save {
+    MANAGE_SAVE_KEEP = 1,  /* then it goes on */
+    MANAGE_SAVE_CARRY = 2, /* with the base files that are in use */
 };
 
 struct manage_request {

@@ -55,6 +55,8 @@ int place_find(struct sandbox *s, const char *uri, struct place *place)
     if (*end != '/' || index >= s->export_count || !path_ok(end + 1))
         return -EINVAL;
     struct export *ex = &s->exports[index];
+    if (ex->dir < 0)
+        return -ENOENT;
     *place = (struct place){ex, ex->dir, end + 1, end + 1, POLICY_WORKDIR};
     if (ex->file) {
         if (*place->path)

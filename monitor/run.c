@@ -123,6 +123,16 @@ static int export_workdir(struct sandbox *s)
     return ex->dir < 0 ? error_set(s->err, errno, "%s", guest) : 0;
 }
 
+/* A resume can do without: nothing has a name there. */
+static bool absent(const char *host) { return !*host; }
+
+static int add_absent(struct sandbox *s, struct export *ex)
+{
+    ex->dir = -1;
+    s->export_count++;
+    return 0;
+}
+
 static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
 {
     struct export *ex = &s->exports[s->export_count];
@@ -131,6 +141,8 @@ static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
 
     *ex = (struct export){
         .read_only = v->read_only, .cache = v->cache, .guest = v->guest, .source = v->host};
+    if (absent(v->host))
+        return add_absent(s, ex);
     if (!realpath(v->host, real) || stat(real, &st) < 0)
         return error_set(s->err, errno, "volume %s", v->host);
     if (!S_ISDIR(st.st_mode)) {
@@ -176,15 +188,18 @@ static int export_root(struct sandbox *s)
     const struct sandbox_config *c = s->config;
     if (c->root_mode == SANDBOX_ROOT_IMAGE)
         return export_image(s, c->root_image, c->root_devices);
-    struct export *ex = &s->exports[s->export_count++];
+    struct export *ex = &s->exports[s->export_count];
     bool host = c->root_mode == SANDBOX_ROOT_HOST;
 
-    *ex = (struct export){.dir = open_directory(s, host ? "/" : c->root_dir),
-                          .read_only = true,
+    *ex = (struct export){.read_only = true,
                           .host_base = host,
                           .cache = host,
                           .guest = "/",
                           .source = host ? "host" : c->root_dir};
+    if (!host && absent(c->root_dir))
+        return add_absent(s, ex);
+    s->export_count++;
+    ex->dir = open_directory(s, host ? "/" : c->root_dir);
     return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
 }
 

@@ -56,20 +56,22 @@ static int64_t now_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client)
+int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client)
 {
     if (!s->config->save)
         return -ENOSYS;
     if (request.wanted)
         return -EBUSY;
     request.wanted = true;
-    request.keep = keep;
+    request.keep = how & MANAGE_SAVE_KEEP;
     request.fd = fd;
     request.options = options;
     request.client = client;
     request.began = now_us();
     s->save_deadline = request.began / 1000 + PATIENCE_MS;
-    __atomic_store_n(&s->boot->freeze, keep ? BOOT_FREEZE_KEEP : BOOT_FREEZE, __ATOMIC_SEQ_CST);
+    uint32_t wish = BOOT_FREEZE | (how & MANAGE_SAVE_KEEP ? BOOT_FREEZE_KEEP : 0) |
+                    (how & MANAGE_SAVE_CARRY ? BOOT_FREEZE_CARRY : 0);
+    __atomic_store_n(&s->boot->freeze, wish, __ATOMIC_SEQ_CST);
     sandbox_mail(s);
     return 0;
 }
@@ -239,7 +241,8 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
     if (!request.wanted || writing.beside)
         return -ECANCELED;
     if (r->a6 && !copies) {
-        answer(s, -EBUSY, "save: the sandbox does not come to rest: it goes on");
+        int64_t why = r->a6 < 4096 ? (int64_t)r->a6 : EIO;
+        answer(s, -why, "save: the sandbox does not come to rest: it goes on");
         return 0;
     }
     struct host_space *spaces = take_spaces(s, r);

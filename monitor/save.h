@@ -13,8 +13,8 @@ struct saved_state {
 
 /* Asks the inside to come to rest; what follows is done when it has.  fd: where to write,
  * taken over; -1: --save-to's file.  options: for the sink, taken over, or -1.  client: who gets
- * the answer (manage.h), 0: nobody. 0 or -EBUSY. */
-int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client);
+ * the answer (manage.h), 0: nobody.  how: enum manage_save.  0 or -EBUSY. */
+int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client);
 /* s->save_deadline has come: the inside did not answer in time, or a file may be complete. */
 void save_look(struct sandbox *s);
 /* The sandbox has ended: waits for the file that is being written. */

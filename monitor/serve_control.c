@@ -291,7 +291,7 @@ long serve_report(struct sandbox *s, struct request *r)
             s->config->started(s->config->context);
         return 0;
     case HOST_REPORT_SAVE:
-        return s->config->save_path ? save_start(s, -1, -1, true, 0) : -EPERM;
+        return s->config->save_path ? save_start(s, -1, -1, MANAGE_SAVE_KEEP, 0) : -EPERM;
     case HOST_REPORT_JOB:
         return jobs_report(r->a5, r->a6);
     case HOST_REPORT_MEMORY:

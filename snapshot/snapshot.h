@@ -48,7 +48,6 @@ struct snapshot_error {
 #define SNAPSHOT_SEGMENT    1u
 #define SNAPSHOT_POOL       2u
 #define SNAPSHOT_SPACE(n)   (0x10000000u + (uint32_t)(n)) /* private memory of space n */
-#define SNAPSHOT_FILE(n)    (0x20000000u + (uint32_t)(n)) /* file carried along, last page padded */
 #define SNAPSHOT_OFFSET_MAX (1ULL << 48)
 
 /* ---- metadata ------------------------------------------------------------
@@ -58,8 +57,7 @@ struct snapshot_error {
  *             mount ("GUEST HOST ro|rw"): as the sandbox was started
  *   cpu       made by snapshot_cpu_describe
  *   kernel    release, machine: where it was made (one pair each)
- *   summary   process, thread, file, stream, port: one line of text each, for `info`, `ls`
- *   files     file ("N SIZE PATH"): what SNAPSHOT_FILE(N) holds
+ *   summary   process, thread, file, stream, port, base file: one line of text each
  *   state     opaque: what the monitor needs to go on */
 #define SNAPSHOT_META_MAX (64u << 20) /* bytes of all metadata */
 #define SNAPSHOT_KEY_MAX  63
@@ -86,7 +84,7 @@ struct snapshot_write_options {
     unsigned threads;             /* that compress; 0: one for each CPU up to 8, 1: the caller */
     unsigned buffered;            /* frames of 1 MB in memory, at most; 0: 16 */
     bool warm;                    /* uncompressed, for mapping; no key, no base */
-    bool self_contained;          /* only marks it: the caller puts the files */
+    bool self_contained;          /* only marks it: what is carried lies in the memory */
     uint32_t abi_version;         /* BOOT_VERSION of abi/boot.h */
     uint8_t image[32];            /* digest of the inside image */
     const char *base;             /* file whose pages need not be written again, or NULL */

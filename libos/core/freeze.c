@@ -24,6 +24,7 @@
 #include "lib.h"
 #include "mm.h"
 #include "proc.h"
+#include "vfs.h"
 
 #define PATIENCE_NS 5000000000ULL /* then the save is given up */
 #define PASS_NS     1000000ULL
@@ -267,26 +268,30 @@ static void save(void)
     /* Not from the heap: a resumed copy does not come back to free it. */
     static char summary[MESSAGE_DATA_MAX];
     struct list_of_spaces l = {NULL, NULL, 0, 0};
-    bool keep = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST) == BOOT_FREEZE_KEEP;
+    u32 how = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST);
     bool rests, copied = false;
+    int error = EBUSY;
     long rc;
 
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
     rests = come_to_rest() && number_spaces(&l);
     record();
-    if (rests && keep)
+    if (rests && how & BOOT_FREEZE_CARRY && (error = (int)-carry_all()))
+        rests = false;
+    if (rests && how & BOOT_FREEZE_KEEP)
         copied = freeze_copies_make(l.spaces, l.threads, l.count);
     if (rests)
         rc = host_freeze_ready(l.spaces, l.count, copied ? HOST_FREEZE_COPIES : 0, summary,
                                freeze_summary(summary, sizeof(summary)));
     else
-        rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, EBUSY, "", 0);
+        rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, error, "", 0);
+    carry_end();
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
     if (copied && rc)
         freeze_copies_end();
     if (!copied || rc) /* else the file is still being written: freeze_poll */
-        freeze_ended(rc ? rc : rests ? 0 : -EBUSY);
+        freeze_ended(rc ? rc : rests ? 0 : -error);
     if (l.spaces)
         kpages_free(l.spaces, l.size);
 }

@@ -65,5 +65,7 @@ size_t freeze_summary(char *buffer, size_t size)
     }
     if (p)
         process_put(p);
+    if (room)
+        carry_summary(add, &b);
     return b.len;
 }

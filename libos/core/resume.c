@@ -192,6 +192,7 @@ _Noreturn void resume_start(struct boot_info *b)
     hostio_resume();
     hostfs_resume();
     erofs_resume();
+    carry_end(); /* what is there itself */
     start_spaces();
     restore_space(me);
     open_gate();

@@ -28,4 +28,7 @@ static inline bool dcache_unchanged(const struct dcache_mark *m)
 /* Forgets dentries nobody uses when there are too many.  Called with no locks held. */
 void dcache_trim(void);
 
+/* Forgets all that nobody uses, in a resumed copy before its threads start. */
+void dcache_forget_unused(void);
+
 #endif

@@ -567,3 +567,21 @@ void dcache_trim(void)
         dentry_put(d);
     }
 }
+
+/* What goes may have kept its parent, or the lower dentry of an overlay's. */
+void dcache_forget_unused(void)
+{
+    struct dentry *d, *next;
+    bool any = true;
+
+    while (any) {
+        any = false;
+        list_for_each_safe(d, next, &lru, lru)
+        {
+            if (d->refs != 1 || d->mounts)
+                continue;
+            dentry_unhash(d);
+            any = true;
+        }
+    }
+}

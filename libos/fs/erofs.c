@@ -18,6 +18,8 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 
+#include "carry.h"
+#include "dcache.h"
 #include "erofs_image.h"
 #include "lib.h"
 #include "lower.h"
@@ -32,6 +34,7 @@ struct erofs {
     struct super super;
     struct erofs_image image;
     u32 export_index;
+    bool gone;                          /* since a resume: all there is was carried along */
     int handles[1 + EROFS_DEVICES_MAX]; /* of the image's parts */
     struct lock lock;
     struct inode **table; /* by nid, chained through node->next */
@@ -47,6 +50,8 @@ struct node {
 static const struct inode_ops inode_ops, dir_inode_ops;
 
 static struct erofs *root_image; /* there is one place to map it */
+
+bool erofs_gone(void) { return root_image && root_image->gone; }
 
 static struct erofs *erofs_of(const struct super *s)
 {
@@ -141,6 +146,7 @@ static void evict(struct inode *i)
     *p = n->next;
     fs->count--;
     unlock(&fs->lock);
+    carry_drop(i);
     kfree(n);
     i->private = NULL;
 }
@@ -168,7 +174,7 @@ static long lookup(struct inode *dir, struct dentry *d)
     const struct erofs_inode *parent = &node_of(dir)->disk;
     struct erofs_inode child;
     u64 nid;
-    long rc = erofs_find(im, parent, d->name, d->name_len, &nid);
+    long rc = erofs_gone() ? -ENOENT : erofs_find(im, parent, d->name, d->name_len, &nid);
 
     if (rc)
         return rc == -ENOENT ? 0 : rc;
@@ -187,6 +193,9 @@ static long lookup(struct inode *dir, struct dentry *d)
 static long next(struct dentry *dir, u64 *pos, struct lower_entry *e)
 {
     struct erofs_entry entry;
+
+    if (erofs_gone())
+        return 0;
     long rc = erofs_next(image_of(dir->inode), &node_of(dir->inode)->disk, pos, &entry);
 
     if (rc <= 0)
@@ -203,7 +212,7 @@ static long readlink(struct dentry *d, char *buf, size_t len)
 {
     const struct erofs_inode *disk = &node_of(d->inode)->disk;
     size_t n = MIN(disk->size, len - 1);
-    long rc = erofs_file_copy(image_of(d->inode), disk, 0, buf, n);
+    long rc = erofs_gone() ? -EIO : erofs_file_copy(image_of(d->inode), disk, 0, buf, n);
 
     if (rc)
         return rc;
@@ -216,8 +225,18 @@ static const struct inode_ops dir_inode_ops = {.lookup = lookup, .evict = evict}
 
 /* ---- data --------------------------------------------------------------------------------- */
 
-static long lower_open(struct dentry *d) { return 0; }
-static void lower_close(struct inode *i) {}
+static long lower_open(struct dentry *d)
+{
+    if (erofs_gone() && !carry_counts(d->inode))
+        return -ENOENT;
+    __atomic_fetch_add(&lower_node(d->inode)->users, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+static void lower_close(struct inode *i)
+{
+    __atomic_fetch_sub(&lower_node(i)->users, 1, __ATOMIC_RELAXED);
+}
 
 /* Nothing was copied: was it the program's memory that is missing, or the image's? */
 static long missing(const void *p)
@@ -233,6 +252,8 @@ static long lower_read(struct inode *i, struct uio *u, u64 pos)
     const struct erofs_inode *d = &node_of(i)->disk;
     size_t done = 0;
 
+    if (erofs_gone())
+        return carry_read(i, u, pos);
     while (u->left && pos < d->size) {
         u64 run, at = erofs_data(d, pos, &run);
         size_t want = MIN(run, u->left);
@@ -256,6 +277,8 @@ static long lower_map(struct inode *i, struct mapping_request *r)
 {
     const struct erofs_inode *d = &node_of(i)->disk;
 
+    if (carry_counts(i))
+        return carry_map(i, r);
     if (d->split != d->size)
         return -ENODEV; /* its last part lies among other things */
     r->kind = VMA_HOST;
@@ -266,12 +289,12 @@ static long lower_map(struct inode *i, struct mapping_request *r)
 
 static long lower_xattr_get(struct inode *i, const char *name, void *buf, size_t n)
 {
-    return erofs_xattr_get(image_of(i), &node_of(i)->disk, name, buf, n);
+    return erofs_gone() ? -ENODATA : erofs_xattr_get(image_of(i), &node_of(i)->disk, name, buf, n);
 }
 
 static long lower_xattr_name(struct inode *i, u32 n, char *name)
 {
-    return erofs_xattr_name(image_of(i), &node_of(i)->disk, n, name);
+    return erofs_gone() ? 0 : erofs_xattr_name(image_of(i), &node_of(i)->disk, n, name);
 }
 _Static_assert(XATTR_NAME_ROOM >= XATTR_TEXT, "a name of the image fits");
 
@@ -397,17 +420,36 @@ int erofs_place(u64 *at)
     return root_image->handles[n];
 }
 
+void erofs_each(void (*what)(struct inode *i, void *arg), void *arg)
+{
+    for (u32 b = 0; root_image && b < root_image->size; b++)
+        for (struct inode *i = root_image->table[b]; i; i = node_of(i)->next)
+            what(i, arg);
+}
+
+static void take(struct inode *i, void *arg) { carry_take(i); }
+
+/* Only what was carried is left. */
+static void go_on_without(void)
+{
+    root_image->gone = true;
+    erofs_each(take, NULL);
+    dcache_forget_unused();
+}
+
 /* That it is the same image is the command line's to check, by its digest; here only what
  * would let reads run past the end. */
 void erofs_resume(void)
 {
     struct erofs_image now;
 
-    if (!root_image)
+    if (!root_image || root_image->gone)
         return;
     long rc = map_image(root_image->export_index, &now, root_image->handles);
     if (!rc && (now.size != root_image->image.size || now.meta != root_image->image.meta))
         rc = -ESTALE;
-    if (rc)
+    if (rc && carry_taken())
+        go_on_without();
+    else if (rc)
         start_fail((int)-rc, "resume:", "the image cannot be mapped");
 }

@@ -19,6 +19,8 @@
 #include <linux/fs.h>
 #include <linux/stat.h>
 
+#include "carry.h"
+#include "dcache.h"
 #include "hostfs.h"
 #include "lib.h"
 #include "proc.h"
@@ -183,6 +185,7 @@ static void hostfs_evict(struct inode *i)
     hostfs_close_handles(i);
     listing_free(n->listing);
     kfree(n->link);
+    carry_drop(i);
     kfree(n);
     i->private = NULL;
 }
@@ -404,7 +407,7 @@ static bool hostfs_revalidate(struct dentry *d)
     struct host_attr a;
     struct inode *i = d->inode;
 
-    if (d->parent == d)
+    if (d->parent == d || (i && carry_counts(i)))
         return true;
     u64 now = now_mono();
     u64 window = !i ? 0 : S_ISDIR(i->mode) ? FRESH_DIR_NS : FRESH_FILE_NS;
@@ -485,17 +488,66 @@ static void reopen_all(struct hostfs *fs)
             if (n->handle < 0 && n->write_handle < 0)
                 continue;
             path = n->name ? dentry_path(n->name, buf, sizeof(buf)) : buf;
-            if (hostfs_reopen(fs, i) && fs->cache)
+            if (!hostfs_reopen(fs, i))
+                continue;
+            fs->moved = true;
+            if (fs->cache && !carry_counts(i))
                 start_fail(ESTALE, "resume: changed since the save:", IS_ERR(path) ? "" : path);
         }
     }
     rehash(fs);
 }
 
+/* Is it another directory of another machine? */
+static bool look_at_root(struct hostfs *fs)
+{
+    struct hostfs_node *root = hostfs_node(fs->super.root->inode);
+    struct host_attr a;
+    char uri[24];
+
+    snprintf(uri, sizeof(uri), "dir:%u/", fs->index);
+    if (host_attributes_get(uri, -1, &a) < 0)
+        return true;
+    bool same = is_inode(fs->super.root->inode, &a);
+    root->host_ino = a.ino;
+    root->host_dev = a.dev;
+    fs->super.root->inode->btime = a.btime;
+    return !same;
+}
+
+/* What was learnt of another base is not true of this one; files in use keep their names. */
+static void forget_listings(struct hostfs *fs)
+{
+    for (u32 b = 0; b < fs->size; b++) {
+        for (struct inode *i = fs->table[b]; i; i = hostfs_node(i)->next) {
+            listing_free(hostfs_node(i)->listing);
+            hostfs_node(i)->listing = NULL;
+            hostfs_node(i)->misses = hostfs_node(i)->asked = 0;
+        }
+    }
+}
+
 void hostfs_resume(void)
 {
-    for (struct hostfs *fs = newest; fs; fs = fs->older)
+    bool moved = false;
+
+    for (struct hostfs *fs = newest; fs; fs = fs->older) {
+        fs->moved = look_at_root(fs);
         reopen_all(fs);
+        if (fs->moved)
+            forget_listings(fs);
+        moved |= fs->moved;
+    }
+    if (moved)
+        dcache_forget_unused();
+}
+
+void hostfs_each(void (*what)(struct inode *i, void *arg), void *arg)
+{
+    for (struct hostfs *fs = newest; fs; fs = fs->older)
+        for (u32 b = 0; b < fs->size; b++)
+            for (struct inode *i = fs->table[b]; i; i = hostfs_node(i)->next)
+                what(i, arg);
 }
 
 /* ---- the file system ------------------------------------------------------------ */

@@ -24,6 +24,7 @@ struct hostfs {
     struct hostfs *older; /* made before: all of them, for a resume */
     u32 index;
     bool cache;           /* nobody changes it: what was learnt stays true */
+    bool moved;           /* since a resume it is another one than that */
     struct lock lock;     /* handles, users and LRU of its nodes; the inode table */
     struct list lru;      /* nodes with handles nobody uses, oldest first */
     u32 idle;             /* how many */
@@ -41,7 +42,6 @@ struct hostfs_node {
     int handle;          /* open for reading, maybe for writing too; -1: none */
     int write_handle;    /* open for writing, -1: none; may be the same */
     struct dentry *name; /* with a reference while there is a handle: to open it again by */
-    u32 users;           /* open files */
     bool dead;           /* has no name any more */
     struct list lru;
     u64 checked_ns;          /* when the host last confirmed the attributes */

@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <linux/stat.h>
 
+#include "carry.h"
 #include "hostfs.h"
 #include "lib.h"
 #include "mm.h"
@@ -56,6 +57,8 @@ int hostfs_handle(const struct inode *i, bool write)
 static struct handles idle(struct hostfs *fs, struct inode *i)
 {
     struct hostfs_node *n = hostfs_node(i);
+    if (carry_counts(i))
+        return NO_HANDLES;
     if (n->handle < 0 && n->write_handle < 0)
         return take_handles(n);
     if (!fs->cache && (n->write_handle >= 0 || i->nlink == 0))
@@ -74,7 +77,7 @@ void hostfs_release(struct inode *i)
     struct hostfs *fs = hostfs_of(i->super);
     struct handles gone = NO_HANDLES;
     lock(&fs->lock);
-    if (--hostfs_node(i)->users == 0)
+    if (--hostfs_node(i)->lower.users == 0)
         gone = idle(fs, i);
     unlock(&fs->lock);
     close_taken(gone);
@@ -89,7 +92,7 @@ void hostfs_adopt(struct inode *i, int handle)
     bool fits = n->handle < 0 && n->write_handle < 0;
     if (fits) {
         n->handle = n->write_handle = handle;
-        if (n->users == 0) {
+        if (n->lower.users == 0) {
             list_add_tail(&fs->lru, &n->lru);
             fs->idle++;
         }
@@ -108,7 +111,7 @@ void hostfs_park(struct inode *i, int handle)
     lock(&fs->lock);
     if (n->handle < 0) {
         n->handle = handle;
-        gone = n->users == 0 && list_empty(&n->lru) ? idle(fs, i) : NO_HANDLES;
+        gone = n->lower.users == 0 && list_empty(&n->lru) ? idle(fs, i) : NO_HANDLES;
     }
     unlock(&fs->lock);
     close_taken(gone);
@@ -175,7 +178,7 @@ long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
     bool both;
 
     lock(&fs->lock);
-    n->users++;
+    n->lower.users++;
     if (!list_empty(&n->lru)) {
         list_del(&n->lru);
         fs->idle--;
@@ -184,8 +187,10 @@ long hostfs_acquire(struct dentry *d, struct inode *i, bool write)
     if (!n->name)
         n->name = dentry_get(d);
     unlock(&fs->lock);
-    if (have)
-        return 0;
+    if (carry_counts(i) && write)
+        hostfs_release(i);
+    if (have || carry_counts(i))
+        return have || !write ? 0 : -EROFS;
 
     long h = open_handle(d, i, write, &both);
     if (h < 0) {
@@ -233,12 +238,12 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i)
 {
     struct hostfs_node *n = hostfs_node(i);
     bool write = n->write_handle >= 0, both = write && n->handle == n->write_handle;
-    bool read = n->handle >= 0;
+    bool read = n->handle >= 0, strict = fs->cache || (n->lower.carried && !write);
     char buf[URI_MAX], *uri = n->name ? hostfs_uri(n->name, buf) : ERR_PTR(-ESTALE);
     long rc = IS_ERR(uri) ? PTR_ERR(uri) : 0;
 
     n->handle = n->write_handle = -1;
-    if (n->users == 0) { /* only kept for the next user */
+    if (n->lower.users == 0) { /* only kept for the next user */
         struct handles h = take_handles(n);
         if (!list_empty(&n->lru)) {
             list_del(&n->lru);
@@ -249,22 +254,29 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i)
         return 0;
     }
     if (!rc && write) {
-        rc = reopen_one(uri, both ? O_RDWR : O_WRONLY, i, fs->cache);
+        rc = reopen_one(uri, both ? O_RDWR : O_WRONLY, i, strict);
         n->write_handle = rc < 0 ? -1 : (int)rc;
         n->handle = both ? n->write_handle : -1;
     }
     if (rc >= 0 && read && !both) {
-        rc = reopen_one(uri, O_RDONLY, i, fs->cache);
+        rc = reopen_one(uri, O_RDONLY, i, strict);
         n->handle = rc < 0 ? -1 : (int)rc;
     }
+    if (rc < 0 && carry_take(i))
+        n->dead = true; /* what has its name and number now is another file */
     return rc < 0 ? rc : 0;
 }
 
 /* ---- data ---------------------------------------------------------------------- */
 
+static long lower_read(struct inode *i, struct uio *u, u64 pos)
+{
+    return carry_counts(i) ? carry_read(i, u, pos) : host_read_uio(hostfs_node(i)->handle, u, pos);
+}
+
 static long hostfs_read(struct file *f, struct uio *u, u64 *pos)
 {
-    long n = host_read_uio(hostfs_node(f->inode)->handle, u, *pos);
+    long n = lower_read(f->inode, u, *pos);
     if (n > 0)
         *pos += n;
     return n;
@@ -330,7 +342,8 @@ static long hostfs_open(struct file *f)
     struct inode *i = f->inode;
     bool read = f->fmode & FMODE_READ, write = f->fmode & FMODE_WRITE;
     long rc = hostfs_acquire(f->path.dentry, i, write);
-    if (!rc && read && hostfs_node(i)->handle < 0) { /* the host only lets us write */
+    if (!rc && read && hostfs_node(i)->handle < 0 &&
+        !carry_counts(i)) { /* the host only lets us write */
         hostfs_release(i);
         rc = -EACCES;
     }
@@ -343,6 +356,8 @@ static long hostfs_mmap(struct file *f, struct mapping_request *r)
 {
     const struct hostfs_node *n = hostfs_node(f->inode);
     bool write = r->shared && (f->fmode & FMODE_WRITE);
+    if (carry_counts(f->inode) && !write)
+        return carry_map(f->inode, r);
     r->kind = VMA_HOST;
     r->handle = write ? n->write_handle : n->handle;
     r->inode = f->inode;
@@ -429,13 +444,10 @@ const struct file_ops hostfs_dir_ops = {
 
 static long lower_open(struct dentry *d) { return hostfs_acquire(d, d->inode, false); }
 
-static long lower_read(struct inode *i, struct uio *u, u64 pos)
-{
-    return host_read_uio(hostfs_node(i)->handle, u, pos);
-}
-
 static long lower_map(struct inode *i, struct mapping_request *r)
 {
+    if (carry_counts(i))
+        return carry_map(i, r);
     r->kind = VMA_HOST;
     r->handle = hostfs_node(i)->handle;
     return 0;
@@ -446,8 +458,8 @@ static long lower_next(struct dentry *dir, u64 *pos, struct lower_entry *e)
     struct hostfs *fs = hostfs_of(dir->super);
     struct listing *l = hostfs_listing(dir);
 
-    if (IS_ERR(l))
-        return PTR_ERR(l);
+    if (IS_ERR(l)) /* a base that is not there has no names */
+        return PTR_ERR(l) == -ENOENT && fs->moved ? 0 : PTR_ERR(l);
     const struct host_dirent *r = listing_at(l, *pos);
     if (!r)
         return 0;

@@ -12,6 +12,11 @@
 /* inode->private of a lower inode begins with this. */
 struct lower_node {
     struct inode *upper; /* the overlay's inode over it, weak: overlay.c */
+    u32 users;           /* open files */
+    /* What a self-contained save took along (carry.c), or NULL; `gone`: it is all there is. */
+    struct filemem *carried;
+    struct dentry *carried_name; /* with a reference */
+    bool gone;
 };
 
 struct lower_entry {

@@ -134,9 +134,9 @@ static long overlay_mmap(struct file *f, struct mapping_request *r)
     struct inode *i = f->inode;
     long rc = -ENODEV;
 
+    r->inode = i;
     if (data_in_lower(i) && !(r->shared && (f->fmode & FMODE_WRITE)))
         rc = lower_ops(lower_inode(i))->map(lower_inode(i), r);
-    r->inode = i;
     if (rc != -ENODEV)
         return rc;
     rc = overlay_copy_up(i, ~0ULL);

@@ -15,6 +15,7 @@
 #include <linux/magic.h>
 #include <linux/stat.h>
 
+#include "carry.h"
 #include "lib.h"
 #include "thread.h"
 #include "overlay.h"
@@ -403,5 +404,7 @@ struct filemem *inode_filemem(struct inode *i)
         return NULL;
     if (i->fops == &tmpfs_file_ops || (i->fops == &overlay_file_ops && !data_in_lower(i)))
         return &tmpfs_node(i)->mem;
+    if (i->super && i->super->lower_ops && carry_counts(i))
+        return lower_node(i)->carried;
     return NULL;
 }

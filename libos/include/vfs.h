@@ -421,6 +421,15 @@ void hostfs_resume(void);                  /* opens all host handles again, in a
 struct super *erofs_new(u32 export_index); /* the image that is the export; or ERR_PTR */
 /* Opens and maps the image again in a resumed copy, before there is a second process. */
 void erofs_resume(void);
+bool erofs_gone(void); /* in a resumed copy: the image is not there */
+/* Before a self-contained save, while everything rests: takes along what is open of base files;
+ * afterwards, in the original and in a copy, drops what is not needed.  fs/carry.c */
+long carry_all(void);
+void carry_end(void);
+struct textbuf;
+/* Adds a line for each file that is carried. */
+void carry_summary(bool (*add)(struct textbuf *to, const char *kind, const char *line),
+                   struct textbuf *to);
 /* Where in the host byte *at of the image is: the handle, and the offset in *at. */
 int erofs_place(u64 *at);
 struct super *overlay_new(struct super *lower); /* in-memory upper over hostfs or erofs */

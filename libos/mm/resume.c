@@ -126,7 +126,7 @@ static long renew_handle(struct vma *v)
 
     if (v->kind != VMA_HOST)
         return 0;
-    if (v->host_end != ~0ULL) /* the image is the same, whatever became of the file since */
+    if (v->host_end != ~0ULL && !erofs_gone()) /* the image is the same, whatever became of the file since */
         return 0;
     rc = v->file->ops->mmap(v->file, &m);
     if (rc)

@@ -29,7 +29,7 @@ static char directory[] = "/tmp/bailey-fuzz-XXXXXX";
 
 /* A save needs a whole sandbox. */
 long serve_freeze_ready(struct sandbox *s, struct request *r) { return -1; }
-int save_start(struct sandbox *s, int fd, int options, bool keep, uint64_t client) { return -1; }
+int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client) { return -1; }
 /* In place of loop.c: nothing is killed or said. */
 void say(const char *format, ...) {}
 void sandbox_fail(struct sandbox *s, const char *format, ...) {}
