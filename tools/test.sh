@@ -16,6 +16,7 @@
 #   suites      some of CPython's and stress-ng's own tests; `make suites` has all of them
 #   another kernel  a snapshot between two machines under QEMU, where there is one
 #   save        the guest programs, saved and resumed at random moments
+#   objects     one of every kind, saved in a moment it chooses
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
@@ -82,6 +83,9 @@ cli() { BAILEY=$1/bailey bats --tap "$2"/tests/cli/*.bats; }
 # The guest programs once more, saved and resumed in between.
 save() { BUILD=$1 tests/save/run -n 2; }
 
+# Objects of every kind, saved in a moment they choose.
+objects() { BUILD=$1 tests/objects/run; }
+
 demo() { tools/demo.sh "$1" && echo "ok - every step of the demo"; }
 
 # What is quick and touches most.
@@ -108,6 +112,7 @@ as_user() {
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/hostile/run) || code=1
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/stress/run) || code=1
     (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/save/run -n 1) || code=1
+    (cd "$copy" && BUILD=$copy/build "${user[@]}" tests/objects/run) || code=1
     (cd "$copy" && BAILEY=$copy/build/bailey "${user[@]}" bats --tap tests/cli/*.bats) || code=1
     rm -rf "$copy"
     return $code
@@ -121,6 +126,7 @@ suite guest guest "$build" .
 suite fuzzing tools/fuzz.sh "$build" 3
 suite hostile hostile "$build"
 suite save save "$build"
+suite objects objects "$build"
 suite cli cli "$build" .
 [ "$(id -u)" != 0 ] || suite "as a user" as_user
 suite demo demo "$build"

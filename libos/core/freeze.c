@@ -119,6 +119,11 @@ void freeze_park(struct thread *t)
     drop_xstate(t);
 }
 
+bool freeze_interrupts(void)
+{
+    return (READ_ONCE(current()->attention) & ATTN_RENDEZVOUS) && !signal_pending();
+}
+
 /* A signal with a handler still ends the call with EINTR. */
 long freeze_restart(struct thread *t, long rc)
 {

@@ -28,6 +28,8 @@ void freeze_park(struct thread *t);
 /* What a call returns that was interrupted with rc: so that a save isn't noticed, it is
  * executed again with the deadline it had. */
 long freeze_restart(struct thread *t, long rc);
+/* Is it a save, and no signal, that ended the caller's sleep? */
+bool freeze_interrupts(void);
 
 /* What there is, in words (core/freeze_summary.c); how many bytes of the buffer. */
 size_t freeze_summary(char *buffer, size_t size);

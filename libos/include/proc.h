@@ -80,6 +80,8 @@ void jobs_forget(void);                       /* after a resume: who ordered the
 
 /* ---- futexes (proc/futex.c) ---- */
 void futex_wake_addr(uptr addr, int n);
+/* The call that a save interrupted is not executed again, or anew.  True: it had been woken. */
+bool futex_forget(struct thread *t);
 void robust_list_exit(struct thread *t);
 
 void kthreads_start_waiting(void); /* proc/thread.c */

@@ -140,6 +140,8 @@ struct thread {
     struct thread *copy; /* parked: it is to put this one into a copy of its address space */
     u64 kept_call;       /* the call that goes on with `deadline`: interrupted by a save */
 
+    struct futex_waiter *kept_futex; /* queued still, for the call that is executed again */
+
     struct tracee tracee;
 
     u64 late_addr, late_ip; /* the PAL's: what touched a page of a snapshot again, once */

@@ -246,6 +246,7 @@ _Noreturn void thread_exit(int code)
     }
     t->exiting = true;
     signal_set_mask(~0ULL); /* what it was to take goes to another thread */
+    futex_forget(t);
     robust_list_exit(t);
     if (t->clear_child_tid && mm->host_threads > 1) {
         put_user((s32)0, t->clear_child_tid);

@@ -7,26 +7,31 @@
  * so no wake falls between the comparison and the sleep.  Two buckets are locked lower
  * address first.  The word may fault while a bucket is locked: the copy then simply
  * fails and nothing sleeps.
+ *
+ * A save ends the call that sleeps, which is executed again afterwards.  Its waiter stays
+ * queued meanwhile (thread->kept_futex): whoever wakes or requeues it finds it, and the word,
+ * which may have changed, is not compared again.
  */
 #include <linux/futex.h>
 
+#include "freeze.h"
+#include "kalloc.h"
 #include "ktime.h"
 #include "lib.h"
 #include "mm.h"
 #include "proc_internal.h"
-#include "ptrace.h"
 #include "syscalls_gen.h"
 #include "usercopy.h"
 #include "vfs.h"
 
 #define EAGAIN    11
 #define EFAULT    14
+#define EINTR     4
 #define EINVAL    22
 #define ENOSYS    38
 #define ETIMEDOUT 110
 #define EDEADLK   35
 #define EPERM     1
-#define ESRCH     3
 #define BUCKETS   1024
 
 struct futex_key {
@@ -37,6 +42,7 @@ struct futex_key {
 struct futex_waiter {
     struct list link;
     struct futex_key key;
+    uptr addr;                   /* what the call named */
     struct futex_bucket *bucket; /* changes on requeue, under both locks */
     struct thread *t;
     u32 bitset;
@@ -124,37 +130,130 @@ static void wake_one(struct futex_waiter *w, struct wake_batch *batch)
     wake_batch_add(batch, t);
 }
 
-static long futex_wait(uptr addr, bool private, u32 val, u64 deadline, u32 bitset)
+static long enqueue(struct futex_waiter *w, bool private, u32 val)
 {
-    struct futex_waiter w = {.t = current(), .bitset = bitset};
     struct futex_bucket *b;
     u32 now;
-    long rc;
+    long rc = make_key(w->addr, private, &w->key);
 
-    if (!bitset)
-        return -EINVAL;
-    rc = make_key(addr, private, &w.key);
     if (rc)
         return rc;
-    b = bucket_of(&w.key);
+    b = bucket_of(&w->key);
     bucket_lock(b);
-    rc = user_load32(addr, &now);
+    rc = user_load32(w->addr, &now);
     if (rc || now != val) {
         unlock(&b->lock);
         return rc ? rc : -EAGAIN;
     }
-    w.bucket = b;
-    list_add_tail(&b->waiters, &w.link);
+    w->bucket = b;
+    list_add_tail(&b->waiters, &w->link);
     b->count++;
     unlock(&b->lock);
+    return 0;
+}
+
+static long sleep_queued(struct futex_waiter *w, u64 deadline)
+{
+    long rc;
+
     do {
         u32 seq = thread_sleep_begin();
-        if (!__atomic_load_n(&w.bucket, __ATOMIC_ACQUIRE))
+        if (!__atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE))
             return 0;
         rc = thread_sleep(seq, deadline);
     } while (rc == 0);
+    return rc;
+}
+
+/* Puts `to` in the place of a waiter that is queued; false if it no longer is. */
+static bool replace(struct futex_waiter *w, struct futex_waiter *to)
+{
+    for (;;) {
+        struct futex_bucket *b = __atomic_load_n(&w->bucket, __ATOMIC_ACQUIRE);
+        if (!b)
+            return false;
+        bucket_lock(b);
+        if (b == w->bucket) {
+            *to = *w;
+            list_add(&w->link, &to->link);
+            list_del(&w->link);
+            unlock(&b->lock);
+            return true;
+        }
+        unlock(&b->lock);
+    }
+}
+
+/* The stack does not outlive the call, so what waits there moves to the heap. */
+static bool keep(struct futex_waiter *w, const struct futex_waiter *on_stack)
+{
+    struct futex_waiter *k = w;
+
+    if (w == on_stack) {
+        k = kmalloc(sizeof(*k));
+        if (!k || !replace(w, k)) {
+            kfree(k);
+            return false;
+        }
+    }
+    current()->kept_futex = k;
+    return true;
+}
+
+bool futex_forget(struct thread *t)
+{
+    struct futex_waiter *w = t->kept_futex;
+    bool woken;
+
+    if (likely(!w))
+        return false;
+    t->kept_futex = NULL;
+    woken = unqueue(w);
+    kfree(w);
+    return woken;
+}
+
+/* What a save left queued, if this is the same call again. */
+static struct futex_waiter *take_kept(uptr addr, u32 bitset)
+{
+    struct thread *t = current();
+    struct futex_waiter *w = t->kept_futex;
+
+    if (likely(!w))
+        return NULL;
+    if (w->addr != addr || w->bitset != bitset) {
+        futex_forget(t);
+        return NULL;
+    }
+    t->kept_futex = NULL;
+    return w;
+}
+
+static long futex_wait(uptr addr, bool private, u32 val, u64 deadline, u32 bitset, bool may_keep)
+{
+    struct futex_waiter own = {.t = current(), .addr = addr, .bitset = bitset}, *w;
+    long rc;
+
+    if (!bitset)
+        return -EINVAL;
+    w = take_kept(addr, bitset);
+    if (likely(!w)) {
+        w = &own;
+        rc = enqueue(w, private, val);
+        if (rc)
+            return rc;
+    }
+    rc = sleep_queued(w, deadline);
+    if (rc == 0)
+        goto out;
+    if (rc == -EINTR && may_keep && freeze_interrupts() && keep(w, &own))
+        return -ERESTARTSYS;
     /* A wake that arrived in the meantime must not be lost: it wins. */
-    return unqueue(&w) ? 0 : rc == -ETIMEDOUT ? -ETIMEDOUT : -ERESTARTSYS;
+    rc = unqueue(w) ? 0 : rc == -ETIMEDOUT ? -ETIMEDOUT : -ERESTARTSYS;
+out:
+    if (w != &own)
+        kfree(w);
+    return rc;
 }
 
 static long futex_wake(uptr addr, bool private, int n, u32 bitset)
@@ -351,7 +450,7 @@ static long lock_pi(uptr addr, bool private, u64 deadline, bool try)
         } else if (!(val & FUTEX_WAITERS)) {
             rc = user_cmpxchg32(addr, val, val | FUTEX_WAITERS, &seen);
         } else {
-            rc = futex_wait(addr, private, val, deadline, FUTEX_BITSET_MATCH_ANY);
+            rc = futex_wait(addr, private, val, deadline, FUTEX_BITSET_MATCH_ANY, false);
             if (rc == -EAGAIN)
                 rc = 0;
             if (rc == 0)
@@ -412,7 +511,7 @@ static long wait_restartable(uptr addr, bool private, u32 val, u64 deadline, u32
     if (relative && r->valid && r->nr == NR_futex)
         deadline = r->deadline;
     r->valid = false;
-    rc = futex_wait(addr, private, val, deadline, bitset);
+    rc = futex_wait(addr, private, val, deadline, bitset, true);
     if (rc == -ERESTARTSYS && relative && deadline != HOST_FOREVER) {
         *r = (struct restart){.valid = true, .nr = NR_futex, .deadline = deadline};
         return -ERESTART_RESTARTBLOCK;
@@ -463,80 +562,4 @@ long sys_futex(uptr addr, int op, u32 val, uptr timeout, uptr addr2, u32 val3)
     default:
         return -ENOSYS;
     }
-}
-
-/* ---- robust lists ----------------------------------------------------------- */
-
-#define ROBUST_LIMIT 2048
-
-static void robust_death(uptr addr, u32 tid, bool pi)
-{
-    u32 val, seen;
-
-    if (addr & 3 || user_load32(addr, &val))
-        return;
-    while ((val & FUTEX_TID_MASK) == tid) {
-        u32 new = (val & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-        if (user_cmpxchg32(addr, val, new, &seen))
-            return;
-        if (seen == val) {
-            if ((val & FUTEX_WAITERS) || pi)
-                futex_wake_addr(addr, 1);
-            return;
-        }
-        val = seen;
-    }
-}
-
-void robust_list_exit(struct thread *t)
-{
-    uptr head = t->robust_list, entry, pending;
-    s64 offset;
-
-    t->robust_list = 0;
-    if (!head || get_user(entry, head) || get_user(offset, head + 8) ||
-        get_user(pending, head + 16))
-        return;
-    for (int i = 0; (entry & ~1UL) != head && i < ROBUST_LIMIT; i++) {
-        uptr at = entry & ~1UL, next;
-        bool pi = entry & 1, end = get_user(next, at) != 0;
-        if (at != (pending & ~1UL))
-            robust_death(at + (uptr)offset, (u32)t->tid, pi);
-        if (end)
-            return;
-        entry = next;
-    }
-    if (pending)
-        robust_death((pending & ~1UL) + (uptr)offset, (u32)t->tid, pending & 1);
-}
-
-long sys_set_robust_list(uptr head, size_t len)
-{
-    if (len != 24)
-        return -EINVAL;
-    current()->robust_list = head;
-    current()->robust_len = len;
-    return 0;
-}
-
-long sys_get_robust_list(int pid, uptr head, uptr len)
-{
-    struct process *owner;
-    struct thread *t = find_thread(pid, &owner);
-    long rc = t ? 0 : -ESRCH;
-    uptr list = 0;
-
-    if (owner) {
-        lock(&owner->lock);
-        t = thread_find(owner, pid);
-        rc = t ? trace_access(owner, t) : -ESRCH;
-    }
-    if (!rc)
-        list = t->robust_list;
-    if (owner)
-        unlock(&owner->lock);
-    put_owner(owner);
-    if (rc)
-        return rc;
-    return put_user((size_t)24, len) || put_user(list, head) ? -EFAULT : 0;
 }

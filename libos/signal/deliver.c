@@ -10,6 +10,7 @@
 
 #include "internal.h"
 #include "lib.h"
+#include "proc.h"
 
 static void default_action(struct process *p, int sig, const struct siginfo_k *info)
 {
@@ -112,6 +113,10 @@ static void resolve_with_handler(struct thread *t, struct regs *regs, const stru
 {
     s64 code = -(s64)regs->rax;
 
+    if (unlikely(t->kept_futex) && futex_forget(t)) {
+        regs->rax = 0;
+        return;
+    }
     if (unlikely(t->kept_moved)) { /* a save ended it half-way */
         regs->rax = t->kept_moved;
         t->kept_moved = 0;
