@@ -313,7 +313,9 @@ enum host_job {
 long host_report(int kind, uint64_t a, uint64_t b, const char *text);
 struct host_space { /* an address space, by a host thread that lives in it */
     int32_t pid, tid;
+    uint32_t number, reserved; /* in the snapshot: the same for as long as it lives */
 };
+#define HOST_SPACES_MAX 65536u /* numbers are smaller */
 /* Everything has come to rest: spaces is an array (in the segment) of the `count` address
  * spaces to save.  error != 0: it hasn't, for this reason.  HOST_FREEZE_COPIES: they are copies,
  * made for the save and left alone by everybody until boot_info.save_done.  Returns in the

@@ -195,7 +195,7 @@ static int open_file(const struct host_space *space, const char *name)
 }
 
 /* The first thread of the process may have ended, so another's files are asked. */
-static int put_space(struct capture *c, uint32_t number, const struct host_space *space)
+static int put_space(struct capture *c, const struct host_space *space)
 {
     int maps_fd = open_file(space, "maps");
     FILE *maps = maps_fd < 0 ? NULL : fdopen(maps_fd, "r");
@@ -204,7 +204,7 @@ static int put_space(struct capture *c, uint32_t number, const struct host_space
     struct mapping m;
     int rc = 0;
 
-    c->object = MEMORY_SPACE(number);
+    c->object = MEMORY_SPACE(space->number);
     c->pagemap = open_file(space, "pagemap");
     c->memory = open_file(space, "mem");
     if (!maps || c->pagemap < 0 || c->memory < 0)
@@ -236,7 +236,7 @@ int capture_memory(const struct memory_at_rest *m, capture_put *put, void *file,
     if (!rc)
         rc = put_object(&c, MEMORY_POOL, m->pool_fd);
     for (uint32_t n = 0; !rc && n < m->count; n++)
-        rc = put_space(&c, n, &m->spaces[n]);
+        rc = put_space(&c, &m->spaces[n]);
     free(c.buffer);
     return rc;
 }

@@ -22,7 +22,7 @@ struct boot_info;
 struct memory_at_rest {
     int segment_fd, pool_fd;
     int pages_fd;                    /* what it was resumed from, or -1 */
-    const struct host_space *spaces; /* by number; their processes are ours */
+    const struct host_space *spaces; /* their processes are ours */
     uint32_t count;
 };
 

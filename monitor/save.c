@@ -29,7 +29,6 @@
 
 #define PATIENCE_MS 10000
 #define LOOK_MS     2
-#define SPACES_MAX  65536
 
 static struct {
     bool wanted, keep;
@@ -219,14 +218,14 @@ static struct host_space *take_spaces(struct sandbox *s, const struct request *r
 {
     uint64_t count = r->a5, size = count * sizeof(struct host_space);
 
-    if (count == 0 || count > SPACES_MAX || r->a4 > SEG_SIZE - size)
+    if (count == 0 || count > HOST_SPACES_MAX || r->a4 > SEG_SIZE - size)
         return NULL;
     struct host_space *spaces = malloc(size);
     if (!spaces)
         return NULL;
     memcpy(spaces, s->segment + r->a4, size);
     for (uint64_t i = 0; i < count; i++) {
-        if (!process_is_ours(s, spaces[i].pid)) {
+        if (!process_is_ours(s, spaces[i].pid) || spaces[i].number >= HOST_SPACES_MAX) {
             free(spaces);
             return NULL;
         }

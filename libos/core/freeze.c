@@ -225,7 +225,7 @@ static void release_all(void)
     }
 }
 
-/* Where address spaces are, by number, and a thread that rests in each. */
+/* Where address spaces are, in order of their numbers, and a thread that rests in each. */
 struct list_of_spaces {
     struct host_space *spaces;
     struct thread **threads;
@@ -233,7 +233,42 @@ struct list_of_spaces {
     size_t size;
 };
 
-/* Gives every address space in use a number. */
+/* The first rest of each address space that has a number, by that. */
+static void find_numbered(struct thread **threads, u32 slots)
+{
+    for (u32 n = 0; n < slots; n++) {
+        struct thread *t = thread_slot(n);
+        struct mm *mm = t->parked && !t->kthread ? t->proc->mm : NULL;
+
+        if (!mm || !mm->space)
+            continue;
+        struct thread **at = mm->space <= slots ? &threads[mm->space - 1] : NULL;
+        if (!at || (*at && (*at)->proc->mm != mm))
+            mm->space = 0; /* a dead one had it, or it is too high: it gets another */
+        else if (!*at)
+            *at = t;
+    }
+}
+
+/* The others get numbers that nobody has. */
+static void number_new(struct thread **threads, u32 slots)
+{
+    u32 free = 0;
+
+    for (u32 n = 0; n < slots; n++) {
+        struct thread *t = thread_slot(n);
+
+        if (!t->parked || t->kthread || t->proc->mm->space)
+            continue;
+        while (threads[free])
+            free++;
+        threads[free] = t;
+        t->proc->mm->space = free + 1;
+    }
+}
+
+/* Gives every address space in use a number.  It keeps it: a later save finds its pages in its
+ * base whoever has come and gone since. */
 static bool number_spaces(struct list_of_spaces *l)
 {
     u32 slots = thread_slots();
@@ -244,18 +279,15 @@ static bool number_spaces(struct list_of_spaces *l)
     if (!spaces)
         return false;
     l->threads = (struct thread **)(spaces + slots);
+    memset(l->threads, 0, slots * sizeof(*l->threads));
+    find_numbered(l->threads, slots);
+    number_new(l->threads, slots);
     for (u32 n = 0; n < slots; n++) {
-        struct thread *t = thread_slot(n);
-        if (t->parked && !t->kthread)
-            t->proc->mm->space = 0;
-    }
-    for (u32 n = 0; n < slots; n++) {
-        struct thread *t = thread_slot(n);
-        if (!t->parked || t->kthread || t->proc->mm->space)
+        struct thread *t = l->threads[n];
+        if (!t)
             continue;
         l->threads[l->count] = t;
-        spaces[l->count++] = (struct host_space){t->host_pid, (s32)t->host_tid};
-        t->proc->mm->space = l->count;
+        spaces[l->count++] = (struct host_space){t->host_pid, (s32)t->host_tid, n, 0};
     }
     return true;
 }

@@ -117,7 +117,7 @@ bool freeze_copies_make(struct host_space *spaces, struct thread **threads, u32 
         return false;
     }
     for (u32 n = 0; n < count; n++)
-        spaces[n] = (struct host_space){(s32)threads[n]->host_tid, (s32)threads[n]->host_tid};
+        spaces[n].pid = spaces[n].tid = (s32)threads[n]->host_tid;
     return true;
 }
 

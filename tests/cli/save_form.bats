@@ -41,6 +41,48 @@ goes_on() { # resume options...: it prints the next numbers
     goes_on --base moved next
 }
 
+size() { stat -c %s "$1"; }
+
+@test "incremental: the size follows what changed, whoever came and went" {
+    name=form$$x$BATS_TEST_NUMBER
+    "$BAILEY" run -q --name "$name" -- python3 -c '
+import os, signal, time
+def child():
+    pid = os.fork()
+    if pid == 0:
+        keep = os.urandom(2 << 20)
+        os.close(ready[0])
+        os.write(ready[1], b"x")
+        while True: signal.pause()
+    return pid
+ready = os.pipe()
+children = [child() for n in range(4)]
+for n in range(4): os.read(ready[0], 1)
+print("ready", flush=True)
+def go(*_):
+    os.kill(children[0], signal.SIGKILL)
+    os.waitpid(children[0], 0)
+    print("less", flush=True)
+signal.signal(signal.SIGUSR1, go)
+while True: signal.pause()' >out 2>err 3>&- &
+    main=$!
+    eventually 20 test -s out || fail "not started: $(cat err)"
+    "$BAILEY" save --keep -o base "$name" >/dev/null
+    "$BAILEY" save --keep --base base -o same "$name" >/dev/null
+    "$BAILEY" kill -s USR1 "$name"
+    eventually 20 grep -q less out
+    "$BAILEY" save --keep --base base -o less "$name" >/dev/null
+    finish
+    [ "$(($(size same) * 20))" -lt "$(size base)" ] || fail "unchanged: $(ls -l)"
+    [ "$(($(size less) * 20))" -lt "$(size base)" ] || fail "one less: $(ls -l)"
+    "$BAILEY" resume -q --name "$name" less >out 2>err 3>&- &
+    main=$!
+    eventually 20 eval '[ "$("$BAILEY" exec "$name" sh -c "ls -d /proc/[0-9]*" | wc -l)" = 5 ]' || fail "processes: $(cat err)"
+    "$BAILEY" save --keep --base less -o resumed "$name" >/dev/null
+    finish
+    [ "$(($(size resumed) * 20))" -lt "$(size base)" ] || fail "resumed: $(ls -l)"
+}
+
 @test "encrypted and signed" {
     begin
     "$BAILEY" snapshot keygen key
