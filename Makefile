@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test suites fuzz soak stress bench bench-servers check docs install clean
+.PHONY: all deps demo test suites fuzz soak soak-day stress bench bench-servers check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -53,6 +53,12 @@ soak:
 	@tests/soak/save_cycles $(BUILD) $(CYCLES) $$$$
 	@tests/soak/short_sandboxes $(BUILD) $(SHORT) $$$$
 	@tests/soak/many_clones $(BUILD) $(CLONES)
+
+# A day of mixed work in 24 hours of DAY / 24 short sandboxes each, beside servers that live for
+# nine hours: some 20 minutes.
+DAY ?= 24000
+soak-day: $(BUILD)/bailey
+	@tests/soak/mixed_day $(BUILD) $(DAY) $$$$
 
 # Tests that others wrote: CPython's and stress-ng's, all of them (hours).  Interrupted, it goes
 # on where it was; results and docs/suites.md are made anew after `make clean`.

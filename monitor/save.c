@@ -13,6 +13,7 @@
 #include "save.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,6 +174,7 @@ static int conclude(struct sandbox *s)
 
     free((void *)writing.memory.spaces);
     writing.memory.spaces = NULL;
+    malloc_trim(0); /* some megabytes that compressing took */
     if (!writing.rc) {
         answer(s, request.keep ? request.stopped : 0, NULL);
         return 0;

@@ -11,7 +11,8 @@
 #   hostile     programs that try to break out, and a host that must not notice
 #   stress      the stress tests in their short form; `make stress` has the long one
 #   demo        what `make demo` shows, step by step
-#   soak        ten cycles of saving and resuming, 60 short sandboxes, 50 clones at once; `make soak` has
+#   soak        ten cycles of saving and resuming, 60 short sandboxes, a day of mixed work told in
+#               seconds (`make soak-day`: 24,000 sandboxes), 50 clones at once; `make soak` has
 #               thousands
 #   suites      some of CPython's and stress-ng's own tests; `make suites` has all of them
 #   another kernel  a snapshot between two machines under QEMU, where there is one
@@ -132,6 +133,7 @@ suite cli cli "$build" .
 suite demo demo "$build"
 suite soak tests/soak/save_cycles "$build" 10
 suite "soak, short ones" tests/soak/short_sandboxes "$build" 60
+suite "soak, a day" tests/soak/mixed_day "$build" 48
 suite "soak, clones" tests/soak/many_clones "$build" 50
 suite suites suites "$build"
 suite "another kernel" tests/qemu/other_kernel "$build"
