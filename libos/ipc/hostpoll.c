@@ -179,6 +179,11 @@ long hostpoll_attach(struct hostpoll *hp, int handle, u32 events)
     return rc;
 }
 
+void hostpoll_again(struct hostpoll *hp)
+{
+    host_watch(boot()->poll_handle, EPOLL_CTL_MOD, hp->handle, hp->armed | EPOLLET, cookie_of(hp));
+}
+
 /* ---- asking --------------------------------------------------------------- */
 
 long hostpoll_arm(struct hostpoll *hp, u32 events)

@@ -30,6 +30,8 @@ void hostpoll_destroy(struct hostpoll *hp);
 /* The same for an owner that is told of events itself: watched from now until
  * hostpoll_destroy, which doesn't wait for a notify that is under way.  notify, put and refs
  * are set. */
+/* Its events so far are told once more. */
+void hostpoll_again(struct hostpoll *hp);
 long hostpoll_attach(struct hostpoll *hp, int handle, u32 events);
 
 /* So many are attached. */

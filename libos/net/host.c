@@ -16,6 +16,7 @@
 static struct {
     struct lock lock;
     struct list list;
+    bool starved; /* one of them is */
 } links = {.list = {&links.list, &links.list}};
 
 struct host_link *link_make(struct inet_sock *i, size_t size)
@@ -59,6 +60,28 @@ long link_open(struct host_link *l, struct inet_sock *i, int handle,
     return 0;
 }
 
+void link_starved(struct host_link *l)
+{
+    __atomic_store_n(&l->starved, true, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&links.starved, true, __ATOMIC_SEQ_CST);
+}
+
+/* A descriptor is free again. */
+static void feed_starved(void)
+{
+    struct host_link *l;
+
+    if (!__atomic_exchange_n(&links.starved, false, __ATOMIC_SEQ_CST))
+        return;
+    lock(&links.lock);
+    list_for_each(l, &links.list, all)
+    {
+        if (__atomic_exchange_n(&l->starved, false, __ATOMIC_SEQ_CST))
+            hostpoll_again(&l->poll);
+    }
+    unlock(&links.lock);
+}
+
 void link_close(struct host_link *l)
 {
     bool was;
@@ -74,6 +97,7 @@ void link_close(struct host_link *l)
     unlock(&links.lock);
     hostpoll_destroy(&l->poll);
     host_close(l->poll.handle);
+    feed_starved();
 }
 
 void link_event(struct host_link *l, u32 events)

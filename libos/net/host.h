@@ -17,6 +17,7 @@ struct host_link {
     struct inet_sock *i;    /* owner; its count keeps this */
     struct lock lock;       /* closing against what the poller does with the handle */
     bool closed;
+    bool starved;     /* a door where no descriptor was left for who came */
     u32 ready;        /* atomic: LINK_* bits, count of events above */
     bool nonblocking; /* the last receive was, so a stale event does no harm */
     bool named;       /* i->local is known to be the local address */
@@ -38,6 +39,9 @@ static inline struct host_link *link_new(struct inet_sock *i)
 long link_open(struct host_link *l, struct inet_sock *i, int handle,
                void (*notify)(struct hostpoll *hp, u32 events));
 void link_close(struct host_link *l);
+/* l had no descriptor of the host for what came: its event comes again when another link is closed.
+ */
+void link_starved(struct host_link *l);
 /* The bits an event stands for are set; what they were before. */
 void link_event(struct host_link *l, u32 events);
 static inline u32 link_ready(const struct host_link *l)

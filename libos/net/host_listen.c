@@ -40,6 +40,24 @@ static void address_in(const u8 *name, struct inet_addr *a)
     }
 }
 
+/* Without a descriptor left, who comes waits with the host until there is one again. */
+static long accept_one(struct door *d, u8 *name, u32 *len)
+{
+    const u32 room = *len;
+    long rc = -EINTR;
+
+    for (bool again = false; rc == -ECONNABORTED || rc == -EINTR;) {
+        *len = room;
+        rc = host_accept(d->link.poll.handle, name, len, O_CLOEXEC | O_NONBLOCK);
+        if ((rc == -EMFILE || rc == -ENFILE) && !again) {
+            link_starved(&d->link);
+            again = true; /* one may have come free before that was said */
+            rc = -EINTR;
+        }
+    }
+    return rc;
+}
+
 static struct inet_sock *take_published(struct door *d)
 {
     struct inet_sock *listener = d->link.i;
@@ -48,9 +66,7 @@ static struct inet_sock *take_published(struct door *d)
     u32 len = sizeof(name);
     long rc;
 
-    do
-        rc = host_accept(d->link.poll.handle, name, &len, O_CLOEXEC | O_NONBLOCK);
-    while (rc == -ECONNABORTED || rc == -EINTR);
+    rc = accept_one(d, name, &len);
     if (rc < 0)
         return NULL;
     address_in(name, &remote);

@@ -326,6 +326,8 @@ set -e
 ip link set lo up
 for a in 10.1.2.3 10.1.2.4 10.2.0.1 169.254.169.254; do ip addr add \$a/32 dev lo; done
 ip addr add fd00::7/128 dev lo nodad
+ip route add unreachable 10.4.0.0/16
+ip route add prohibit 10.5.0.0/16
 python3 dns_server.py 127.0.0.1 asked >dns.out & dns=\$!
 start() { python3 peer.py serve \$1 >serve.\$1 & servers="\$servers \$!"; }
 for a in 10.1.2.3 10.1.2.4 10.2.0.1 169.254.169.254 fd00::7; do start \$a; done
@@ -342,6 +344,7 @@ go "allow=alias.test:*,six.test:*" "python3 /t/inside.py get six.test \$(p fd00:
 go host "python3 /t/inside.py get 10.2.0.1 \$(p 10.2.0.1); python3 /t/inside.py try 169.254.169.254 \$(p 169.254.169.254) 10.3.3.3 5"
 go "allow=169.254.169.254:*" "python3 /t/inside.py get 169.254.169.254 \$(p 169.254.169.254)"
 go "allow=*:\$(p 10.1.2.3)" "python3 /t/inside.py try 10.1.2.3 \$(p 10.1.2.3) 169.254.169.254 \$(p 10.1.2.3)"
+go "allow=10.0.0.0/8:*" "python3 /t/inside.py try 10.4.0.1 80 10.5.0.1 80 10.6.0.1 80; python3 /t/inside.py send 10.4.0.1 80 10.6.0.1 80"
 go "allow=10.1.2.3:7" "python3 /t/inside.py send 10.1.2.3 7 10.1.2.3 8"
 kill \$dns \$servers
 sed 's/^/port of /' serve.*
@@ -364,6 +367,11 @@ PING
 PING
 10.1.2.3 ${ports[0]} connected
 169.254.169.254 ${ports[0]} EACCES
+10.4.0.1 80 EHOSTUNREACH
+10.5.0.1 80 EACCES
+10.6.0.1 80 ENETUNREACH
+10.4.0.1 80 EHOSTUNREACH
+10.6.0.1 80 ENETUNREACH
 10.1.2.3 7 ECONNREFUSED
 10.1.2.3 8 EACCES" ] || fail "in the namespace"
 }

@@ -18,6 +18,11 @@ an error by its name.
   idle PORT N             accepts N connections, then says how many it has
   limited PORT N          accepts until descriptors run out, says so, closes what it has and
                           accepts the rest of N connections
+  deaf PORT OTHER         listens at PORT and accepts nobody; sends back what comes at OTHER, one
+                          connection after the other, and accepts all at PORT when that is "drain"
+  crowd PORT N            three processes accept as many connections as they can and keep them, then
+                          end, and the first one takes the rest of N
+  connects ADDRESS PORT   connects until it can no more, closes all, connects again; three times
   options ADDRESS PORT    what options of a connection say
   sendfile PORT FILE      sends a file with a hole, then FILE, to one connection
   loop PORT N             one loop around epoll that sends back what comes, with a timer's signals
@@ -319,6 +324,73 @@ def limited(port, n):
                 c.close()
             kept = []
     print('all', count, flush=True)
+
+
+def deaf(port, other):
+    silent = socket.create_server(('0.0.0.0', int(port)), backlog=16)
+    s = socket.create_server(('0.0.0.0', int(other)), backlog=128)
+    print('ready', flush=True)
+    while True:
+        with s.accept()[0] as c:
+            while data := c.recv(100):
+                if data == b'drain':
+                    silent.settimeout(2)
+                    count = 0
+                    try:
+                        while True:
+                            silent.accept()[0].close()
+                            count += 1
+                    except socket.timeout:
+                        print('drained', count > 16, flush=True)
+                c.sendall(data)
+
+
+def accept_and_tell(s, tell):
+    kept = []
+    while True:
+        try:
+            kept.append(s.accept()[0])
+            os.write(tell, b'.')
+        except OSError:
+            time.sleep(0.1)
+
+
+def crowd(port, n):
+    s = socket.create_server(('0.0.0.0', int(port)), backlog=128)
+    ear, tell = os.pipe()
+    children = []
+    for _ in range(3):
+        children.append(os.fork())
+        if not children[-1]:
+            accept_and_tell(s, tell)
+    print('ready', flush=True)
+    count = len(os.read(ear, 1))
+    while select.select([ear], [], [], 1)[0]:
+        count += len(os.read(ear, 1000))
+    print('full', count < int(n), flush=True)
+    for child in children: # none takes what another gives up
+        os.kill(child, signal.SIGSTOP)
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    while count < int(n):
+        s.accept()[0].close()
+        count += 1
+    print('all', count, flush=True)
+
+
+def connects(address, port):
+    for _ in range(3):
+        kept = []
+        try:
+            while len(kept) < 3000:
+                kept.append(socket.create_connection((address, int(port)), 20))
+        except OSError as e:
+            print(name(e), len(kept) > 50)
+        for c in kept:
+            c.close()
+        time.sleep(0.5)
+    get(address, port)
 
 
 def sendfile(port, path):

@@ -10,6 +10,11 @@
   mute ADDRESS               ... accepts and never says or reads anything
   blackhole ADDRESS          ... listens, and its backlog is full: nobody gets through
   flood PORT N               opens N connections, says how many, keeps them until end of input
+  besiege PORT N OTHER       begins N connections to PORT and leaves them; meanwhile messages to
+                             OTHER must come back; then ends them all and sends OTHER "drain"
+  syns PORT N                N beginnings of connections from addresses where nobody is, without
+                             the rest; meanwhile messages must come back, on a connection made
+                             before and on new ones; says whether any was half-open
   abort PORT N               opens N connections and resets each
   digest PORT                reads to the end, prints how much and a digest
   rounds PORT N C            C connections at once, on each N messages that must come back
@@ -106,6 +111,62 @@ def flood(port, n):
         kept.append(socket.create_connection(('127.0.0.1', int(port)), 20))
     print(len(kept), flush=True)
     sys.stdin.read()
+
+
+def echoed(c, text=b'hello'):
+    c.sendall(text)
+    return c.recv(100) == text
+
+
+def besiege(port, n, other):
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with socket.create_connection(('127.0.0.1', int(other)), 20) as c:
+        kept, back = [], 0
+        for i in range(int(n)):
+            s = socket.socket()
+            s.setblocking(False)
+            s.connect_ex(('127.0.0.1', int(port)))
+            kept.append(s)
+            if i % 100 == 0:
+                back += echoed(c)
+        for s in kept:
+            s.close()
+        print(back, echoed(c, b'drain'))
+
+
+def checksum(data):
+    total = sum(struct.unpack(f'!{len(data) // 2}H', data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def syn(source, source_port, port):
+    to = socket.inet_aton('127.0.0.1')
+    tcp = struct.pack('!HHIIBBHHH', source_port, port, source_port * 7919, 0, 5 << 4, 2, 65535, 0, 0)
+    sum_ = checksum(source + to + struct.pack('!BBH', 0, 6, len(tcp)) + tcp)
+    tcp = tcp[:16] + struct.pack('!H', sum_) + tcp[18:]
+    return struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, source, to) + tcp
+
+
+def half_open(port):
+    with open('/proc/net/tcp') as f:
+        return sum(f':{port:04X}' in l.split()[1] and l.split()[3] == '03' for l in f.readlines()[1:])
+
+
+def syns(port, n):
+    port = int(port)
+    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    early = socket.create_connection(('127.0.0.1', port), 20)
+    back, most = 0, 0
+    for i in range(int(n)):
+        raw.sendto(syn(bytes([192, 0, 2, 1 + i % 250]), 1024 + i // 250, port), ('127.0.0.1', 0))
+        if i % 500 == 499:
+            most = max(most, half_open(port))
+            with socket.create_connection(('127.0.0.1', port), 20) as c:
+                back += echoed(early) + echoed(c)
+    print(back, most > 0)
 
 
 def abort(port, n):
