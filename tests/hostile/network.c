@@ -298,6 +298,81 @@ static void noise(void)
         escaped("the network service serves no more");
 }
 
+/* The address of the member it is itself, to which the library OS never sends. */
+static uint32_t named_self(void)
+{
+    uint32_t hash = 2166136261u;
+
+    for (const char *c = given("MEMBER"); *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    return HOST_NAMED + 1 + (hash ^ hash >> 16) % (~HOST_NAMED_MASK - 1);
+}
+
+/* Datagrams and visits of a named network, to nobody and to itself: by two streams that say they
+ * have any port, with errors and descriptors that are none of theirs to send. */
+static void named_noise(void)
+{
+    static struct {
+        struct host_datagram head;
+        uint8_t data[66000];
+    } packet;
+    const uint32_t self = named_self();
+    long handle[2] = {ask_open(0, "udp:4", O_RDONLY), ask_open(0, "udp:6", O_RDONLY)};
+    unsigned own = 0;
+
+    for (int i = 0; i < 6000; i++) {
+        uint32_t to = htonl(below(3) ? self : self ^ (uint32_t)below(4));
+        packet.head.address.port = (uint16_t)below(4);
+        packet.head.address.own = (uint16_t)below(4);
+        packet.head.error = below(3) ? 0 : (int32_t)any();
+        memcpy(packet.head.address.ip, v4_mapped, 12);
+        memcpy(packet.head.address.ip + 12, &to, 4);
+        send_towards(handle[below(2)], &packet, below(9) ? below(200) : sizeof(packet) - below(800),
+                     MSG_DONTWAIT, (int)below(4));
+        struct iovec iov = {&packet, sizeof(packet)};
+        struct msghdr m = {NULL, 0, &iov, 1, NULL, 0, 0};
+        long n = gate(SYS_recvmsg, handle[below(2)], (long)&m, MSG_DONTWAIT, 0, 0, 0);
+        if (n >= (long)sizeof(packet.head) && packet.head.error &&
+            packet.head.error != ECONNREFUSED && packet.head.error != EHOSTUNREACH &&
+            packet.head.error != EINVAL && packet.head.error != EACCES)
+            escaped("an error of its own came back: %d", packet.head.error);
+        own += n >= (long)sizeof(packet.head) && !packet.head.error;
+    }
+    if (!own)
+        escaped("nothing came to itself, so this tests nothing"); /* the harness is wrong */
+    for (int i = 0; i < 200; i++)
+        ask_open(0, below(2) ? "named:7" : "named:8", O_RDONLY);
+    if (ask_open(0, "udp:6", O_RDONLY) < 0)
+        escaped("the network service serves no more");
+}
+
+/* The resolver's streams: bytes of any kind, descriptors, and more than it has room for. */
+static void resolver_noise(void)
+{
+    uint8_t bytes[700] = {0};
+    long handle = -1;
+
+    for (int i = 0; i < 3000; i++) {
+        if (below(40) == 0 || handle < 0) {
+            if (handle >= 0 && below(3))
+                gate(SYS_close, handle, 0, 0, 0, 0, 0);
+            handle = ask_open(0, "tcp:127.0.0.53:53", O_RDONLY);
+        }
+        if (handle < 0) { /* all that were left open */
+            for (long fd = GATE_FD_DIFF + 1; fd < 200; fd++)
+                gate(SYS_close, fd, 0, 0, 0, 0, 0);
+            raw_sleep(20000000);
+            continue;
+        }
+        for (size_t k = 1; k < sizeof(bytes); k++)
+            bytes[k] = below(3) ? (uint8_t)below(4) : (uint8_t)any();
+        bytes[0] = (uint8_t)(below(20) == 0);
+        send_towards(handle, bytes, below(sizeof(bytes)), MSG_DONTWAIT, (int)below(4));
+    }
+    if (ask_open(0, "udp:6", O_RDONLY) < 0)
+        escaped("the network service serves no more");
+}
+
 /* Streams until there are no more, closed without a word. */
 static void exhaust(void)
 {
@@ -324,6 +399,9 @@ const struct attack network_attacks[] = {
     {"network-fast-open", KILLED, "--net host " PORTS, fast_open},
     {"network-lend", REFUSED, "--net host " PORTS, lend_anything},
     {"network-noise", REFUSED, "--net allow=a.test:1 " PORTS, noise},
+    {"network-named-noise", REFUSED, "--name evil% --net name=hostile% -e MEMBER=evil% " PORTS,
+     named_noise},
+    {"network-resolver-noise", REFUSED, "--net host " PORTS, resolver_noise},
     {"network-exhaust", REFUSED, "--net host " PORTS, exhaust},
     {0},
 };
