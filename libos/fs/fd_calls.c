@@ -54,24 +54,6 @@ long sys_dup3(int fd, int to, int flags)
     return dup_to(fd, to, flags & O_CLOEXEC);
 }
 
-/* Its own copy of the table first, as CLOSE_RANGE_UNSHARE asks. */
-static long unshare_files(void)
-{
-    struct process *p = current()->proc;
-    struct files *old = p->files, *new;
-
-    if (READ_ONCE(old->refs) == 1)
-        return 0;
-    new = files_copy(old);
-    if (!new)
-        return -ENOMEM;
-    lock(&p->lock); /* /proc reads it there */
-    p->files = new;
-    unlock(&p->lock);
-    files_put(old);
-    return 0;
-}
-
 long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
 {
     long rc = 0;
@@ -79,7 +61,7 @@ long sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
     if ((flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) || first > last)
         return -EINVAL;
     if (flags & CLOSE_RANGE_UNSHARE)
-        rc = unshare_files();
+        rc = files_unshare();
     if (rc)
         return rc;
     if (flags & CLOSE_RANGE_CLOEXEC)

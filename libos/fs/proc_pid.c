@@ -114,6 +114,21 @@ static long show_comm(const struct pseudo *p, struct textbuf *b)
     return 0;
 }
 
+static long show_personality(const struct pseudo *p, struct textbuf *b)
+{
+    struct process *proc = proc_get(p);
+    struct thread *t;
+
+    if (!proc)
+        return -ESRCH;
+    lock(&proc->lock);
+    t = p->tid ? thread_find(proc, p->tid) : proc->leader;
+    text_add(b, "%08x\n", t ? t->personality : 0);
+    unlock(&proc->lock);
+    process_put(proc);
+    return 0;
+}
+
 static long store_comm(const struct pseudo *p, const char *text, size_t n)
 {
     struct process *proc;
@@ -317,7 +332,7 @@ static const struct pseudo_node attr_table[] = {
         {.name = "ns", .mode = S_IFDIR | 0511, .child = proc_ns_table},                            \
         {.name = "net", .mode = S_IFDIR | 0555, .child = proc_net_table},                          \
         SHOW("environ", 0400, proc_show_environ), SHOW("auxv", 0400, proc_show_auxv),              \
-        SHOW("status", 0444, proc_show_status), TEXT("personality", 0400, "00000000\n"),           \
+        SHOW("status", 0444, proc_show_status), SHOW("personality", 0400, show_personality),       \
         SHOW("limits", 0444, proc_show_limits), SHOW("sched", 0644, proc_show_sched),              \
         STORE("comm", 0644, show_comm, store_comm, 0), SHOW("syscall", 0400, show_syscall),        \
         SHOW("cmdline", 0444, proc_show_cmdline), SHOW("stat", 0444, proc_show_stat),              \

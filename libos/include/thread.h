@@ -135,6 +135,7 @@ struct thread {
     u64 cpu_before[2], cpu_total[2]; /* user and system ns: on hosts before, and at the save */
     size_t kept_moved;               /* bytes that the call has moved which is executed again, */
     u64 kept_moved_call;             /* and which that is */
+    u32 personality;     /* as the program set it; what of it acts: personality(2) in the table */
     u32 ioprio;          /* class and level: remembered, not enforced */
     u32 policy;          /* SCHED_*, with SCHED_RESET_ON_FORK: remembered, not enforced */
     struct thread *copy; /* parked: it is to put this one into a copy of its address space */

@@ -364,6 +364,7 @@ bool inode_owner_or_capable(struct inode *i);             /* owner, or CAP_FOWNE
 /* ---- descriptors (fs/fdtable.c) ------------------------------------------- */
 struct files *files_new(void);
 struct files *files_copy(struct files *old);
+long files_unshare(void); /* a table of its own for the calling process: proc/unshare.c */
 void files_put(struct files *f);
 void files_exec(struct files *f); /* closes close-on-exec descriptors */
 struct file *fd_get(int fd);      /* a reference, or NULL (EBADF); O_PATH files too */

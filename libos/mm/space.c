@@ -5,6 +5,7 @@
  */
 #include <linux/errno.h>
 #include <linux/mman.h>
+#include <linux/personality.h>
 #include <linux/resource.h>
 
 #include "../../abi/host_abi.h"
@@ -26,6 +27,8 @@ static void choose_layout(struct mm *mm)
     u64 random[2], gap = limit_of(RLIMIT_STACK);
 
     random_bytes(random, sizeof(random));
+    if (current()->personality & ADDR_NO_RANDOMIZE)
+        memset(random, 0, sizeof(random));
     mm->stack_top = USER_MAX - ((random[0] & ((1UL << STACK_RANDOM_BITS) - 1)) << PAGE_SHIFT);
     if (gap < STACK_GAP_MIN || gap > STACK_GAP_MAX) /* more is mapped for no stack */
         gap = STACK_GAP_MIN;

@@ -26,7 +26,12 @@
 #define ENOSYS 38
 #define PF_CLONE_UNSUPPORTED                                                                       \
     (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
-     CLONE_NEWNET)
+     CLONE_NEWNET | CLONE_NEWTIME)
+
+/* What clone3 may be given: no signal, not CLONE_DETACHED, no control groups. */
+#define CLONE3_FLAGS                                                                               \
+    ((0xffffff00UL & ~(u64)CLONE_DETACHED) | (u64)CLONE_NEWTIME | (u64)CLONE_CLEAR_SIGHAND)
+#define MAX_PID_LEVELS 32
 
 struct clone_request {
     u64 flags;
@@ -42,6 +47,8 @@ static long check(const struct clone_request *r)
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
         return -EINVAL;
     if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+        return -EINVAL;
+    if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
         return -EINVAL;
     if ((f & CLONE_CLEAR_SIGHAND) && (f & CLONE_SIGHAND))
         return -EINVAL;
@@ -74,6 +81,7 @@ static void init_thread(struct thread *t, const struct clone_request *r)
     }
     t->cred = me->cred;
     thread_fork_policy(t, me);
+    t->personality = me->personality;
     memcpy(t->affinity, me->affinity, sizeof(t->affinity));
     memcpy(t->comm, me->comm, sizeof(t->comm));
     t->no_new_privs = me->no_new_privs;
@@ -372,10 +380,12 @@ long sys_clone3(uptr args, size_t size)
         return -7; /* E2BIG */
     if (copy_from_user(&a, args, MIN(size, sizeof(a))))
         return -14;
-    if (a.set_tid_size || (a.flags & CLONE_INTO_CGROUP))
+    if ((a.flags & ~CLONE3_FLAGS) || a.exit_signal > NSIG || (!a.stack) != (!a.stack_size))
         return -EINVAL;
-    if ((a.flags & 0xff) || a.exit_signal > NSIG || (!a.stack) != (!a.stack_size))
+    if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal)
         return -EINVAL;
+    if (a.set_tid_size) /* a number of one's own choice takes a right that nobody has */
+        return !a.set_tid || a.set_tid_size > MAX_PID_LEVELS ? -EINVAL : -1;
     r = (struct clone_request){.flags = a.flags,
                                .stack = a.stack ? a.stack + a.stack_size : 0,
                                .parent_tid = a.parent_tid,

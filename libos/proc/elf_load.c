@@ -1,4 +1,6 @@
 /* Maps a checked ELF program, and its interpreter, into an empty address space. */
+#include <linux/personality.h>
+
 #include "kalloc.h"
 #include "lib.h"
 #include "mm.h"
@@ -66,6 +68,8 @@ static u64 random_pages(u64 n)
 {
     u64 r;
     random_bytes(&r, sizeof(r));
+    if (current()->personality & ADDR_NO_RANDOMIZE)
+        r = 0;
     return (r % n) << PAGE_SHIFT;
 }
 

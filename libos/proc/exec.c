@@ -65,8 +65,9 @@ static struct file *exec_open_at(int dirfd, const char *path, u32 lookup)
     if (rc)
         return ERR_PTR(rc);
     if ((p.dentry->inode->mode & 0170000) != 0100000) {
+        rc = (p.dentry->inode->mode & 0170000) == 0120000 ? -ELOOP : -EACCES;
         path_put(&p);
-        return ERR_PTR(-EACCES);
+        return ERR_PTR(rc);
     }
     rc = inode_permission(p.dentry->inode, MAY_EXEC);
     if (rc) {
@@ -241,16 +242,10 @@ static long commit(struct exec_job *job)
 /* Own tables before they are changed: CLONE_FILES and CLONE_SIGHAND end at exec. */
 static long unshare_tables(struct process *p)
 {
-    if (p->files->refs > 1) {
-        struct files *n = files_copy(p->files);
-        if (!n)
-            return -ENOMEM;
-        struct files *old = p->files;
-        lock(&p->lock);
-        p->files = n;
-        unlock(&p->lock);
-        files_put(old);
-    }
+    long rc = files_unshare();
+
+    if (rc)
+        return rc;
     if (p->sighand->refs > 1) {
         struct sighand *n = sighand_copy(p->sighand);
         if (!n)

@@ -25,6 +25,7 @@
 #include "vfs.h"
 
 #define EAGAIN    11
+#define ESRCH     3
 #define EFAULT    14
 #define EINTR     4
 #define EINVAL    22
@@ -433,6 +434,15 @@ static long wake_op(uptr addr, uptr addr2, bool private, int n, int n2, u32 code
 }
 
 /* Priority-inheriting locks: the protocol on the word, without the boost. */
+static bool owner_lives(u32 tid)
+{
+    struct process *p = process_of_tid((s32)tid);
+
+    if (p)
+        process_put(p);
+    return p;
+}
+
 static long lock_pi(uptr addr, bool private, u64 deadline, bool try)
 {
     u32 tid = (u32)current()->tid, val, seen = 0;
@@ -445,6 +455,10 @@ static long lock_pi(uptr addr, bool private, u64 deadline, bool try)
             rc = user_cmpxchg32(addr, val, (val & (FUTEX_OWNER_DIED | FUTEX_WAITERS)) | tid, &seen);
             if (rc == 0 && seen == val)
                 return 0;
+        } else if (!owner_lives(val & FUTEX_TID_MASK)) { /* unless it let go just now */
+            rc = user_load32(addr, &seen);
+            if (rc == 0 && seen == val)
+                return -ESRCH;
         } else if (try) {
             return -EAGAIN;
         } else if (!(val & FUTEX_WAITERS)) {

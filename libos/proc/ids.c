@@ -74,7 +74,7 @@ long sys_setpgid(int pid, int pgid)
     struct process *me = current()->proc, *p;
     long rc = 0;
 
-    if (pgid < 0)
+    if (pgid < 0 || (pid < 0 && pgid == 0))
         return -EINVAL;
     p = target(pid);
     if (!p)

@@ -107,7 +107,7 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
         t->no_new_privs = 1;
         return 0;
     case PR_GET_NO_NEW_PRIVS:
-        return t->no_new_privs;
+        return a || b || c || d ? -EINVAL : (long)t->no_new_privs;
     case PR_SET_KEEPCAPS:
         if (a > 1)
             return -EINVAL;

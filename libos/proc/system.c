@@ -1,4 +1,5 @@
 /* The machine as a program sees it: names, memory, load, processors, scheduling. */
+#include <linux/personality.h>
 #include <linux/capability.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
@@ -36,6 +37,8 @@ long sys_uname(uptr to)
 {
     struct new_utsname u = {"Linux", "", "", "", "x86_64", "(none)"};
 
+    if ((current()->personality & PER_MASK) == PER_LINUX32)
+        strlcpy(u.machine, "i686", sizeof(u.machine));
     lock(&name_lock);
     strlcpy(u.nodename, host_name(), sizeof(u.nodename));
     if (domainname[0])
@@ -192,9 +195,14 @@ long sys_sched_yield(void)
     return 0;
 }
 
-long sys_personality(u64 persona)
+long sys_personality(u32 persona)
 {
-    return persona == 0xffffffff || persona == 0 || persona == 0x40000 ? 0 : -EINVAL;
+    struct thread *t = current();
+    u32 old = t->personality;
+
+    if (persona != 0xffffffff)
+        t->personality = persona;
+    return (long)old;
 }
 long sys_vhangup(void) { return -EPERM; }
 long sys_iopl(u32 level) { return -EPERM; }

@@ -105,6 +105,8 @@ void thread_inherit(struct thread *heir, struct thread *t)
     heir->cred = t->cred;
     heir->nice = t->nice;
     heir->policy = t->policy;
+    heir->ioprio = t->ioprio;
+    heir->personality = t->personality;
     heir->start_ns = t->start_ns;
     heir->vfork_parent = __atomic_exchange_n(&t->vfork_parent, NULL, __ATOMIC_ACQ_REL);
     heir->dumpable = t->dumpable;

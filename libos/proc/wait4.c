@@ -173,7 +173,7 @@ long sys_waitid(int which, int id, uptr info, int options, uptr rusage)
     if (which == P_PIDFD) {
         struct process *p = pidfd_process(id);
         if (!p)
-            return -EBADF;
+            return id < 0 ? -EINVAL : -EBADF;
         r.type = P_PID;
         r.id = p->pid;
         if (pidfd_nonblocking(id))

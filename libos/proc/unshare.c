@@ -1,0 +1,152 @@
+/* unshare and kcmp: what a process has in common with others.
+ *
+ * Tables of descriptors and places (root, working directory) belong to processes: threads of
+ * one process always share them, and a thread that wants its own is told ENOSYS.  There are no
+ * namespaces but the sandbox's own.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/kcmp.h>
+#include <linux/sched.h>
+
+#include "lib.h"
+#include "proc_internal.h"
+#include "ptrace.h"
+#include "syscalls_gen.h"
+#include "vfs.h"
+
+#define NAMESPACES                                                                                 \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET | CLONE_NEWTIME)
+#define OF_THREADS (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)
+#define OF_PROCESS (CLONE_FS | CLONE_FILES | CLONE_SYSVSEM)
+
+long files_unshare(void)
+{
+    struct process *p = current()->proc;
+    struct files *old = p->files, *new;
+
+    if (READ_ONCE(old->refs) == 1)
+        return 0;
+    new = files_copy(old);
+    if (!new)
+        return -ENOMEM;
+    lock(&p->lock); /* /proc reads it there */
+    p->files = new;
+    unlock(&p->lock);
+    files_put(old);
+    return 0;
+}
+
+static long fs_unshare(void)
+{
+    struct process *p = current()->proc;
+    struct fs_ctx *old = p->fs, *new;
+
+    if (READ_ONCE(old->refs) == 1)
+        return 0;
+    new = fs_ctx_copy(old);
+    if (!new)
+        return -ENOMEM;
+    lock(&p->lock);
+    p->fs = new;
+    unlock(&p->lock);
+    fs_ctx_put(old);
+    return 0;
+}
+
+long sys_unshare(u64 flags)
+{
+    struct process *p = current()->proc;
+    long rc = 0;
+
+    if (flags & ~(u64)(NAMESPACES | OF_THREADS | OF_PROCESS))
+        return -EINVAL;
+    if ((flags & OF_THREADS) && p->nthreads > 1)
+        return -EINVAL;
+    if ((flags & (CLONE_SIGHAND | CLONE_VM)) && p->sighand->refs > 1)
+        return -EINVAL;
+    if (flags & NAMESPACES)
+        return flags & CLONE_NEWUSER ? -ENOSPC : -EPERM;
+    if ((flags & OF_PROCESS & ~CLONE_SYSVSEM) && p->nthreads > 1)
+        return -ENOSYS;
+    if (flags & CLONE_FS)
+        rc = fs_unshare();
+    if (rc == 0 && (flags & CLONE_FILES))
+        rc = files_unshare();
+    return rc;
+}
+
+/* ---- kcmp ------------------------------------------------------------------------- */
+
+static const void *open_file(struct process *p, u64 number)
+{
+    const void *f;
+
+    lock(&p->files->lock);
+    f = number < p->files->size ? p->files->fd[number] : NULL;
+    unlock(&p->files->lock);
+    return f;
+}
+
+/* The thing of that kind that p has: compared only, so its end meanwhile does no harm.
+ * p->lock held. */
+static long thing_of(struct process *p, int type, u64 number, const void **thing)
+{
+    switch (type) {
+    case KCMP_FILE:
+        *thing = open_file(p, number);
+        return *thing ? 0 : -EBADF;
+    case KCMP_VM:
+        *thing = p->mm;
+        return 0;
+    case KCMP_FILES:
+        *thing = p->files;
+        return 0;
+    case KCMP_FS:
+        *thing = p->fs;
+        return 0;
+    case KCMP_SIGHAND:
+        *thing = p->sighand;
+        return 0;
+    case KCMP_SYSVSEM:
+        *thing = p->sem_undo;
+        return 0;
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+static long thing_at(s32 tid, int type, u64 number, const void **thing)
+{
+    struct process *p = process_of_tid(tid);
+    struct thread *t;
+    long rc = -ESRCH;
+
+    if (!p)
+        return rc;
+    lock(&p->lock);
+    t = thread_find(p, tid);
+    if (t && p->files && p->fs)
+        rc = trace_access(p, t);
+    if (rc == 0)
+        rc = thing_of(p, type, number, thing);
+    unlock(&p->lock);
+    process_put(p);
+    return rc;
+}
+
+long sys_kcmp(int tid1, int tid2, int type, u64 number1, u64 number2)
+{
+    const void *a = NULL, *b = NULL;
+    long rc;
+
+    if (type < 0 || type >= KCMP_TYPES)
+        return -EINVAL;
+    rc = thing_at(tid1, type, number1, &a);
+    if (rc == 0)
+        rc = thing_at(tid2, type, number2, &b);
+    if (rc)
+        return rc;
+    return a == b ? 0 : (uptr)a < (uptr)b ? 1 : 2;
+}
