@@ -264,18 +264,21 @@ static long unshare_tables(struct process *p)
  * parent's size.  Returns only on failure. */
 static long exec_in_new_space(struct exec_job *job)
 {
-    struct thread *t = current(), *heir = thread_alloc();
-    struct mm *mm = mm_new(), *old = t->proc->mm;
+    struct mm *mm = mm_new(), *old = current()->proc->mm;
+    struct thread *t = current(), *heir = mm ? space_take() : NULL;
     long rc = -ENOMEM;
 
-    if (heir && mm)
-        rc = space_prepare();
-    if (rc) {
-        if (heir)
-            thread_free(heir);
-        if (mm)
-            mm_put(mm);
-        return rc;
+    if (!heir) {
+        heir = thread_alloc();
+        if (heir && mm)
+            rc = space_prepare();
+        if (rc) {
+            if (heir)
+                thread_free(heir);
+            if (mm)
+                mm_put(mm);
+            return rc;
+        }
     }
     mm->host_threads = 1;
     thread_inherit(heir, t);

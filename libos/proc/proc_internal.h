@@ -66,6 +66,7 @@ _Noreturn void thread_abandon(struct thread *t, struct mm *mm);
 
 /* ---- empty address spaces: space.c ---- */
 long space_prepare(void);           /* 0 or -errno: one can be had */
+struct thread *space_take(void);    /* NULL, or a new thread that waits in one already */
 long space_start(struct thread *t); /* starts t in one */
 
 #endif

@@ -4,6 +4,10 @@
  * each one: that costs the same whatever the size of the program that asks.  It comes
  * into being at the first use, as a copy of the asking process that drops everything.
  * Requests are handed over one at a time under space.lock.
+ *
+ * Where programs are started one after the other, one copy more is made ahead of its use, while
+ * the program before it runs: the spare.  It sleeps as a kthread in `spare`; who takes it from
+ * there (an exchange) makes its thread the program's, and last of all ends its being a kthread.
  */
 #include <asm/errno.h>
 
@@ -18,7 +22,66 @@ static struct {
     struct thread *asker;
     long result;
     u32 answered;
+    struct thread *spare; /* nobody's yet */
+    u32 started;          /* so many were; a spare is for programs that start many */
+    bool low;             /* the blank one is to make a spare */
 } space;
+#define SPARE_FROM 4
+
+/* A snapshot has no use for what waits here. */
+static _Noreturn void leave(void)
+{
+    thread_free(current());
+    host_space_exit();
+}
+
+static void spare(void *arg)
+{
+    struct thread *t = current();
+
+    (void)arg;
+    t->host_pid = (s32)t->host_tid;
+    for (;;) {
+        u32 seq = thread_sleep_begin();
+        struct thread *self = t;
+        if (!__atomic_load_n(&t->kthread, __ATOMIC_ACQUIRE))
+            break;
+        if (freeze_wanted() && __atomic_compare_exchange_n(&space.spare, &self, NULL, false,
+                                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            leave();
+        thread_sleep_uninterruptible(seq, HOST_FOREVER);
+    }
+    thread_first_run(t);
+    exit_to_program(t);
+}
+
+/* A thread of the library OS in an address space of its own. */
+static struct thread *make_waiting(void (*fn)(void *), const char *name)
+{
+    struct thread *t = thread_alloc();
+
+    if (!t)
+        return NULL;
+    t->kthread = true;
+    t->kfunc = fn;
+    t->proc = init_process;
+    strlcpy(t->comm, name, sizeof(t->comm));
+    signal_thread_init(t);
+    t->sig.blocked = ~0ULL;
+    if (host_space_fork(t) < 0) {
+        thread_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+/* On the blank one. */
+static void make_spare(void)
+{
+    space.low = false;
+    if (!freeze_wanted() && !READ_ONCE(space.spare))
+        __atomic_store_n(&space.spare, make_waiting(spare, "spare"), __ATOMIC_SEQ_CST);
+}
 
 static void serve(void *arg)
 {
@@ -32,13 +95,14 @@ static void serve(void *arg)
             space.blank = NULL; /* a snapshot has no use for it; the next one who needs one
                                  * makes it */
             unlock(&space.lock);
-            thread_free(current());
-            host_space_exit();
+            leave();
         }
         if (t) {
             space.result = thread_start_host(t, true);
             __atomic_store_n(&space.answered, 1, __ATOMIC_RELEASE);
             thread_wake(space.asker);
+        } else if (READ_ONCE(space.low)) {
+            make_spare();
         } else {
             thread_sleep_uninterruptible(seq, HOST_FOREVER);
         }
@@ -47,24 +111,26 @@ static void serve(void *arg)
 
 static long make_blank(void)
 {
-    struct thread *t = thread_alloc();
-    long rc;
+    space.blank = make_waiting(serve, "blank");
+    return space.blank ? 0 : -EAGAIN;
+}
 
-    if (!t)
-        return -ENOMEM;
-    t->kthread = true;
-    t->kfunc = serve;
-    t->proc = init_process;
-    strlcpy(t->comm, "blank", sizeof(t->comm));
-    signal_thread_init(t);
-    t->sig.blocked = ~0ULL;
-    rc = host_space_fork(t);
-    if (rc < 0) {
-        thread_free(t);
-        return rc;
-    }
-    space.blank = t;
-    return 0;
+struct thread *space_take(void)
+{
+    return __atomic_exchange_n(&space.spare, NULL, __ATOMIC_SEQ_CST);
+}
+
+/* The thread that waits there becomes what it was made: nothing of it is to be set after this. */
+static void start_spare(struct thread *t)
+{
+    t->kfunc = NULL;
+    __atomic_store_n(&t->kthread, false, __ATOMIC_SEQ_CST);
+    thread_wake(t);
+    lock(&space.lock);
+    space.low = true;
+    if (space.blank)
+        thread_wake(space.blank);
+    unlock(&space.lock);
 }
 
 long space_prepare(void)
@@ -82,6 +148,10 @@ long space_start(struct thread *t)
 {
     long rc;
 
+    if (t->kthread) {
+        start_spare(t);
+        return 0;
+    }
     lock(&space.lock);
     rc = space.blank ? 0 : make_blank();
     if (rc) {
@@ -90,6 +160,7 @@ long space_start(struct thread *t)
     }
     space.asker = current();
     space.answered = 0;
+    space.low = ++space.started >= SPARE_FROM;
     __atomic_store_n(&space.request, t, __ATOMIC_RELEASE);
     thread_wake(space.blank);
     for (;;) {
