@@ -164,6 +164,8 @@ int save_refused(const char *name, int64_t error)
 {
     if (error == -ETIMEDOUT || error == -EBUSY)
         return complain(name, "try again", "it does not come to rest, and goes on");
+    if (error == -EALREADY)
+        return complain(name, "wait until it is complete", "another save of it is being written");
     if (error == -ENOMEM)
         return complain(name, "save it without --self-contained",
                         "it has no room for copies of the files it has open, and goes on");

@@ -154,10 +154,14 @@ void limits_check(struct sandbox *s)
     const struct sandbox_config *c = s->config;
 
     /* What is copied for a save counts twice, for as long as it is written. */
-    if (limits_interval(s) < 0 || s->copies)
+    const unsigned times = s->copies ? 2 : 1;
+
+    if (limits_interval(s) < 0)
         return;
     place_identity(false);
     struct usage u = look(s);
+    u.memory /= times;
+    u.threads /= times;
     close_to_limit = c->memory_limit && u.memory > c->memory_limit / 2;
     if (c->memory_limit && u.memory > c->memory_limit + MEMORY_ROOM(c->memory_limit))
         over(s, MONITOR_EXIT_KILLED, "it used more memory", "--memory");

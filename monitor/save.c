@@ -30,6 +30,7 @@
 
 #define PATIENCE_MS 10000
 #define LOOK_MS     2
+#define GIVE_UP_S   2
 
 static struct {
     bool wanted, keep;
@@ -61,7 +62,7 @@ int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t cl
     if (!s->config->save)
         return -ENOSYS;
     if (request.wanted)
-        return -EBUSY;
+        return -EALREADY;
     request.wanted = true;
     request.keep = how & MANAGE_SAVE_KEEP;
     request.fd = fd;
@@ -187,7 +188,6 @@ static int conclude(struct sandbox *s)
 
 static void end_beside(struct sandbox *s)
 {
-    pthread_join(writing.thread, NULL);
     close_copies();
     writing.beside = s->copies = false;
     s->boot->save_result = conclude(s);
@@ -202,14 +202,25 @@ void save_look(struct sandbox *s)
     } else if (!__atomic_load_n(&writing.done, __ATOMIC_ACQUIRE)) {
         s->save_deadline = now_us() / 1000 + LOOK_MS;
     } else {
+        pthread_join(writing.thread, NULL);
         end_beside(s);
         sandbox_mail(s);
     }
 }
 
+/* What program 1 left behind when it exited is written to the end.  Whoever is ended from outside
+ * runs no further: its file is given up, and whoever does not read it is not waited for. */
 void save_end(struct sandbox *s)
 {
-    if (writing.beside)
+    struct timespec limit;
+
+    if (!writing.beside)
+        return;
+    if (!s->exited)
+        sandbox_kill(s);
+    clock_gettime(CLOCK_MONOTONIC, &limit);
+    limit.tv_sec += s->exited ? INT32_MAX : GIVE_UP_S;
+    if (pthread_clockjoin_np(writing.thread, NULL, CLOCK_MONOTONIC, &limit) == 0)
         end_beside(s);
 }
 

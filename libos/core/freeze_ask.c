@@ -45,7 +45,7 @@ static long begin(struct freeze_ask *a)
         if (rc == 0)
             return 0;
         a->asked = false;
-        if (rc != -EBUSY)
+        if (rc != -EALREADY)
             return rc;
         rc = wait_event(&ended, answered(a), deadline_from_now(PATIENCE_NS));
         if (rc)

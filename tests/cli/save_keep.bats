@@ -120,3 +120,46 @@ print(len(x), flush=True)' >out </dev/null 3>&- &
     wait $run
     grep -q end out
 }
+
+# A save that is being written for as long as nobody reads it; the program goes on at /tmp/go.
+begin_long_save() { # OPTION... -- COMMAND...
+    mkfifo pipe
+    "$BAILEY" run -q --name long "${@:1:$#-1}" -- sh -c "echo ready; until [ -e /tmp/go ]; do sleep 0.05; done; ${*: -1}" >out 2>errors </dev/null 3>&- &
+    run=$!
+    eventually 60 grep -q ready out || fail "$(cat errors)"
+    "$BAILEY" exec long sh -c 'head -c 3000000 /dev/urandom >/tmp/much' # more than a pipe holds
+    { head -c 1000 >first; exec sleep 1000; } <pipe 3>&- &
+    reader=$!
+    "$BAILEY" save long --keep -o - >pipe 2>save.errors 3>&- &
+    save=$!
+    eventually 60 test -s first || fail "$(cat save.errors)"
+    bailey save long --keep -o other
+    refused 125 "another save" "wait"
+}
+end_reader() {
+    kill $reader
+    ! wait $save || fail "saved"
+    [ -z "$("$BAILEY" ps -q)" ]
+}
+
+@test "limits hold while a file is being written" {
+    attack=$(dirname "$BAILEY")/tests/hostile/hostile
+    [ -x "$attack" ] || skip "no hostile program"
+    cp "$attack" .
+    begin_long_save --memory 64m "exec $PWD/hostile exhaust-private"
+    "$BAILEY" exec long touch /tmp/go
+    status=0
+    wait $run || status=$?
+    [ "$status" = 137 ] || fail "ended with $status: $(cat errors)"
+    grep -q "more memory than --memory allows" errors
+    end_reader
+}
+
+@test "CPU time counts while a file is being written" {
+    begin_long_save --cpu-time 2 'while :; do :; done'
+    "$BAILEY" exec long touch /tmp/go
+    status=0
+    wait $run || status=$?
+    [ "$status" = 124 ] || fail "ended with $status: $(cat errors)"
+    end_reader
+}
