@@ -99,7 +99,8 @@ static void add_segment(struct segment *list, size_t *n, uint32_t first, enum en
         list[(*n)++] = (struct segment){first, end, rule};
 }
 
-static size_t make_segments(struct segment *list, const struct call_rule *const *sorted, size_t n)
+static size_t make_segments(struct segment *list, const struct call_rule *const *sorted, size_t n,
+                            bool numbers)
 {
     size_t count = 0;
     uint32_t next = 0;
@@ -110,7 +111,8 @@ static size_t make_segments(struct segment *list, const struct call_rule *const 
             continue; /* again: the first one counts */
         if (r->number > next)
             add_segment(list, &count, next, REFUSE, NULL);
-        add_segment(list, &count, r->number, r->checked ? NEXT : r->absent ? MISSING : ALLOW, r);
+        enum end end = r->checked ? NEXT : r->absent ? MISSING : ALLOW;
+        add_segment(list, &count, r->number, numbers ? ALLOW : end, r);
         next = r->number + 1;
     }
     add_segment(list, &count, next, REFUSE, NULL);
@@ -151,7 +153,7 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int call_filter_install(const struct call_rule *rules, size_t n)
+static int install(const struct call_rule *rules, size_t n, bool numbers)
 {
     const struct call_rule *sorted[CALL_RULES_MAX];
     struct segment segments[2 * CALL_RULES_MAX + 1];
@@ -168,17 +170,15 @@ int call_filter_install(const struct call_rule *rules, size_t n)
     give(SECCOMP_RET_KILL_PROCESS);
     load(offsetof(struct seccomp_data, nr));
     waiting = length;
-    emit_tree(segments, make_segments(segments, sorted, n));
+    emit_tree(segments, make_segments(segments, sorted, n, numbers));
     write_ends();
     program.len = (unsigned short)length;
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-int call_filter_numbers(const struct call_rule *rules, size_t n)
+int call_filter_install(const struct call_rule *rules, size_t n)
 {
-    static struct call_rule plain[CALL_RULES_MAX];
-
-    for (size_t i = 0; i < n && i < CALL_RULES_MAX; i++)
-        plain[i] = (struct call_rule){.number = rules[i].number};
-    return call_filter_install(plain, n);
+    return install(rules, n, false);
 }
+
+int call_filter_numbers(const struct call_rule *rules, size_t n) { return install(rules, n, true); }

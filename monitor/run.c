@@ -303,7 +303,8 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     sigset_t mask_before;
     uint64_t start = now_us(), running;
 
-    memset(&s, 0, sizeof(s));
+    if (s.config) /* not the first one of this process: only then is there anything to clear */
+        memset(&s, 0, sizeof(s));
     memset(err, 0, sizeof(*err));
     s.config = config;
     s.err = err;

@@ -45,7 +45,9 @@ struct page_info {
 #define HEAP_PAGES ((SEG_HEAP_END - SEG_HEAP) >> PAGE_SHIFT)
 #define INFO_PAGES (HEAP_PAGES * sizeof(struct page_info) >> PAGE_SHIFT)
 #define POPULATE   16 /* pages */
-#define WARM_END   (INFO_PAGES + (SEG_HEAP_WARM_SIZE >> PAGE_SHIFT))
+/* At the start of a page table: its pages, and what is known of them, are brought in together. */
+#define FIRST_PAGE ALIGN_UP(INFO_PAGES, 512)
+#define WARM_END   (FIRST_PAGE + (SEG_HEAP_WARM_SIZE >> PAGE_SHIFT))
 #define DIRTY_MAX  512u /* pages kept in free runs */
 #define BINS       24
 
@@ -55,8 +57,8 @@ static struct {
     u32 populated; /* pages below are present */
     u32 dirty;     /* pages in free runs that were not given back */
     u32 bin[BINS]; /* free runs of 2^i .. 2^(i+1)-1 pages */
-} pages = {.frontier = INFO_PAGES, .populated = WARM_END};
-_Static_assert(SEG_HEAP + (INFO_PAGES << PAGE_SHIFT) == SEG_HEAP_WARM, "the heap's first page");
+} pages = {.frontier = FIRST_PAGE, .populated = WARM_END};
+_Static_assert(SEG_HEAP + (FIRST_PAGE << PAGE_SHIFT) == SEG_HEAP_WARM, "the heap's first page");
 
 static u64 used_pages; /* handed out or in slabs */
 
