@@ -4,6 +4,10 @@
  * processes, which are our children.  What they are says the kernel (maps, pagemap), not
  * the inside: a page counts as private when it is no page of a file or shared object any
  * more.  Contents are only copied, never looked at but for being zero.
+ *
+ * A resume has pages in the order in which they stand in the file, and goes on when it has the
+ * first of them: so stacks, data of libraries and the like of all processes come before the large
+ * mappings of any.
  */
 #define _GNU_SOURCE
 #include "capture.h"
@@ -21,6 +25,7 @@
 
 #define CHUNK        0x100000UL
 #define CHUNK_PAGES  (CHUNK / PAGE_SIZE)
+#define LARGE_PAGES  1024UL
 #define PAGE_PRESENT (1ULL << 63)
 #define PAGE_SWAPPED (1ULL << 62)
 #define PAGE_OF_FILE (1ULL << 61)
@@ -121,29 +126,60 @@ static bool is_private(const struct mapping *m, uint64_t entry)
     return m->own || ((entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_OF_FILE));
 }
 
+static uint64_t entries[0x10000];
+
+/* What the kernel says of pages of m from `at` on, as many as there is room for, into entries:
+ * how many; or -1. */
+static int64_t read_entries(struct capture *c, const struct mapping *m, uint64_t at)
+{
+    uint64_t pages = (m->end - at) / PAGE_SIZE;
+
+    if (pages > sizeof(entries) / sizeof(entries[0]))
+        pages = sizeof(entries) / sizeof(entries[0]);
+    ssize_t got = pread(c->pagemap, entries, pages * 8, (off_t)(at / PAGE_SIZE * 8));
+    return got <= 0 ? failed(c->err, "reading which memory is private") : got / 8;
+}
+
+/* Is it more than a program needs to get going? 1, 0, or -1. */
+static int is_large(struct capture *c, const struct mapping *m)
+{
+    uint64_t found = 0;
+    int64_t pages;
+
+    for (uint64_t at = m->start; at < m->end; at += (uint64_t)pages * PAGE_SIZE) {
+        if ((m->end - m->start) / PAGE_SIZE <= LARGE_PAGES)
+            return 0;
+        pages = read_entries(c, m, at);
+        if (pages < 0)
+            return -1;
+        for (int64_t n = 0; n < pages; n++)
+            found += is_private(m, entries[n]);
+        if (found > LARGE_PAGES)
+            return 1;
+    }
+    return 0;
+}
+
 static int put_mapping(struct capture *c, const struct mapping *m)
 {
-    static uint64_t entries[0x10000];
     uint64_t at = m->start;
 
     while (at < m->end) {
-        uint64_t pages = (m->end - at) / PAGE_SIZE, n = 0;
-        if (pages > sizeof(entries) / sizeof(entries[0]))
-            pages = sizeof(entries) / sizeof(entries[0]);
-        ssize_t got = pread(c->pagemap, entries, pages * 8, (off_t)(at / PAGE_SIZE * 8));
-        if (got <= 0)
-            return failed(c->err, "reading which memory is private");
-        pages = (uint64_t)got / 8;
+        int64_t pages = read_entries(c, m, at), n = 0;
+        if (pages < 0)
+            return -1;
         while (n < pages) {
-            uint64_t first;
+            int64_t first;
             while (n < pages && !is_private(m, entries[n]))
                 n++;
-            for (first = n; n < pages && n - first < CHUNK_PAGES && is_private(m, entries[n]);)
+            for (first = n;
+                 n < pages && n - first < (int64_t)CHUNK_PAGES && is_private(m, entries[n]);)
                 n++;
-            if (n > first && put_run(c, m, at + first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
+            if (n > first &&
+                put_run(c, m, at + (uint64_t)first * PAGE_SIZE, (size_t)(n - first) * PAGE_SIZE))
                 return -1;
         }
-        at += pages * PAGE_SIZE;
+        at += (uint64_t)pages * PAGE_SIZE;
     }
     return 0;
 }
@@ -194,8 +230,9 @@ static int open_file(const struct host_space *space, const char *name)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The first thread of the process may have ended, so another's files are asked. */
-static int put_space(struct capture *c, const struct host_space *space)
+/* What is `large`, or all else.  The first thread of the process may have ended, so another's files
+ * are asked. */
+static int put_space(struct capture *c, const struct host_space *space, int large)
 {
     int maps_fd = open_file(space, "maps");
     FILE *maps = maps_fd < 0 ? NULL : fdopen(maps_fd, "r");
@@ -209,9 +246,13 @@ static int put_space(struct capture *c, const struct host_space *space)
     c->memory = open_file(space, "mem");
     if (!maps || c->pagemap < 0 || c->memory < 0)
         rc = failed(c->err, "looking at a process of the sandbox");
-    while (!rc && getline(&line, &size, maps) > 0)
-        if (parse_private(c, line, &m))
+    while (!rc && getline(&line, &size, maps) > 0) {
+        int is = parse_private(c, line, &m) ? is_large(c, &m) : !large;
+        if (is == large)
             rc = put_mapping(c, &m);
+        else
+            rc = is < 0 ? -1 : 0;
+    }
     free(line);
     if (maps)
         fclose(maps);
@@ -235,8 +276,9 @@ int capture_memory(const struct memory_at_rest *m, capture_put *put, void *file,
     int rc = put_object(&c, MEMORY_SEGMENT, m->segment_fd);
     if (!rc)
         rc = put_object(&c, MEMORY_POOL, m->pool_fd);
-    for (uint32_t n = 0; !rc && n < m->count; n++)
-        rc = put_space(&c, &m->spaces[n]);
+    for (int large = 0; large < 2; large++)
+        for (uint32_t n = 0; !rc && n < m->count; n++)
+            rc = put_space(&c, &m->spaces[n], large);
     free(c.buffer);
     return rc;
 }

@@ -59,6 +59,25 @@ begin() { # a snapshot of it: file
     answered 0 "$good"
 }
 
+@test "what a program needs to get going comes before its large memory" {
+    "$BAILEY" run -d --name order -- python3 -c '
+import mmap, os, signal
+small = b"small-%d-mark" % os.getpid() # together only in that page
+area = mmap.mmap(os.open("/etc/passwd", os.O_RDONLY), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+for i in range(0, 480, 12): area[i:i + 12] = small
+large = (b"large-%d-mark" % os.getpid()) * 1400000
+print("ready", flush=True)
+signal.pause()' >/dev/null 3>&-
+    eventually 60 said_ready order
+    "$BAILEY" save --warm order -o file >/dev/null # pages as they are, in the same order
+    "$BAILEY" rm order >/dev/null
+    python3 -c '
+import sys
+data = open("file", "rb").read()
+small, large = data.find(b"small-1-mark" * 20), data.find(b"large-1-mark" * 200)
+sys.exit(not 0 < small < large)' || fail "large memory comes first"
+}
+
 @test "a save waits for what is still to come" {
     begin
     "$BAILEY" resume -d --name again file >/dev/null 3>&-
