@@ -13,8 +13,8 @@
  * Locks: one per size class for its slabs, `pages.lock` for runs.  A class lock may be
  * held while pages.lock is taken.
  *
- * Freed runs are kept for reuse as they are up to DIRTY_MAX pages; beyond that their
- * memory goes back to the host and they read as zero again.
+ * Freed runs are kept for reuse as they are up to DIRTY_MAX pages; beyond that, and before
+ * a save, their memory goes back to the host and they read as zero again.
  */
 #include "kalloc.h"
 
@@ -240,6 +240,22 @@ static void run_free(u32 page, u32 len)
                               HOST_DISCARD_HOLE) == 0;
     }
     run_insert(page, len, zeroed);
+    unlock(&pages.lock);
+}
+
+void kalloc_trim(void)
+{
+    lock(&pages.lock);
+    for (u32 b = 0; b < BINS; b++) {
+        for (u32 page = pages.bin[b]; page; page = info(page)->next) {
+            struct page_info *i = info(page);
+            if (i->class || host_discard((uintptr_t)page_address(page),
+                                         (size_t)i->len << PAGE_SHIFT, HOST_DISCARD_HOLE))
+                continue;
+            i->class = true;
+            pages.dirty -= i->len;
+        }
+    }
     unlock(&pages.lock);
 }
 

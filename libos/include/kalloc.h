@@ -23,5 +23,7 @@ void kpages_free(void *p, size_t n);
 
 /* Bytes of the segment handed out at present. */
 u64 kalloc_used(void);
+/* Gives free pages back to the host: a copy should not have them. */
+void kalloc_trim(void);
 
 #endif

@@ -2,8 +2,9 @@
  *
  * The host maps what the tree says; then private memory that differs from what is mapped is
  * laid over it, run by run (abi/boot.h): long runs are mapped from the stream of pages, to be
- * copied by the host when they are written to, short ones are read, since a host mapping costs
- * more than a few pages.  Mappings that receive what is read are writable until then.
+ * copied by the host when they are written to; where there are many, short ones are read, since a
+ * host mapping costs more than a few pages.  Mappings that receive what is read are writable until
+ * then.
  *
  * Locking: none; nobody runs in the address space yet.
  */
@@ -19,7 +20,8 @@
 #include "vfs.h"
 
 #define PIECES   512u            /* runs read with one call */
-#define MAP_LEN  (4 * PAGE_SIZE) /* shorter runs are read */
+#define MAP_LEN  (4 * PAGE_SIZE) /* shorter runs are read, */
+#define MAPS_FEW 256u            /* if there are more than so many: what is mapped, copies share */
 #define MAPS_MAX 8192u           /* with more of them, longer ones, too: the host counts mappings */
 
 struct runs {
@@ -69,7 +71,7 @@ static long load_runs(struct mm *mm, struct runs *r)
 
     if (rc)
         return rc;
-    *r = (struct runs){.count = s.count, .short_len = MAP_LEN};
+    *r = (struct runs){.count = s.count, .short_len = s.count > MAPS_FEW ? MAP_LEN : 0};
     if (boot()->pages_state == BOOT_PAGES_COMING) /* what is read would have to be waited for */
         r->short_len = 0;
     if (!s.count)
