@@ -48,10 +48,8 @@ const char clone_notes[] =
     "of them run; if one cannot be started, none stays.\n";
 
 struct request {
-    int argc;
-    char **argv;
     struct resume options;
-    bool running; /* not a file */
+    struct settled settled; /* for all of them */
 };
 
 /* ---- what they are made of ------------------------------------------------------------------- */
@@ -164,21 +162,10 @@ static int choose_names(struct names *n, const struct resume *s, const char *wha
 /* ---- starting ----------------------------------------------------------------------------------
  */
 
-/* Options are read anew for each: a resume completes them by what the snapshot says.  As
- * resume_run. */
-static int start_one(struct memory_base *base, const struct request *r, const char *name)
+static int start_one(struct memory_base *base, struct request *r, const char *name)
 {
-    struct resume s = {0};
-    const char *what;
-    int code = options_parse_word(clone_options, "clone", r->argc, r->argv, &s, &what);
-
-    s.detach = s.unnamed = true;
-    s.name = name;
-    s.grant |= r->running; /* what it was given, its copies are */
-    if (!code)
-        code = resume_run(base, &s, what);
-    resume_end(&s);
-    return code;
+    r->options.name = name;
+    return resume_run(&r->settled, base, &r->options);
 }
 
 /* What the processes that start copies tell of them. */
@@ -200,7 +187,7 @@ static uint64_t now_us(void)
 
 /* Every step'th copy from `first` on.  It returns in each copy's own process as well, at its
  * end, with *ended set. */
-static int start_some(struct memory_base *base, const struct request *r, const struct names *n,
+static int start_some(struct memory_base *base, struct request *r, const struct names *n,
                       struct progress *p, uint64_t first, uint64_t step, bool *ended)
 {
     const pid_t self = getpid();
@@ -227,7 +214,7 @@ struct worker {
 };
 
 /* As start_some; *ended also in a worker's own process. */
-static int start_worker(struct worker *w, struct memory_base *base, const struct request *r,
+static int start_worker(struct worker *w, struct memory_base *base, struct request *r,
                         const struct names *n, struct progress *p, uint64_t first, uint64_t step,
                         bool *ended)
 {
@@ -273,7 +260,7 @@ static void end_workers(struct worker *w, uint64_t count, const struct names *n,
 }
 
 /* Several at a time: a start is a row of things that wait for one another. */
-static int start_parallel(struct memory_base *base, const struct request *r, const struct names *n,
+static int start_parallel(struct memory_base *base, struct request *r, const struct names *n,
                           struct progress *p, bool *ended)
 {
     struct worker w[WORKERS_MAX];
@@ -332,7 +319,7 @@ static void remove_started(const struct names *n, const struct progress *p)
 }
 
 /* All were started, or none stays.  As start_some. */
-static int start_all(struct memory_base *base, const struct request *r, const struct names *n,
+static int start_all(struct memory_base *base, struct request *r, const struct names *n,
                      bool *ended)
 {
     const size_t size =
@@ -361,26 +348,32 @@ static int start_all(struct memory_base *base, const struct request *r, const st
     return fflush(stdout) == 0 ? code : CLI_FAILED;
 }
 
-static int start(struct memory_base *base, const struct request *r, const char *what)
+/* running: what they are given, the original was. */
+static int start(struct memory_base *base, struct request *r, const char *what, bool running)
 {
     struct names names = {.count = r->options.copies};
     struct error err = {0};
     bool ended = false;
     int code = choose_names(&names, &r->options, what);
 
+    r->options.detach = r->options.unnamed = true;
+    r->options.grant |= running;
+    if (!code)
+        code = resume_settle(&r->settled, base, &r->options, what);
     if (!code && memory_base_make(base, &err))
         code = complain_text(err.text, err.hint[0] ? err.hint : NULL);
     if (!code) {
         monitor_prepare();
         code = start_all(base, r, &names, &ended);
     }
+    settled_free(&r->settled);
     free(names.list);
     return code;
 }
 
 int command_clone(int argc, char **argv)
 {
-    struct request r = {.argc = argc, .argv = argv, .options = {.copies = 1}};
+    struct request r = {.options = {.copies = 1}};
     struct memory_base base;
     const char *what;
     int fd = -1, code = options_parse_word(clone_options, "clone", argc, argv, &r.options, &what);
@@ -389,11 +382,11 @@ int command_clone(int argc, char **argv)
         return code;
     if (!what)
         return complain("no name", "bailey clone NAME, or a file", "say what is to be cloned");
-    r.running = runs(what);
+    bool running = runs(what);
     code =
-        r.running ? open_running(&base, &r.options, what, &fd) : open_file(&base, &r.options, what);
+        running ? open_running(&base, &r.options, what, &fd) : open_file(&base, &r.options, what);
     if (!code) {
-        code = start(&base, &r, what);
+        code = start(&base, &r, what, running);
         resume_close(&base);
     }
     if (fd >= 0)

@@ -167,8 +167,6 @@ static void renew(struct sandbox_config *to, const struct resume *s)
         to->pids_max = given->pids_max;
     if (given->timeout_seconds)
         to->timeout_seconds = given->timeout_seconds;
-    if (s->name)
-        to->name = s->name;
     to->tty = given->tty;
     to->save_signal = given->save_signal;
     to->save_on_exit = given->save_on_exit;
@@ -180,13 +178,20 @@ static void renew(struct sandbox_config *to, const struct resume *s)
     to->debug = s->debug;
 }
 
-/* All that can be known before the start. */
-static int settle(struct description *d, struct resume *s, const void *bytes, size_t size,
-                  bool carried, const char *path, char **image)
+int resume_settle(struct settled *to, const struct memory_base *base, struct resume *s,
+                  const char *path)
 {
+    size_t size = 0;
+    const void *config = snapshot_meta(base->reader, "config", &size);
+    const void *bytes = config ? config : "";
+    struct description *d = &to->description;
     bool all = s->grant || s->read.signer_key_file;
-    int code = grant_check(d, &s->volumes, all, carried, path);
+    bool carried = snapshot_info(base->reader)->self_contained;
 
+    *to = (struct settled){.image = NULL};
+    int code = description_read(d, bytes, size, path);
+    if (!code)
+        code = grant_check(d, &s->volumes, all, carried, path);
     if (!code && s->given.config.tty && s->detach)
         code = complain("-t", "leave out -d or -t", "a detached run has no terminal");
     if (!code && s->given.config.tty && !isatty(STDIN_FILENO))
@@ -194,36 +199,34 @@ static int settle(struct description *d, struct resume *s, const void *bytes, si
     if (!code)
         code = carried_read(&s->given, bytes, size, all, path);
     if (!code)
-        code = image_root_resume(&d->config, carried, d->layers, image);
+        code = image_root_resume(&d->config, carried, d->layers, &to->image);
     renew(&d->config, s);
-    if (!code)
-        code = network_settle(&s->given.network, d->config.name);
     if (!code)
         code = limits_settle(&s->given.limits, &d->config);
     return code ? code : cpu_settle(&d->config);
 }
 
-int resume_run(struct memory_base *base, struct resume *s, const char *path)
+void settled_free(struct settled *settled)
 {
-    struct description d = {0};
-    struct relay relay = {0};
-    size_t size = 0;
-    const void *bytes = snapshot_meta(base->reader, "config", &size);
-    int code = description_read(&d, bytes ? bytes : "", bytes ? size : 0, path);
-    char *image = NULL;
+    free(settled->image);
+    free((void *)settled->description.config.root_devices);
+    free(settled->description.argv);
+}
 
-    if (!code)
-        code =
-            settle(&d, s, bytes, size, snapshot_info(base->reader)->self_contained, path, &image);
+int resume_run(struct settled *settled, struct memory_base *base, struct resume *s)
+{
+    struct description *d = &settled->description;
+    struct relay relay = {0};
+
+    if (s->name)
+        d->config.name = s->name;
+    int code = network_settle(&s->given.network, d->config.name);
     if (!code && s->given.limits.output)
-        code = relay_start(&relay, s->given.limits.output, &d.config);
+        code = relay_start(&relay, s->given.limits.output, &d->config);
     if (!code)
-        code = go_on(&d, base, s);
+        code = go_on(d, base, s);
     if (relay_end(&relay))
         code = MONITOR_EXIT_KILLED;
-    free(image);
-    free((void *)d.config.root_devices);
-    free(d.argv);
     return code;
 }
 
@@ -266,6 +269,7 @@ int command_resume(int argc, char **argv)
 {
     struct resume s = {0};
     struct memory_base base = {0};
+    struct settled settled;
     const char *path;
     int code = options_parse_word(resume_options, "resume", argc, argv, &s, &path);
 
@@ -275,7 +279,10 @@ int command_resume(int argc, char **argv)
         return complain("no file", "bailey resume FILE", "say which snapshot is meant");
     code = resume_open(&base, -1, &s, path);
     if (!code) {
-        code = resume_run(&base, &s, path);
+        code = resume_settle(&settled, &base, &s, path);
+        if (!code)
+            code = resume_run(&settled, &base, &s);
+        settled_free(&settled);
         resume_close(&base);
     }
     resume_end(&s);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "description.h"
 #include "memory_file.h"
 #include "settings.h"
 #include "snapshot/snapshot.h"
@@ -25,9 +26,18 @@ struct resume {
  * caller's, or, if that is -1, by its path.  0 or an exit code after a message. */
 int resume_open(struct memory_base *base, int fd, const struct resume *s, const char *path);
 void resume_close(struct memory_base *base);
+/* What a resume is to be like, as far as it can be known before the start: once for all copies.
+ * Changes *s.  0 or an exit code after a message; to be freed in any case. */
+struct settled {
+    struct description description;
+    char *image;
+};
+int resume_settle(struct settled *to, const struct memory_base *base, struct resume *s,
+                  const char *path);
+void settled_free(struct settled *settled);
 /* Goes on from it.  Returns an exit code: of the program, or, detached, of the start; then it
- * returns in the new process as well, when all is over.  Changes *s. */
-int resume_run(struct memory_base *base, struct resume *s, const char *path);
+ * returns in the new process as well, when all is over.  s->name may be another than before. */
+int resume_run(struct settled *settled, struct memory_base *base, struct resume *s);
 /* Frees what options hold. */
 void resume_end(struct resume *s);
 

@@ -100,7 +100,7 @@ static uint64_t vdso_symbol(const uint8_t *base, const char *name)
 }
 
 /* vvar pages and vDSO lie one after the other; the maps file says where they begin. */
-static void fill_vdso(struct boot_vdso *vdso)
+static void find_vdso(struct boot_vdso *vdso)
 {
     static char maps[65536];
     const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
@@ -136,6 +136,18 @@ static void fill_vdso(struct boot_vdso *vdso)
     vdso->clock_gettime = clock ? vdso->vdso_off + clock : 0;
     vdso->getcpu = cpu ? vdso->vdso_off + cpu : 0;
 }
+
+/* A fork does not move it. */
+static const struct boot_vdso *host_vdso(void)
+{
+    static struct boot_vdso vdso;
+
+    if (!vdso.size)
+        find_vdso(&vdso);
+    return &vdso;
+}
+
+void boot_prepare(void) { host_vdso(); }
 
 /* What CPUID answers, where the program is shown less than the CPU has. */
 static void put_cpu_leaves(struct writer *w, const struct sandbox_config *c)
@@ -295,7 +307,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     put_cpu_leaves(&w, c);
     fill_host(b, &w);
     limits_tell(c, b);
-    fill_vdso(&b->vdso);
+    b->vdso = *host_vdso();
     if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||
         getrandom(b->boot_id, sizeof(b->boot_id), 0) != sizeof(b->boot_id))
         return error_set(s->err, errno, "host randomness");

@@ -278,6 +278,8 @@ void monitor_prepare(void)
     uint8_t id[32];
 
     image_identity(id);
+    spawn_prepare();
+    boot_prepare();
 }
 
 /* What the library OS counted came before, from inside. */

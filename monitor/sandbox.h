@@ -78,6 +78,10 @@ struct sandbox {
  * when it returns 0. */
 int sandbox_spawn(struct sandbox *s);
 
+/* What monitor_prepare has done once for many. */
+void spawn_prepare(void);
+void boot_prepare(void);
+
 /* boot.c: fills b, BOOT_SIZE bytes. */
 int boot_fill(struct sandbox *s, struct boot_info *b);
 

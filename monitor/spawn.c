@@ -486,9 +486,16 @@ static int start_child(struct plan *p)
     return rc;
 }
 
+static struct plan plan;
+
+void spawn_prepare(void)
+{
+    if (!plan.filter.length)
+        filter_build(&plan.filter);
+}
+
 int sandbox_spawn(struct sandbox *s)
 {
-    static struct plan plan;
     uint64_t flags = NOTIF_SYNC_WAKE;
 
     plan.s = s;
@@ -499,7 +506,7 @@ int sandbox_spawn(struct sandbox *s)
         error_set(s->err, errno, "/proc/self/exe");
         return error_hint(s->err, "/proc must be mounted");
     }
-    filter_build(&plan.filter);
+    spawn_prepare();
     if (s->config->resume && resume_segment(s) < 0)
         return -1;
     int rc = start_child(&plan);
