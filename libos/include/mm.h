@@ -128,6 +128,8 @@ long mm_unmap(struct mm *mm, uptr addr, size_t len);
 struct file_ops;
 long mm_unmap_attached(struct mm *mm, uptr addr, const struct file_ops *ops);
 long mm_protect(struct mm *mm, uptr addr, size_t len, u32 prot);
+/* Where mmap would put so many bytes (whole pages) now: an address or -ENOMEM. */
+long mm_room(struct mm *mm, size_t len);
 /* Private anonymous memory within 2 GB of `near` (rip-relative reach), hidden from the
  * program; for trampolines.  Address or -errno. */
 long mm_map_near(struct mm *mm, uptr near, size_t len, u32 prot);

@@ -67,6 +67,18 @@ static long place(struct mm *mm, struct vma *v, uptr addr, size_t len, u32 flags
     return 0;
 }
 
+long mm_room(struct mm *mm, size_t len)
+{
+    uptr at;
+
+    if (len > USER_MAX)
+        return -ENOMEM;
+    lock(&mm->lock);
+    at = choose_address(mm, 0, len, MAP_PRIVATE | MAP_ANONYMOUS);
+    unlock(&mm->lock);
+    return at ? (long)at : -ENOMEM;
+}
+
 /* Limits count what goes away under MAP_FIXED as free. */
 static long check_limits(struct mm *mm, const struct vma *v)
 {

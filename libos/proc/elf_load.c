@@ -87,11 +87,9 @@ static long choose_bias(struct mm *mm, const struct elf_header *h, bool interp, 
         *bias = ALIGN_UP(PIE_BASE + random_pages(PIE_RANDOM_PAGES), h->max_align) - h->low;
         return 0;
     }
-    at = mm_map(mm, 0, len + h->max_align - PAGE_SIZE, 0, MAP_PRIVATE | MAP_ANONYMOUS, NULL, 0,
-                NULL);
+    at = mm_room(mm, len + h->max_align - PAGE_SIZE);
     if (at < 0)
         return at;
-    mm_unmap(mm, (uptr)at, len + h->max_align - PAGE_SIZE);
     *bias = ALIGN_UP((u64)at, h->max_align) - h->low;
     return 0;
 }
