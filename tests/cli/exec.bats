@@ -244,3 +244,8 @@ END
     bailey stop -t 0 again
     [ "$status" = 0 ] || fail "stop"
 }
+
+@test "terminals of exec -it in a resumed sandbox: they have hung up" {
+    start box -- sleep 1000
+    python3 "$BATS_TEST_DIRNAME/exec_saved.py" "$BAILEY" box snap
+}
