@@ -168,7 +168,17 @@ static void put_cpu_leaves(struct writer *w, const struct sandbox_config *c)
 
 /* ---- the machine -------------------------------------------------------------- */
 
-static void fill_cpu(struct boot_info *b, struct writer *w)
+/* Of a level, only its registers are part of what is saved: a CPU with others can go on. */
+static void limit_registers(struct boot_info *b, const struct sandbox_config *c)
+{
+    for (uint32_t i = 0; i < c->cpu_leaf_count; i++)
+        if (c->cpu_leaves[i].leaf == 0xd && c->cpu_leaves[i].subleaf == 0) {
+            b->xcr0 &= c->cpu_leaves[i].eax;
+            b->xsave_size = c->cpu_leaves[i].ebx;
+        }
+}
+
+static void fill_cpu(struct boot_info *b, struct writer *w, const struct sandbox_config *c)
 {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     cpu_set_t cpus;
@@ -181,6 +191,7 @@ static void fill_cpu(struct boot_info *b, struct writer *w)
         unsigned low, high;
         __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
         b->xcr0 = (uint64_t)high << 32 | low;
+        limit_registers(b, c);
     }
     b->hwcap = getauxval(AT_HWCAP);
     b->hwcap2 = getauxval(AT_HWCAP2);
@@ -301,7 +312,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     b->pool_handle = GATE_FD_POOL;
     b->pages_handle = s->pages_fd >= 0 ? GATE_FD_PAGES : -1;
     b->runs_handle = s->runs_fd >= 0 ? GATE_FD_RUNS : -1;
-    fill_cpu(b, &w);
+    fill_cpu(b, &w, c);
     s->xsave_size = b->xsave_size;
     s->xcr0 = b->xcr0;
     put_cpu_leaves(&w, c);

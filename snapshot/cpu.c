@@ -146,7 +146,10 @@ static uint64_t read_xcr0(void)
 
 int snapshot_cpu_describe(struct snapshot_pairs *pairs, unsigned level)
 {
+    struct boot_cpu_leaf xsave = read_leaf(0xd, 0);
     int rc = 0;
+
+    cpu_leaf_limit(&xsave, level);
 
     if (level)
         rc = snapshot_pairs_add(pairs, "level", "%s", level_names[level]);
@@ -154,9 +157,11 @@ int snapshot_cpu_describe(struct snapshot_pairs *pairs, unsigned level)
         if ((level == 0 || features[i].level <= level) && has(&features[i]))
             rc = snapshot_pairs_add(pairs, "feature", "%s", features[i].name);
     if (rc == 0)
-        rc = snapshot_pairs_add(pairs, "xsave_size", "%u", read_leaf(0xd, 0).ebx);
+        rc = snapshot_pairs_add(pairs, "xsave_size", "%u", xsave.ebx);
     if (rc == 0)
-        rc = snapshot_pairs_add(pairs, "xcr0", "0x%llx", (unsigned long long)read_xcr0());
+        rc = snapshot_pairs_add(
+            pairs, "xcr0", "0x%llx",
+            (unsigned long long)(level ? read_xcr0() & level_xcr0[level] : read_xcr0()));
     return rc;
 }
 

@@ -145,3 +145,15 @@ make_one() { "$(dirname "$BAILEY")/tests/unit/snapshot_make" "$@"; }
     [[ $output == *"x86-64-v2 (supported, searched)"* ]]
     [[ $output != *"x86-64-v3 (supported, searched)"* ]]
 }
+
+@test "a snapshot of run --cpu needs no more than the level" {
+    bailey run --cpu x86-64-v2 --save-to file -- sh -c 'cat /dev/bailey/save; /lib64/ld-linux-x86-64.so.2 --help'
+    [ "$status" != 125 ] || skip "no CPUID faulting"
+    bailey snapshot info --json file
+    [ "$(jq -r '.cpu.level[0], .cpu.xsave_size[0], .cpu.xcr0[0]' <<<"$output" | xargs)" = "x86-64-v2 576 0x3" ]
+    [ "$(jq -r '.cpu.feature[]' <<<"$output" | grep -c avx)" = 0 ]
+    bailey resume file
+    [ "$status" = 0 ]
+    [[ $output == resumed*"x86-64-v2 (supported, searched)"* ]]
+    [[ $output != *"x86-64-v3 (supported, searched)"* ]]
+}

@@ -98,12 +98,48 @@ static void test_needs(void **state)
     snapshot_pairs_free(&pairs);
 }
 
+static const char *value_of(const struct snapshot_pairs *pairs, const char *wanted, const char *is)
+{
+    const char *name, *value;
+    size_t at = 0;
+
+    while (snapshot_pairs_next(pairs->bytes, pairs->size, &at, &name, &value))
+        if (strcmp(name, wanted) == 0 && (!is || strcmp(value, is) == 0))
+            return value;
+    return NULL;
+}
+
+/* What a program at a level needs is the level, whatever else this CPU has. */
+static void test_needs_of_level(void **state)
+{
+    static const char *const above[] = {"avx", "avx2", "avx512f", "xsave", "aes", "fsgsbase"};
+    struct snapshot_pairs pairs = {0};
+
+    assert_int_equal(snapshot_cpu_describe(&pairs, 2), 0);
+    assert_string_equal(value_of(&pairs, "level", NULL), "x86-64-v2");
+    assert_non_null(value_of(&pairs, "feature", "sse4_2"));
+    for (size_t i = 0; i < sizeof(above) / sizeof(above[0]); i++)
+        assert_null(value_of(&pairs, "feature", above[i]));
+    assert_string_equal(value_of(&pairs, "xsave_size", NULL), "576");
+    assert_string_equal(value_of(&pairs, "xcr0", NULL), "0x3");
+    snapshot_pairs_free(&pairs);
+    if (cpu_level_check(3, &err))
+        return;
+    assert_int_equal(snapshot_cpu_describe(&pairs, 3), 0);
+    assert_non_null(value_of(&pairs, "feature", "avx2"));
+    assert_null(value_of(&pairs, "feature", "avx512f"));
+    assert_string_equal(value_of(&pairs, "xsave_size", NULL), "832");
+    assert_string_equal(value_of(&pairs, "xcr0", NULL), "0x7");
+    snapshot_pairs_free(&pairs);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_leaves),
         cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_needs_of_level),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
