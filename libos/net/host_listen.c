@@ -17,6 +17,8 @@
 #include "lib.h"
 #include "tcp.h"
 
+#define REUSEPORT 15 /* SO_REUSEPORT */
+
 struct door {
     struct host_link link; /* first; owner: the listener */
     bool named;
@@ -104,6 +106,24 @@ static void discard(struct inet_sock *conn)
     socket_put(&conn->s);
 }
 
+/* Among listeners that share the port the peer's address chooses, as on the loopback.  What the
+ * chosen one has no room for goes to the door's own, of whose room this is told. */
+static long hand_in(struct door *d, struct inet_sock *conn)
+{
+    struct inet_sock *own = d->link.i, *chosen;
+    struct inet_addr to = own->addr_fixed ? own->local : conn->local;
+    long rc = -EAGAIN;
+
+    if (sockopt_on(&own->s, REUSEPORT)) {
+        chosen = port_find(SOCK_STREAM, &to, &conn->remote);
+        if (chosen && chosen != own)
+            rc = inet_deliver(chosen, conn);
+        if (chosen)
+            socket_put(&chosen->s);
+    }
+    return rc ? inet_deliver(own, conn) : 0;
+}
+
 /* Until the host has no more or the backlog is full. */
 static void take_all(struct door *d)
 {
@@ -117,7 +137,7 @@ static void take_all(struct door *d)
             conn = d->named ? take_named(d) : take_published(d);
         if (!conn)
             break;
-        rc = inet_deliver(d->link.i, conn);
+        rc = hand_in(d, conn);
         if (rc == -EAGAIN) {
             d->waiting = conn;
             break;
@@ -200,10 +220,23 @@ static void close_doors(struct inet_sock *i)
     }
 }
 
+/* Another that listens at the same port goes on with its doors: only one can have them. */
+static void pass_doors_on(struct inet_sock *i)
+{
+    struct inet_sock *heir = sockopt_on(&i->s, REUSEPORT) ? inet_listener(&i->local) : NULL;
+
+    if (heir && heir != i)
+        open_doors(heir);
+    if (heir)
+        socket_put(&heir->s);
+}
+
 void host_listening(struct inet_sock *i, bool on)
 {
-    if (on)
+    if (on) {
         open_doors(i);
-    else
-        close_doors(i);
+        return;
+    }
+    close_doors(i);
+    pass_doors_on(i);
 }

@@ -109,6 +109,19 @@ load network
     answered 0 PING
 }
 
+@test "published: two listeners that share the port, then one of them" {
+    inside -p 127.0.0.1:0:80 -- group 80 100
+    for _ in $(seq 50); do
+        ! grep -q left out || break
+        outside get "$port"
+        answered 0 PING
+    done
+    grep -q 'one left' out || fail "$(cat out)"
+    eventually 10 timeout 60 python3 peer.py get "$port" >/dev/null 2>&1 || fail "nobody took the port over"
+    outside get "$port"
+    answered 0 PING
+}
+
 @test "published: a hundred connections that are reset, then one that is not" {
     inside -p 127.0.0.1:0:80 -- serve 80 101
     outside abort "$port" 100

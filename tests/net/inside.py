@@ -20,6 +20,8 @@ an error by its name.
                           accepts the rest of N connections
   deaf PORT OTHER         listens at PORT and accepts nobody; sends back what comes at OTHER, one
                           connection after the other, and accepts all at PORT when that is "drain"
+  group PORT N            two listeners share PORT, a thread each; when both have had some of N
+                          connections and the first has closed, the other goes on
   crowd PORT N            three processes accept as many connections as they can and keep them, then
                           end, and the first one takes the rest of N
   connects ADDRESS PORT   connects until it can no more, closes all, connects again; three times
@@ -346,13 +348,46 @@ def deaf(port, other):
 
 
 def accept_and_tell(s, tell):
-    kept = []
-    while True:
+    kept, stop = [], []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
+    s.settimeout(0.2)
+    while not stop:
         try:
             kept.append(s.accept()[0])
             os.write(tell, b'.')
         except OSError:
-            time.sleep(0.1)
+            pass
+    os._exit(0)
+
+
+def shared(port, counts, k):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(('0.0.0.0', port))
+    s.listen(128)
+
+    def work():
+        while True:
+            c, _ = s.accept()
+            c.sendall(everything(c).upper())
+            c.close()
+            counts[k] += 1
+            if k == 0 and min(counts) > 0:
+                s.close()
+                print('one left', flush=True)
+                return
+    return threading.Thread(target=work, daemon=True)
+
+
+def group(port, n):
+    counts = [0, 0]
+    threads = [shared(int(port), counts, k) for k in range(2)]
+    for t in threads:
+        t.start()
+    print('ready', flush=True)
+    while sum(counts) < int(n):
+        time.sleep(0.02)
+    print('all', flush=True)
 
 
 def crowd(port, n):
@@ -364,15 +399,16 @@ def crowd(port, n):
         if not children[-1]:
             accept_and_tell(s, tell)
     print('ready', flush=True)
+    os.close(tell)
     count = len(os.read(ear, 1))
     while select.select([ear], [], [], 1)[0]:
         count += len(os.read(ear, 1000))
     print('full', count < int(n), flush=True)
-    for child in children: # none takes what another gives up
-        os.kill(child, signal.SIGSTOP)
     for child in children:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        os.kill(child, signal.SIGTERM)
+    while told := os.read(ear, 1000):
+        count += len(told)
+    s.setblocking(True) # it is the same socket that they had a timeout on
     while count < int(n):
         s.accept()[0].close()
         count += 1
