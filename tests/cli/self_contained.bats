@@ -12,7 +12,7 @@ setup_file() {
     cp "$lib"/*.py "$tree$lib"
     cp -r "$lib"/{encodings,collections,importlib,json,lib-dynload} "$tree$lib"
     [ ! -d "$lib/re" ] || cp -r "$lib/re" "$tree$lib"
-    for file in $(ldd "$python" "$lib"/lib-dynload/{_json,_decimal,mmap,zlib}*.so 2>/dev/null | grep -o '/[^ :]*\.so[^ :]*' | sort -u); do
+    for file in $(find "$python" "$lib/lib-dynload" \( -path "$python" -o -name '_decimal*' -o -name '_json*' -o -name 'mmap*' -o -name 'zlib*' \) -exec ldd {} + | grep -o '/[^ :]*\.so[^ :]*' | sort -u); do
         mkdir -p "$tree$(dirname "$file")"
         [ -e "$tree$file" ] || cp -L "$file" "$tree$file"
     done
