@@ -47,6 +47,23 @@ static int add_root(struct snapshot_pairs *p, const struct sandbox_config *c)
                               path);
 }
 
+/* Where the guest has a file system of its own, the working directory is mounted, before all
+ * volumes. */
+static bool is_mounted(const char *workdir)
+{
+    static const char *const covered[] = {"/tmp", "/run", "/dev/shm"};
+    char real[PATH_MAX];
+    bool found = false;
+
+    if (!realpath(workdir, real))
+        return false;
+    for (size_t i = 0; i < sizeof(covered) / sizeof(covered[0]); i++) {
+        size_t n = strlen(covered[i]);
+        found |= strncmp(real, covered[i], n) == 0 && (real[n] == 0 || real[n] == '/');
+    }
+    return found;
+}
+
 int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
 {
     char here[PATH_MAX];
@@ -59,6 +76,8 @@ int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
         rc |= snapshot_pairs_add(to, "argv", "%s", c->argv[i]);
     if (workdir)
         rc |= snapshot_pairs_add(to, "workdir", "%s", workdir);
+    if (workdir && c->root_mode == SANDBOX_ROOT_HOST && is_mounted(workdir))
+        rc |= snapshot_pairs_add(to, "workdir-mounted", "yes");
     if (c->name)
         rc |= snapshot_pairs_add(to, "name", "%s", c->name);
     rc |= snapshot_pairs_add(to, "uid", "%u", c->uid) | snapshot_pairs_add(to, "gid", "%u", c->gid);
@@ -106,6 +125,8 @@ static void take(struct description *d, const char *name, const char *value, siz
         c->name = name_valid(value) ? value : NULL;
     else if (strcmp(name, "cpu") == 0)
         c->cpu_level = cpu_level_parse(value);
+    else if (strcmp(name, "workdir-mounted") == 0)
+        d->workdir_mounted = true;
     else if (strcmp(name, "root-layers") == 0)
         d->layers = number(value) <= MONITOR_VOLUMES_MAX ? number(value) : 0;
     else if (strcmp(name, "read-only") == 0)

@@ -13,7 +13,8 @@ struct description {
     struct sandbox_config config;
     struct sandbox_volume volumes[MONITOR_VOLUMES_MAX];
     const char **argv;
-    size_t layers; /* of its image, without the first */
+    bool workdir_mounted; /* has a place among the file systems of the host */
+    size_t layers;        /* of its image, without the first */
 };
 /* 0, or an exit code after a message. */
 int description_read(struct description *d, const void *bytes, size_t size, const char *path);

@@ -47,6 +47,19 @@ static bool is_absent(const char **host, bool carried)
     return !**host;
 }
 
+/* A working directory that is gone leaves its place to nothing: volumes keep theirs. */
+static void keep_place_of_workdir(struct description *d)
+{
+    struct sandbox_config *c = &d->config;
+
+    if (!d->workdir_mounted || !c->workdir || c->volume_count == MONITOR_VOLUMES_MAX ||
+        access(c->workdir, F_OK) == 0)
+        return;
+    memmove(d->volumes + 1, d->volumes, c->volume_count * sizeof(d->volumes[0]));
+    d->volumes[0] = (struct sandbox_volume){.host = "", .guest = c->workdir, .read_only = true};
+    c->volume_count++;
+}
+
 int grant_check(struct description *d, const struct volumes *given, bool all, bool carried,
                 const char *path)
 {
@@ -60,6 +73,7 @@ int grant_check(struct description *d, const struct volumes *given, bool all, bo
                             "it asks for %s, to be %s at %s", v->host,
                             v->read_only ? "read" : "written", v->guest);
     }
+    keep_place_of_workdir(d);
     if (all)
         return 0;
     if (c->root_mode == SANDBOX_ROOT_DIR && !rootless)

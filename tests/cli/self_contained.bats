@@ -139,3 +139,26 @@ expected() { # OTHER THERE LIST
         answered 0 "$(expected ENOENT False '[]')"
     done
 }
+
+@test "self-contained: the directory it was started in has gone" {
+    mkdir work volume
+    echo inside >work/text
+    echo kept >volume/text
+    cd work
+    name=self$$x$BATS_TEST_NUMBER
+    "$BAILEY" run -q --name "$name" -v "$place/volume:/volume" -- sh -c 'exec <text; echo ready
+        while [ "$(cat /dev/bailey/generation)" = 0 ]; do sleep 0.05; done
+        cat; cat text; cat other 2>&1; cat /volume/text; echo more >/volume/new' >../out 2>../err 3>&- &
+    local run=$!
+    eventually 60 grep -q ready ../out || fail "not started: $(cat ../err)"
+    "$BAILEY" save --self-contained -o ../file "$name" >/dev/null
+    wait $run
+    cd ..
+    mv work elsewhere
+    bailey resume --grant file
+    answered 0 "inside
+inside
+cat: other: No such file or directory
+kept"
+    [ "$(cat volume/new)" = more ]
+}
