@@ -153,7 +153,7 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-static int install(const struct call_rule *rules, size_t n, bool numbers)
+int call_filter_install(const struct call_rule *rules, size_t n, bool numbers)
 {
     const struct call_rule *sorted[CALL_RULES_MAX];
     struct segment segments[2 * CALL_RULES_MAX + 1];
@@ -175,10 +175,3 @@ static int install(const struct call_rule *rules, size_t n, bool numbers)
     program.len = (unsigned short)length;
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
-
-int call_filter_install(const struct call_rule *rules, size_t n)
-{
-    return install(rules, n, false);
-}
-
-int call_filter_numbers(const struct call_rule *rules, size_t n) { return install(rules, n, true); }

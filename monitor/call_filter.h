@@ -27,9 +27,8 @@ struct call_rule {
 #define ABSENT(name, why)                {.number = __NR_##name, .absent = true},
 #define MAY_IF(name, argument, set, why) {__NR_##name, argument, false, true, set},
 
-/* For the calling process and for good; it has no_new_privs.  0, or -1 with errno. */
-int call_filter_install(const struct call_rule *rules, size_t count);
-/* The numbers of the list, whatever the arguments; also those of absent calls. */
-int call_filter_numbers(const struct call_rule *rules, size_t count);
+/* For the calling process and for good; it has no_new_privs.  0, or -1 with errno.  `numbers`:
+ * those of the list, whatever the arguments; also those of absent calls. */
+int call_filter_install(const struct call_rule *rules, size_t count, bool numbers);
 
 #endif

@@ -120,7 +120,7 @@ static int calls_before(struct sandbox *s)
     struct sigaction action = {.sa_sigaction = refused, .sa_flags = SA_SIGINFO};
 
     sigaction(SIGSYS, &action, NULL);
-    if (call_filter_numbers(before, COUNT(before)) < 0)
+    if (call_filter_install(before, COUNT(before), true) < 0)
         return error_set(s->err, errno, "the monitor's filter of the set-up");
     return 0;
 }
@@ -152,7 +152,7 @@ int lockdown_files(struct sandbox *s)
 
 int lockdown_calls(struct sandbox *s)
 {
-    if (call_filter_install(running, COUNT(running)) < 0)
+    if (call_filter_install(running, COUNT(running), false) < 0)
         return error_set(s->err, errno, "the monitor's own filter");
     return 0;
 }

@@ -86,5 +86,5 @@ int net_walls(const struct net_config *c, int directory)
 {
     drop_rights(directory >= 0);
     restrict_files(c, directory);
-    return call_filter_install(rules, sizeof(rules) / sizeof(rules[0]));
+    return call_filter_install(rules, sizeof(rules) / sizeof(rules[0]), false);
 }
