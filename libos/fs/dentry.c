@@ -22,7 +22,7 @@
 #include "thread.h"
 
 #define STRIPES           256
-#define FIRST_SIZE        1024
+#define FIRST_SIZE        STRIPES /* not fewer: a bucket is under one stripe */
 #define LIMIT_MIN         32768u  /* dentries kept in the table: about 700 bytes each with inode, */
 #define LIMIT_MAX         400000u /* so a thirty-second of the memory there is */
 #define MEMORY_PER_DENTRY 24576

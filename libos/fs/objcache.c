@@ -8,33 +8,33 @@
 
 static void **link_of(struct objcache *c, void *obj) { return (void **)((char *)obj + c->link); }
 
-/* Fresh pages are zero, hence refs == 0 in every new object. */
-static bool refill(struct objcache *c)
+/* An object that nobody has ever seen, zero and so with refs == 0.  A chunk's pages are touched as
+ * they are needed: a copy of the sandbox has all that were. */
+static void *take_fresh(struct objcache *c)
 {
-    char *chunk = kpages_alloc(CHUNK);
-    size_t n = CHUNK / c->size;
-
-    if (!chunk)
-        return false;
-    memset(chunk, 0, CHUNK);
-    for (size_t i = n; i-- > 0;) {
-        void *obj = chunk + i * c->size;
-        *link_of(c, obj) = c->free;
-        c->free = obj;
+    if (!c->left) {
+        c->fresh = kpages_alloc(CHUNK);
+        c->left = c->fresh ? CHUNK / c->size : 0;
     }
-    return true;
+    if (!c->left)
+        return NULL;
+    void *obj = c->fresh;
+    c->fresh += c->size;
+    c->left--;
+    return memset(obj, 0, c->size);
 }
 
 void *objcache_get(struct objcache *c)
 {
-    void *obj = NULL;
+    void *obj;
 
     lock(&c->lock);
-    if (c->free || refill(c)) {
-        obj = c->free;
+    obj = c->free;
+    if (obj)
         c->free = *link_of(c, obj);
-        c->used++;
-    }
+    else
+        obj = take_fresh(c);
+    c->used += obj != NULL;
     unlock(&c->lock);
     return obj;
 }

@@ -16,7 +16,9 @@ struct objcache {
     u32 size; /* of one object, multiple of 16 */
     u32 link; /* offset of the pointer that chains free objects; not `refs` */
     void *free;
-    u64 used; /* objects handed out */
+    char *fresh; /* of the last chunk, what was never handed out and never touched: */
+    u32 left;    /* so many objects */
+    u64 used;    /* objects handed out */
 };
 #define OBJCACHE_INIT(type, member)                                                                \
     {                                                                                              \
