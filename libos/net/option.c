@@ -263,8 +263,8 @@ long inet_option_get(struct socket *s, int level, int name, uptr val, uptr len)
     int n = find(level, name);
     s32 v;
 
-    if (!has_level(s, level))
-        return -ENOPROTOOPT;
+    if (!has_level(s, level)) /* what each family of Linux says */
+        return s->family == AF_INET ? -EOPNOTSUPP : -ENOPROTOOPT;
     if (n < 0)
         return get_special(i, level, name, val, len);
     v = n == OPT_TCP_MAXSEG ? (s32)segment_size(i) : i->opt[n];
