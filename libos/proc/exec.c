@@ -227,7 +227,7 @@ static long commit(struct exec_job *job)
         return rc;
     set_exe(p, job->file);
     set_args(p, &job->args);
-    set_comm(t, job->path);
+    set_comm(t, job->name);
     files_exec(p->files);
     sighand_exec(p->sighand);
     reset_thread(t, l.entry, sp);

@@ -296,3 +296,12 @@ D /etc/passwd" ] || fail "list: $listed"
     bailey run --diff /dev/full -- true
     refused 125 --diff "No space left"
 }
+
+@test "setarch -R: the same addresses each time, and a personality that is remembered" {
+    run -0 "$BAILEY" run -q -- setarch -R sh -c 'head -1 /proc/$$/maps; sh -c "head -1 /proc/\$\$/maps"; cat /proc/self/personality'
+    [ "${#lines[@]}" = 3 ]
+    [ "${lines[0]}" = "${lines[1]}" ]
+    [ "${lines[2]}" = 00040000 ]
+    run -0 "$BAILEY" run -q -- setarch i686 uname -m
+    [ "$output" = i686 ]
+}

@@ -56,3 +56,5 @@ env -i ONE=1 TWO=2 sleep 5 & p=$!
 i=0; until [ "$(cat /proc/$p/comm)" = sleep ] || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
 awk '{ print $2 }' /proc/$p/stat; tr '\0' '\n' < /proc/$p/environ | sort; tr '\0' ' ' < /proc/$p/cmdline; echo
 kill $p; wait $p 2>/dev/null; echo $?
+echo "== a script's own name"
+printf '#!/bin/sh\ncat /proc/$$/comm\n' > named-script && chmod +x named-script && ./named-script
