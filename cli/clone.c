@@ -21,6 +21,7 @@
 
 #include "commands.h"
 #include "complain.h"
+#include "detach.h"
 #include "number.h"
 #include "resume.h"
 #include "runtime.h"
@@ -364,6 +365,7 @@ static int start(struct memory_base *base, struct request *r, const char *what, 
         code = complain_text(err.text, err.hint[0] ? err.hint : NULL);
     if (!code) {
         monitor_prepare();
+        detach_prepare();
         code = start_all(base, r, &names, &ended);
     }
     settled_free(&r->settled);

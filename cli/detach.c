@@ -15,9 +15,7 @@
 
 #include "complain.h"
 
-/* Everything of ours is closed on exec; what is not was left open by the caller, who may
- * wait for its end. */
-static void close_inherited(void)
+void detach_prepare(void)
 {
     DIR *dir = opendir("/proc/self/fd");
     struct dirent *d;
@@ -44,7 +42,6 @@ static void become_detached(int log, const int *fds, int count)
             dup3(log, fds[i], O_CLOEXEC);
     if (null > STDERR_FILENO)
         close(null);
-    close_inherited();
 }
 
 static void print_log(int log)
@@ -103,6 +100,8 @@ int detach(struct registration *r, const int *fds, int count)
     }
     if (pid == 0) {
         become_detached(log, fds, count);
+        if (!r->unnamed)
+            detach_prepare();
         close(log);
         close(news[0]);
         r->news = news[1];
