@@ -112,7 +112,7 @@ struct boot_info {
      * set (bit n-1), and a request to freeze.  The monitor sets bits atomically and
      * then interrupts a thread; the library OS takes them with an exchange. */
     uint64_t mailbox_signals;
-    uint32_t freeze; /* 0 run, BOOT_FREEZE */
+    uint32_t freeze;          /* 0 run, BOOT_FREEZE */
     uint32_t winsize_changed; /* or another terminal, at a resume */
 
     /* A second host epoll, empty, used with a zero timeout only: "is this ready now?" */
