@@ -8,6 +8,7 @@
 #include "save.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -32,8 +33,9 @@ uint64_t manage_client_id(const struct client *c)
 struct client *manage_client(uint64_t id)
 {
     struct client *c = &clients[(uint32_t)id % CLIENTS_MAX];
+    struct pollfd gone = {c->fd, 0, 0};
 
-    return c->fd >= 0 && c->use == id >> 32 ? c : NULL;
+    return c->fd >= 0 && c->use == id >> 32 && poll(&gone, 1, 0) == 0 ? c : NULL;
 }
 
 static void drop(struct client *c)

@@ -175,6 +175,10 @@ static int conclude(struct sandbox *s)
 
     free((void *)writing.memory.spaces);
     writing.memory.spaces = NULL;
+    if (!writing.rc && request.client && !manage_client(request.client)) {
+        writing.number = ECANCELED; /* nobody is left who gives the file its name */
+        writing.rc = error_set(&writing.err, 0, "bailey save was ended");
+    }
     malloc_trim(0); /* some megabytes that compressing took */
     if (!writing.rc) {
         answer(s, request.keep ? request.stopped : 0, NULL);

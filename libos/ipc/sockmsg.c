@@ -42,6 +42,26 @@ static long sent(struct socket *s, long rc, u32 flags)
     return rc;
 }
 
+/* What moves all of its bytes unless something ends it: a save must not be what does. */
+static bool sends_whole(const struct socket *s, u32 flags)
+{
+    return s->type == SOCK_STREAM && !(flags & MSG_DONTWAIT);
+}
+static bool receives_whole(const struct socket *s, u32 flags)
+{
+    return s->type == SOCK_STREAM &&
+           (flags & (MSG_WAITALL | MSG_DONTWAIT | MSG_PEEK)) == MSG_WAITALL;
+}
+
+/* Executed again after a save, it goes on behind what it has moved. */
+static size_t go_on_behind(bool whole, struct uio *u)
+{
+    size_t before = whole ? freeze_moved() : 0;
+
+    uio_advance(u, MIN(before, u->left));
+    return before;
+}
+
 long sys_sendto(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, int addr_len)
 {
     u8 name[SOCKNAME_MAX];
@@ -65,11 +85,11 @@ long sys_sendto(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, int
         m.name = name;
         m.name_len = (u32)addr_len;
     }
-    size_t before = s->type == SOCK_STREAM ? freeze_moved() : 0;
-    uio_advance(&u, MIN(before, u.left));
+    bool whole = sends_whole(s, m.flags);
+    size_t before = go_on_behind(whole, &u);
     if (!rc)
         rc = sent(s, s->ops->send(s, &m), flags);
-    if (s->type == SOCK_STREAM && !(m.flags & MSG_DONTWAIT))
+    if (whole)
         rc = freeze_partial(before, rc, u.left);
     file_put(f);
     return rc;
@@ -91,7 +111,11 @@ long sys_recvfrom(int fd, uptr buf, size_t len, unsigned int flags, uptr addr, u
         return rc;
     uio_init(&u, &v, buf, MIN(len, 0x7ffff000UL), false);
     struct sockmsg m = {.data = &u, .name = addr ? name : NULL, .flags = with_nonblock(f, flags)};
+    bool whole = receives_whole(s, m.flags);
+    size_t before = go_on_behind(whole, &u);
     rc = s->ops->receive(s, &m);
+    if (whole)
+        rc = freeze_partial(before, rc, u.left);
     if (rc >= 0 && addr) {
         long err = socket_name_to_user(m.name, m.name_len, addr, addr_len);
 
@@ -137,7 +161,18 @@ static void header_done(struct message *x)
         kfree(x->iov);
 }
 
-static long send_message(struct file *f, struct socket *s, uptr msg, u32 flags)
+/* Descriptors and the like went with the first bytes. */
+static long send_whole(struct socket *s, struct message *x, u32 flags)
+{
+    size_t before = go_on_behind(true, &x->u);
+
+    if (before)
+        x->m.control_len = 0;
+    return freeze_partial(before, sent(s, s->ops->send(s, &x->m), flags), x->u.left);
+}
+
+/* `last`: if a save ends it half-way, this message is what is sent again. */
+static long send_message(struct file *f, struct socket *s, uptr msg, u32 flags, bool last)
 {
     struct message x;
     long rc = header_get(&x, msg, f, flags);
@@ -150,7 +185,8 @@ static long send_message(struct file *f, struct socket *s, uptr msg, u32 flags)
         rc = copy_from_user(x.name, x.h.name, x.m.name_len);
     }
     if (!rc)
-        rc = sent(s, s->ops->send(s, &x.m), flags);
+        rc = last && sends_whole(s, x.m.flags) ? send_whole(s, &x, flags)
+                                               : sent(s, s->ops->send(s, &x.m), flags);
     header_done(&x);
     return rc;
 }
@@ -186,7 +222,7 @@ long sys_sendmsg(int fd, uptr msg, unsigned int flags)
 
     if (rc)
         return rc;
-    rc = send_message(f, s, msg, flags);
+    rc = send_message(f, s, msg, flags, true);
     file_put(f);
     return rc;
 }
@@ -216,7 +252,7 @@ long sys_sendmmsg(int fd, uptr msgs, unsigned int n, unsigned int flags)
     for (; done < MIN(n, IOV_MAX_); done++) {
         uptr one = msgs + done * sizeof(struct user_mmsghdr);
 
-        rc = send_message(f, s, one, flags);
+        rc = send_message(f, s, one, flags, false);
         if (rc < 0)
             break;
         rc = put_user((u32)rc, one + offsetof(struct user_mmsghdr, len));

@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 
+#include "freeze.h"
 #include "lib.h"
 #include "pty.h"
 
@@ -127,10 +128,11 @@ static long wait_input(struct file *f, u32 seq, u64 deadline)
     return thread_sleep(seq, deadline);
 }
 
-static long read_input(struct file *f, struct uio *u)
+/* `before` bytes came before a save. */
+static long read_input(struct file *f, struct uio *u, size_t before)
 {
     struct pty *p = f->private;
-    size_t done = 0;
+    size_t done = before;
     u64 deadline = 0;
     bool end = false;
     long rc = 0;
@@ -155,6 +157,8 @@ static long read_input(struct file *f, struct uio *u)
             deadline = done ? deadline_from_now(w.between) : HOST_FOREVER;
         rc = wait_input(f, seq, deadline);
     }
+    if (rc == -EINTR && done)
+        return freeze_partial(before, (long)(done - before), u->left);
     if (done || rc == -ETIMEDOUT)
         return (long)done;
     return rc == -EINTR ? -ERESTARTSYS : rc;
@@ -163,18 +167,20 @@ static long read_input(struct file *f, struct uio *u)
 static long slave_read(struct file *f, struct uio *u, u64 *pos)
 {
     struct pty *p = f->private;
+    size_t before = freeze_moved();
     struct waiter w;
     long rc;
 
+    uio_advance(u, MIN(before, u->left));
     if (READ_ONCE(p->hungup))
-        return 0;
+        return (long)before;
     rc = pty_background(p, SIGTTIN);
     if (rc || !u->left)
         return rc;
     waiter_init(&w);
     w.events = POLLIN;
     waitq_add(&p->slave_wait, &w);
-    rc = read_input(f, u);
+    rc = read_input(f, u, before);
     waitq_remove(&w);
     return rc;
 }

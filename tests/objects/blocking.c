@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
@@ -306,6 +307,78 @@ static long u_recvmsg(struct call *c)
 }
 static void end_recvmsg(struct call *c) { CHECK(send(sockets[1], "abc", 3, 0) == 3); }
 
+/* Calls that move as much as they were asked for: some has been moved before the save. */
+static char half[1 << 20];
+static int stream[3][2];
+static void tcp_pair(int s[2])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(a);
+    int server = socket(AF_INET, SOCK_STREAM, 0);
+
+    bind(server, (void *)&a, sizeof(a));
+    listen(server, 1);
+    getsockname(server, (void *)&a, &size);
+    s[1] = socket(AF_INET, SOCK_STREAM, 0);
+    connect(s[1], (void *)&a, size);
+    s[0] = accept(server, NULL, NULL);
+    close(server);
+}
+static long receive_all(int *s)
+{
+    char text[11] = "";
+
+    send(s[1], "0123", 4, 0);
+    long n = recv(s[0], text, 10, MSG_WAITALL);
+    return n == 10 && strcmp(text, "0123456789") == 0 ? n : -1;
+}
+static long u_recv_all(struct call *c)
+{
+    socketpair(AF_UNIX, SOCK_STREAM, 0, stream[0]);
+    return receive_all(stream[0]);
+}
+static void end_recv_all(struct call *c) { send(stream[0][1], "456789", 6, 0); }
+static long u_recv_all_tcp(struct call *c)
+{
+    tcp_pair(stream[1]);
+    return receive_all(stream[1]);
+}
+static void end_recv_all_tcp(struct call *c) { send(stream[1][1], "456789", 6, 0); }
+static long u_sendmsg(struct call *c)
+{
+    struct iovec v[2] = {{half, 1000}, {half + 1000, sizeof(half) - 1000}};
+    struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
+
+    socketpair(AF_UNIX, SOCK_STREAM, 0, stream[2]);
+    for (size_t i = 0; i < sizeof(half); i++)
+        half[i] = (char)(i * 7 + i / 4096);
+    return sendmsg(stream[2][0], &m, 0);
+}
+static void end_sendmsg(struct call *c)
+{
+    static char got[sizeof(half)];
+
+    CHECK(recv(stream[2][1], got, sizeof(got), MSG_WAITALL) == sizeof(got));
+    CHECK(memcmp(got, half, sizeof(got)) == 0);
+}
+static int typist = -1;
+static long u_terminal_min(struct call *c)
+{
+    struct termios t;
+    char text[8] = "";
+    int slave;
+
+    openpty(&typist, &slave, NULL, NULL, NULL);
+    tcgetattr(slave, &t);
+    cfmakeraw(&t);
+    t.c_cc[VMIN] = 5;
+    tcsetattr(slave, TCSANOW, &t);
+    write(typist, "abc", 3);
+    long n = read(slave, text, 8);
+    return strcmp(text, "abcde") == 0 ? n : -1;
+}
+static void end_terminal_min(struct call *c) { write(typist, "de", 2); }
+
 static int held = -1, wanted = -1;
 static void prepare_locks(void)
 {
@@ -518,6 +591,10 @@ static struct call calls[] = {
     UNTIMED(fifo, end_fifo, 1, 0),
     UNTIMED(accept, end_accept, 1, 0),
     UNTIMED(recvmsg, end_recvmsg, 3, 0),
+    UNTIMED(recv_all, end_recv_all, 10, 0),
+    UNTIMED(recv_all_tcp, end_recv_all_tcp, 10, 0),
+    UNTIMED(sendmsg, end_sendmsg, 1 << 20, 0),
+    UNTIMED(terminal_min, end_terminal_min, 5, 0),
     UNTIMED(flock, end_flock, 0, 0),
     UNTIMED(record_lock, end_record_lock, 0, 0),
     {.name = "wait4", .run = u_wait4, .end = end_child, .expected = 7},
