@@ -119,6 +119,15 @@ _Noreturn void upcall_thread_start(struct thread *t)
     exit_to_program(t);
 }
 
+void mailbox_look(struct thread *t)
+{
+    const struct boot_info *b = boot();
+
+    if (__atomic_load_n(&b->freeze, __ATOMIC_SEQ_CST) || READ_ONCE(b->mailbox_signals) ||
+        READ_ONCE(b->winsize_changed) || READ_ONCE(b->job_mail))
+        __atomic_fetch_or(&t->attention, ATTN_MAILBOX, __ATOMIC_SEQ_CST);
+}
+
 _Noreturn void upcall_start(struct boot_info *b)
 {
     struct thread *t = current();
@@ -133,6 +142,7 @@ _Noreturn void upcall_start(struct boot_info *b)
     exec_first(b);
     if (b->flags & BOOT_TELL_STARTED)
         host_report(HOST_REPORT_STARTED, 0, 0, NULL);
+    mailbox_look(t);
     exit_to_program(t);
 }
 

@@ -203,8 +203,10 @@ _Noreturn void resume_start(struct boot_info *b)
         terminal_signal(SIGWINCH); /* another terminal, and nothing on it: paint anew */
     if (READ_ONCE(me->attention) & ATTN_WORK)
         thread_work(); /* signals to who watches the generation */
-    if (alive)
+    if (alive) {
+        mailbox_look(me);
         go_on(me);
+    }
     hostpoll_start(); /* nobody is left here whom the monitor could interrupt */
     me->proc = NULL;
     host_thread_exit();

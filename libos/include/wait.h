@@ -77,6 +77,9 @@ void wake_batch_add(struct wake_batch *b, struct thread *t);
 void wake_batch_flush(struct wake_batch *b);
 /* Takes what the monitor left in boot_info (ATTN_MAILBOX); may kick threads. */
 void mailbox_poll(void);
+/* Before t runs program code for the first time: what came when nobody could be interrupted yet is
+ * looked at on its way out. */
+void mailbox_look(struct thread *t);
 /* ATTN_WORK: what this thread is to do for others before it sleeps or goes on. */
 void thread_work(void);
 void async_run(void);       /* signals of O_ASYNC: fs/async.c */

@@ -95,6 +95,7 @@ int main(int argc, char **argv)
     random_seed(strtoul(argv[3], NULL, 0));
     struct snapshot_reader *r = snapshot_reader_open(argv[1], &how, &err);
     check(r ? 0 : -1);
+    options.self_contained = snapshot_info(r)->self_contained;
     options.abi_version = snapshot_info(r)->abi_version;
     memcpy(options.image, snapshot_info(r)->image, sizeof(options.image));
     struct snapshot_writer *w = snapshot_writer_open(argv[2], &options, &err);
