@@ -287,6 +287,8 @@ static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
     struct inode *i = f->inode;
     bool append = f->flags & O_APPEND;
 
+    if (carry_counts(i))
+        return -EROFS;
     lock(&i->lock);
     if (append)
         *pos = i->size;

@@ -162,3 +162,32 @@ cat: other: No such file or directory
 kept"
     [ "$(cat volume/new)" = more ]
 }
+
+@test "self-contained: a file of a volume that was open for writing" {
+    mkdir volume
+    echo first >volume/log
+    name=self$$x$BATS_TEST_NUMBER
+    "$BAILEY" run -q --name "$name" -v "$place/volume:/volume" -- python3 -c '
+import errno, os, time
+f = open("/volume/log", "r+b", buffering=0)
+print("ready", flush=True)
+while open("/dev/bailey/generation").read().strip() == "0": time.sleep(0.05)
+print(f.read().decode().strip())
+try:
+    print(f.write(b"more\n"))
+except OSError as e:
+    print(errno.errorcode[e.errno])' >out 2>err 3>&- &
+    local run=$!
+    eventually 60 grep -q ready out || fail "not started: $(cat err)"
+    "$BAILEY" save --self-contained -o file "$name" >/dev/null
+    wait $run
+    bailey resume --grant file
+    answered 0 "first
+5"
+    mv volume elsewhere
+    bailey resume --grant file
+    answered 0 "first
+EROFS"
+    [ "$(cat elsewhere/log)" = "first
+more" ]
+}
