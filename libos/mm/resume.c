@@ -16,6 +16,7 @@
 #include "internal.h"
 #include "kalloc.h"
 #include "lib.h"
+#include "proc.h"
 #include "thread.h"
 #include "vfs.h"
 
@@ -128,7 +129,8 @@ static long renew_handle(struct vma *v)
 
     if (v->kind != VMA_HOST)
         return 0;
-    if (v->host_end != ~0ULL && !erofs_gone()) /* the image is the same, whatever became of the file since */
+    if (v->host_end != ~0ULL &&
+        !erofs_gone()) /* the image is the same, whatever became of the file since */
         return 0;
     rc = v->file->ops->mmap(v->file, &m);
     if (rc)
@@ -141,11 +143,21 @@ static long renew_handle(struct vma *v)
     return 0;
 }
 
+/* A mapped file of a volume that is not what it was: its reader would find other bytes, or none. */
+static _Noreturn void say_stale(const struct vma *v)
+{
+    char buf[256], *path = path_text(&v->file->path, buf, sizeof(buf));
+
+    start_fail(ESTALE, "resume: mapped, and changed since the save:", IS_ERR(path) ? "" : path);
+}
+
 static long map_one(struct vma *v, bool fill)
 {
     u32 prot = v->prot;
     long rc = renew_handle(v);
 
+    if (rc == -EACCES && v->file)
+        say_stale(v);
     if (rc)
         return rc;
     if (fill)

@@ -103,7 +103,7 @@ END
     refused 125 copy1
 }
 
-@test "a file of its base that has changed or is gone" {
+@test "a mapped file of a volume that is gone" {
     mkdir bin && cp "$(command -v sleep)" bin/sleeps
     "$BAILEY" run -q --name based -v "$PWD/bin:/own:ro" -- sh -c 'echo ready; exec /own/sleeps 1000' >out 2>errors </dev/null 3>&- &
     eventually 30 grep -q ready out || fail "$(cat errors)"
@@ -111,11 +111,24 @@ END
     "$BAILEY" save -o file based >/dev/null
     mv bin/sleeps bin/gone
     bailey resume --grant file
-    refused 125 sleeps
-    cp bin/gone bin/sleeps
-    printf x >>bin/sleeps
-    bailey resume --grant file
-    refused 125 sleeps
+    refused 125 "changed since the save: /own/sleeps"
     [ -z "$("$BAILEY" ps -q)" ]
     [ -z "$(ls "$XDG_RUNTIME_DIR/bailey")" ]
+    mv bin/gone bin/sleeps
+    "$BAILEY" resume -d --name based --grant file 3>&-
+}
+
+@test "a file of the base that is another one" {
+    enter=(unshare -m)
+    [ "$(id -u)" = 0 ] || enter=(unshare -U -r -m)
+    original=$(realpath "$(command -v sleep)")
+    cp "$original" other && printf x >>other
+    "${enter[@]}" mount --bind other "$original" 2>/dev/null || skip "the host refuses ${enter[*]}"
+    "$BAILEY" run -d --name based -- "$original" 1000 >/dev/null 3>&-
+    "$BAILEY" save -o file based >/dev/null
+    "$BAILEY" rm based >/dev/null
+    try timeout 60 "${enter[@]}" sh -c 'mount --bind other "$1" && "$2" resume file' - "$original" "$BAILEY" </dev/null 3>&-
+    refused 125 "changed since the save: $original"
+    [ -z "$("$BAILEY" ps -q)" ]
+    "$BAILEY" resume -d --name based file 3>&-
 }
