@@ -28,7 +28,6 @@
 
 #define FRESH_DIR_NS  (20 * 1000000ULL) /* a directory seen this recently is still there */
 #define FRESH_FILE_NS 1000000ULL
-#define FEW_NAMES     4096u /* bytes of a directory, as host file systems count them */
 #define NOBODY        65534u
 
 static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;
@@ -339,24 +338,11 @@ long hostfs_found(struct dentry *d, const struct host_attr *a, const char *link)
     return 0;
 }
 
-/* Names are asked for one by one until that has cost about as much as asking for all at once:
- * a listing costs by its length, and more of it with the attributes. */
-static u32 worth_listing(const struct inode *dir)
-{
-    return 2 + (u32)MIN(dir->size, 1ULL << 24) / FEW_NAMES * 2;
-}
-
-static u32 worth_attributes(const struct inode *dir)
-{
-    u64 size = MIN(dir->size, 1ULL << 24);
-    return 3 + (size > FEW_NAMES ? (u32)(size - FEW_NAMES) / 1024 : 0);
-}
-
 /* Does the listing say that there is no such name?  Fetches it after a few misses. */
 static bool listed_absent(struct inode *dir, struct dentry *d)
 {
     struct hostfs_node *n = hostfs_node(dir);
-    if (!n->listing && n->misses >= worth_listing(dir)) {
+    if (!n->listing && n->misses >= hostfs_worth_listing(dir)) {
         n->misses = 0;
         hostfs_listing(d->parent);
     }
@@ -374,7 +360,7 @@ static bool found_in_listing(struct inode *dir, struct dentry *d)
     if (l && listing_attr(l, d->name, d->name_len, &a, &link))
         return hostfs_found(d, &a, link) == 0;
     /* A file that is going to be opened has to be asked for in any case. */
-    if (current()->walk_open || ++n->asked != worth_attributes(dir))
+    if (current()->walk_open || !hostfs_time_for_attributes(dir))
         return false;
     hostfs_list_attributes(d->parent);
     l = __atomic_load_n(&n->listing, __ATOMIC_ACQUIRE);

@@ -30,7 +30,8 @@ struct hostfs {
     u32 idle;             /* how many */
     struct inode **table; /* by host inode number, chained through node->next */
     u32 size, count;
-    u64 devs[16]; /* host devices met, for distinct inode numbers */
+    u32 begun, swept; /* directories asked for one name at least; for as many as are worth it */
+    u64 devs[16];     /* host devices met, for distinct inode numbers */
     u32 ndevs;
 };
 
@@ -116,6 +117,10 @@ bool listing_attr(const struct listing *l, const char *name, size_t len, struct 
 struct listing *hostfs_listing(struct dentry *d);
 /* Fetches the listing of a cached directory again, with the attributes of all entries. */
 void hostfs_list_attributes(struct dentry *d);
+/* So many names have to be missed before a listing is worth its price. */
+u32 hostfs_worth_listing(const struct inode *dir);
+/* Counts a name that was asked for: are all attributes to be asked for now? */
+bool hostfs_time_for_attributes(struct inode *dir);
 /* Record number n, NULL at the end. */
 const struct host_dirent *listing_at(const struct listing *l, u64 n);
 

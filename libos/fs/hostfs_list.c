@@ -9,7 +9,8 @@
 #include "hostfs.h"
 #include "lib.h"
 
-#define CHUNK 0x7800u /* bytes asked for at once: what fits in a message */
+#define FEW_NAMES 4096u   /* bytes of a directory, as host file systems count them */
+#define CHUNK     0x7800u /* bytes asked for at once: what fits in a message */
 
 void listing_free(struct listing *l)
 {
@@ -178,4 +179,38 @@ struct listing *hostfs_listing(struct dentry *d)
         l = none;
     }
     return l;
+}
+
+/* ---- when it is time ---- */
+
+/* Names are asked for one by one until that has cost about as much as asking for all at once:
+ * a listing costs by its length, and more of it with the attributes. */
+u32 hostfs_worth_listing(const struct inode *dir)
+{
+    return 2 + (u32)MIN(dir->size, 1ULL << 24) / FEW_NAMES * 2;
+}
+
+static u32 worth_attributes(const struct inode *dir)
+{
+    u64 size = MIN(dir->size, 1ULL << 24);
+    return 3 + (size > FEW_NAMES ? (u32)(size - FEW_NAMES) / 1024 : 0);
+}
+
+#define SWEEP 16
+
+/* Is it time to ask for all attributes of the directory?  Where most directories so far came to
+ * that, some program goes through whole trees: then short ones are listed at their first name. */
+bool hostfs_time_for_attributes(struct inode *dir)
+{
+    struct hostfs *fs = hostfs_of(dir->super);
+    u32 asked = ++hostfs_node(dir)->asked, worth = worth_attributes(dir);
+    bool sweep = READ_ONCE(fs->swept) >= SWEEP && fs->swept * 2 >= READ_ONCE(fs->begun);
+
+    if (asked == 1 && sweep && dir->size <= FEW_NAMES)
+        return true;
+    if (asked == 1)
+        __atomic_fetch_add(&fs->begun, 1, __ATOMIC_RELAXED);
+    if (asked == worth)
+        __atomic_fetch_add(&fs->swept, 1, __ATOMIC_RELAXED);
+    return asked == worth;
 }
