@@ -151,14 +151,25 @@ static _Noreturn void say_stale(const struct vma *v)
     start_fail(ESTALE, "resume: mapped, and changed since the save:", IS_ERR(path) ? "" : path);
 }
 
-static long map_one(struct vma *v, bool fill)
+/* Will a run be mapped over all of it?  Then nothing need be mapped below. */
+static bool hidden(const struct vma *v, const struct runs *r)
 {
+    u64 n = find_run(r, v->start);
+    const struct boot_run *run = &r->run[n];
+
+    return n < r->count && !(v->flags & VMA_SHARED) && run->addr <= v->start &&
+           run->addr + run->len >= v->end && !is_read(r, run);
+}
+
+static long map_one(struct vma *v, struct runs *r)
+{
+    bool fill = receives(v, r);
     u32 prot = v->prot;
     long rc = renew_handle(v);
 
     if (rc == -EACCES && v->file)
         say_stale(v);
-    if (rc)
+    if (rc || hidden(v, r))
         return rc;
     if (fill)
         v->prot = PROT_READ | PROT_WRITE;
@@ -175,7 +186,7 @@ static long map_all(struct mm *mm, struct runs *r)
     long rc = 0;
 
     for (v = vma_next(mm, 0); v && !rc; v = vma_next(mm, v->end))
-        rc = map_one(v, receives(v, r));
+        rc = map_one(v, r);
     return rc;
 }
 
