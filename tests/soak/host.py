@@ -6,9 +6,9 @@ from pathlib import Path
 def processes():
     """{number: parent} of all there are"""
     found = {}
-    for stat in Path('/proc').glob('[0-9]*/stat'):
+    for name in filter(str.isdigit, os.listdir('/proc')):
         try:
-            found[int(stat.parent.name)] = int(stat.read_text().rpartition(')')[2].split()[1])
+            found[int(name)] = int(Path(f'/proc/{name}/stat').read_text().rpartition(')')[2].split()[1])
         except OSError:
             pass
     return found
