@@ -26,7 +26,7 @@ def end_children():
     """Kills what a run left behind, in whatever session: this process adopts it."""
     while True:
         parents = {}
-        for stat in Path('/proc').glob('[0-9]*/stat'):
+        for stat in (Path('/proc', p, 'stat') for p in os.listdir('/proc') if p.isdigit()):
             try:
                 rest = stat.read_text().rpartition(')')[2].split()
             except OSError:
