@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all deps demo test suites fuzz soak soak-day stress bench bench-servers check docs install clean
+.PHONY: all deps demo test suites errnos fuzz soak soak-day stress bench bench-servers check docs install clean
 
 all: $(BUILD)/build.ninja
 	@ninja -C $(BUILD)
@@ -60,14 +60,22 @@ DAY ?= 24000
 soak-day: $(BUILD)/bailey
 	@tests/soak/mixed_day $(BUILD) $(DAY) $$$$
 
-# Tests that others wrote: CPython's and stress-ng's, all of them (hours).  Interrupted, it goes
+# Tests that others wrote: CPython's, stress-ng's, perl's and more, all of them (hours).  Interrupted, it goes
 # on where it was; results and docs/suites.md are made anew after `make clean`.
 suites:
 	@tools/deps.sh build tests suites
 	@$(MAKE) --no-print-directory all
 	-@tests/suites/stress_ng --build $(BUILD) --results $(BUILD)/stress_ng.jsonl
 	-@tests/suites/cpython --build $(BUILD) --results $(BUILD)/cpython.jsonl
-	@tests/suites/report $(BUILD)/cpython.jsonl $(BUILD)/stress_ng.jsonl >docs/suites.md
+	-@tests/suites/upstream --build $(BUILD) --results $(BUILD)/upstream.jsonl
+	@tests/suites/report $(BUILD)/cpython.jsonl $(BUILD)/stress_ng.jsonl \
+	    $(BUILD)/upstream.jsonl >$(BUILD)/suites.md
+	@mv $(BUILD)/suites.md docs/suites.md
+
+# Which errors of the manual pages the guest tests provoke: docs/errno-coverage.md.
+errnos:
+	@tools/deps.sh suites
+	@python3 tools/errno_coverage.py markdown docs/errno-coverage.md
 
 # Every parser of outside data under libFuzzer, FUZZ_SECONDS each.
 fuzz:

@@ -16,7 +16,7 @@ bench="bubblewrap runsc wrk redis-tools redis-server nginx-light postgresql curl
 
 demo="python3-numpy"
 qemu="qemu-system-x86 busybox"
-suites="libpython3.11-testsuite stress-ng"
+suites="libpython3.11-testsuite stress-ng perl busybox coreutils manpages-dev"
 
 missing=
 for group in ${*:-build demo tests checks bench}; do

@@ -79,9 +79,11 @@ class Place:
             directory.mkdir(mode=0o700)
             os.chown(directory, *USER)
 
-    def run(self, command, inside, timeout, options=()):
+    def run(self, command, inside, timeout, options=(), fill=None):
         """(exit code or None after the time-out, output and errors together)"""
         self.fresh()
+        if fill:
+            fill()
         if inside:
             given = [f'-e{n}={v}' for n, v in self.env.items() if n != 'XDG_RUNTIME_DIR']
             command = [self.bailey, 'run', '-q', '--hostname', os.uname().nodename, '-u', f'{USER[0]}:{USER[1]}', '-v',
@@ -100,6 +102,17 @@ class Place:
             end_children()
             log.seek(0)
             return code, log.read().decode(errors='replace')
+
+
+def differences(native, inside):
+    """cases whose sets of verdicts, over all runs so far, have nothing in common"""
+    seen = [{}, {}]
+    for side, runs in zip(seen, (native, inside)):
+        for run in runs:
+            for case in {c for r in native + inside for c in r}:
+                side.setdefault(case, set()).add(run.get(case, 'absent'))
+    return {case: ['/'.join(sorted(seen[0][case])), '/'.join(sorted(seen[1][case]))]
+            for case in sorted(seen[0]) if not seen[0][case] & seen[1][case]}
 
 
 class Results:
