@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
 static char *two_pages; /* the second is not there */
 
@@ -235,10 +236,7 @@ static void syncing(void)
 
 static void all_in(const char *place)
 {
-    char dir[64];
-
-    sprintf(dir, "%s/fs_data.XXXXXX", place);
-    CHECK(mkdtemp(dir) && chdir(dir) == 0);
+    scratch_enter(place);
     xfsz = 0;
     positions();
     vectors();
@@ -248,18 +246,15 @@ static void all_in(const char *place)
     limits();
     append();
     syncing();
+    scratch_leave();
 }
 
 /* In the working directory and in /tmp: inside, these are file systems of different kinds. */
 int main(void)
 {
-    int start = open(".", O_RDONLY);
-
     two_pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(two_pages + 4096, 4096);
     all_in(".");
-    CHECK(fchdir(start) == 0);
-    close(start);
     all_in("/tmp");
     return check_result();
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
 static int is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
@@ -197,13 +198,12 @@ static void names(void)
 
 int main(void)
 {
-    char dir[] = "/tmp/fs_fd.XXXXXX";
-
-    CHECK(mkdtemp(dir) && chdir(dir) == 0);
+    scratch_enter("/tmp");
     duplicates();
     control();
     seals();
     locks();
     names();
+    scratch_leave();
     return check_result();
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
@@ -320,10 +321,7 @@ static void working_directory(void)
 
 static void all_in(const char *place)
 {
-    char dir[64];
-
-    sprintf(dir, "%s/fs_names.XXXXXX", place);
-    CHECK(mkdtemp(dir) && chdir(dir) == 0);
+    scratch_enter(place);
     umask(022);
     directories();
     sticky_group();
@@ -334,16 +332,13 @@ static void all_in(const char *place)
     nodes();
     listing();
     working_directory();
+    scratch_leave();
 }
 
 /* In the working directory and in /tmp: inside, these are file systems of different kinds. */
 int main(void)
 {
-    int start = open(".", O_RDONLY);
-
     all_in(".");
-    CHECK(fchdir(start) == 0);
-    close(start);
     all_in("/tmp");
     return check_result();
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "scratch.h"
 
 #define ROUNDS 6000
 
@@ -201,20 +202,15 @@ static void walk(const char *dir, int depth)
         free(list);
 }
 
-static void run_in(const char *place, uint64_t start, uid_t user)
+static void run_here(uint64_t start, uid_t user)
 {
-    char dir[64];
-
-    sprintf(dir, "%s/fs_random.XXXXXX", place);
     seed = start;
-    if (!mkdtemp(dir) || chdir(dir) || chroot(".")) {
-        puts("no place");
-        exit(1);
-    }
+    if (chroot("."))
+        _exit(1);
     umask(022);
     if (user && (chmod(".", 0777) || mkdir("e", 01777) || chmod("e", 01777) || mkdir("d", 0755) ||
                  setgid(user) || setuid(user)))
-        exit(1);
+        _exit(1);
     for (int n = 0; n < ROUNDS; n++)
         one();
     chdir("/");
@@ -233,11 +229,13 @@ int main(int argc, char **argv)
     for (unsigned n = 0; n < 4; n++) {
         printf("in %s as %s\n", n % 2 ? "/tmp" : "the working directory", n / 2 ? "user" : "root");
         fflush(stdout);
+        scratch_enter(place[n % 2]);
         pid_t pid = fork();
         if (pid == 0)
-            run_in(place[n % 2], (argc > 1 ? strtoull(argv[1], NULL, 0) : 1) + n, n / 2 * 1000);
+            run_here((argc > 1 ? strtoull(argv[1], NULL, 0) : 1) + n, n / 2 * 1000);
         waitpid(pid, &status, 0);
         CHECK(status == 0);
+        scratch_leave();
     }
     return check_result();
 }
