@@ -178,6 +178,8 @@ void syscall_serve(struct regs *regs)
     if (unlikely(rc == -4 /* EINTR */ || (rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK)))
         rc = freeze_restart(t, rc);
     regs->rax = (u64)rc;
-    if (unlikely(rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK))
+    if (unlikely(rc <= -ERESTARTSYS && rc >= -ERESTART_RESTARTBLOCK)) {
+        t->again_call = t->syscalls + 1;
         __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_RELAXED);
+    }
 }

@@ -140,6 +140,7 @@ struct thread {
     u32 policy;          /* SCHED_*, with SCHED_RESET_ON_FORK: remembered, not enforced */
     struct thread *copy; /* parked: it is to put this one into a copy of its address space */
     u64 kept_call;       /* the call that goes on with `deadline`: interrupted by a save */
+    u64 again_call;      /* the call that was interrupted, and is executed again unnoticed */
 
     struct futex_waiter *kept_futex; /* queued still, for the call that is executed again */
 
@@ -210,6 +211,9 @@ static inline struct thread *current(void)
 #endif
 
 static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BASE + SEG_BOOT); }
+
+/* Has the call that is being served slept before?  What went meanwhile was there at its start. */
+static inline bool call_again(const struct thread *t) { return t->again_call == t->syscalls; }
 
 /* Slots that ever were in use, and one of them.  proc/thread.c */
 u32 thread_slots(void);

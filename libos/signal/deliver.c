@@ -127,6 +127,7 @@ static void resolve_with_handler(struct thread *t, struct regs *regs, const stru
         return;
     }
     t->restart.valid = false;
+    t->again_call = 0;
     regs->rax = (u64)-EINTR;
 }
 

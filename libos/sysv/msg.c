@@ -61,6 +61,9 @@ static struct msg_queue *queue_get(int id)
     return q;
 }
 
+/* There is no such queue: it went before the call, or while it slept. */
+static long gone(void) { return call_again(current()) ? -EIDRM : -EINVAL; }
+
 /* ---- sending ------------------------------------------------------------------------- */
 
 /* 0, -EAGAIN when there is no room, or another error. */
@@ -122,11 +125,11 @@ long sys_msgsnd(int id, uptr msg, size_t size, int flags)
     q = queue_get(id);
     if (!q) {
         kfree(m);
-        return -EINVAL;
+        return gone();
     }
     rc = try_send(q, m);
     if (rc == -EIDRM)
-        rc = -EINVAL; /* it was gone before we came */
+        rc = gone();
     if (rc == -EAGAIN && !(flags & IPC_NOWAIT)) {
         slept = wait_event(&q->writers, (rc = try_send(q, m)) != -EAGAIN, HOST_FOREVER);
         if (slept)
@@ -241,10 +244,10 @@ long sys_msgrcv(int id, uptr msg, size_t size, long type, int flags)
         return -EINVAL;
     q = queue_get(id);
     if (!q)
-        return -EINVAL;
+        return gone();
     rc = try_receive(q, &w, &m);
     if (rc == -EIDRM)
-        rc = -EINVAL;
+        rc = gone();
     if (rc == -ENOMSG && !(flags & IPC_NOWAIT)) {
         slept = wait_event(&q->readers, (rc = try_receive(q, &w, &m)) != -ENOMSG, HOST_FOREVER);
         if (slept)

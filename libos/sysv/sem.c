@@ -238,12 +238,15 @@ static long operate(int id, const struct sembuf *ops, u32 n, u64 deadline)
 static long operate_restartable(u32 nr, int id, const struct sembuf *ops, u32 n, u64 deadline)
 {
     struct restart *r = &current()->restart;
+    bool again = r->valid && r->nr == nr;
     long rc;
 
-    if (r->valid && r->nr == nr)
+    if (again)
         deadline = r->deadline;
     r->valid = false;
     rc = operate(id, ops, n, deadline);
+    if (rc == -EINVAL && again)
+        return -EIDRM; /* it was there when the sleep began */
     if (rc != -EINTR || signal_pending())
         return rc;
     *r = (struct restart){.valid = true, .nr = nr, .deadline = deadline};

@@ -173,7 +173,7 @@ static long slave_read(struct file *f, struct uio *u, u64 *pos)
 
     uio_advance(u, MIN(before, u->left));
     if (READ_ONCE(p->hungup))
-        return (long)before;
+        return before || !call_again(current()) ? (long)before : -EIO;
     rc = pty_background(p, SIGTTIN);
     if (rc || !u->left)
         return rc;
