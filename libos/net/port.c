@@ -304,6 +304,13 @@ static struct inet_sock *choose(struct port *p, const struct inet_addr *to,
     return NULL;
 }
 
+/* The lowest bits of hash_bytes are those of the port, and peers on Linux come from ports that
+ * are all even or all odd: two listeners would never share them. */
+static u64 spread(const struct inet_addr *from)
+{
+    return hash_u64(hash_bytes(from, sizeof(*from)));
+}
+
 struct inet_sock *port_find(u16 type, const struct inet_addr *to, const struct inet_addr *from)
 {
     struct table *t = table_of(type);
@@ -331,8 +338,7 @@ struct inet_sock *port_find(u16 type, const struct inet_addr *to, const struct i
         /* Without SO_REUSEPORT several may share a UDP port by SO_REUSEADDR: the last
          * that came has it. */
         if (equals > 1)
-            found = choose(p, to, from, best,
-                           balance ? hash_bytes(from, sizeof(*from)) % equals : equals - 1);
+            found = choose(p, to, from, best, balance ? spread(from) % equals : equals - 1);
     }
     if (found)
         socket_get(&found->s);
