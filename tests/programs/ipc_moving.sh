@@ -6,7 +6,7 @@ libc=ctypes.CDLL(None,use_errno=True)
 def e(f,*a):
     try: return f(*a)
     except OSError as x: return errno.errorcode[x.errno]
-import tempfile; d=tempfile.mkdtemp(); os.chdir(d)
+import tempfile,shutil,atexit; d=tempfile.mkdtemp(); atexit.register(shutil.rmtree,d); os.chdir(d)
 os.mkfifo('f'); print(e(os.open,'f',os.O_WRONLY|os.O_NONBLOCK))
 r=os.open('f',os.O_RDONLY|os.O_NONBLOCK); p=select.poll(); p.register(r); print(p.poll(0), os.read(r,5))
 w=os.open('f',os.O_WRONLY|os.O_NONBLOCK); print(p.poll(0)); os.write(w,b'x'); os.close(w); print(p.poll(0)[0][1],os.read(r,5),os.read(r,5),p.poll(0)[0][1]); os.close(r)
