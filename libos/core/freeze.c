@@ -152,7 +152,7 @@ long freeze_partial(size_t before, long rc, size_t left)
 
     if (!total)
         return rc;
-    if (!left || !interrupted || signal_pending() || !(READ_ONCE(t->attention) & ATTN_RENDEZVOUS))
+    if (!left || !interrupted || !freeze_interrupts())
         return (long)total;
     t->kept_moved = total;
     t->kept_moved_call = t->syscalls + 1;

@@ -99,33 +99,45 @@ long proc_show_auxv(const struct pseudo *p, struct textbuf *b)
 
 /* ---- small files ------------------------------------------------------------------ */
 
-static long show_comm(const struct pseudo *p, struct textbuf *b)
+/* The process, referenced and locked, and the thread the file is of; NULL: it has gone. */
+static struct process *lock_thread(const struct pseudo *p, struct thread **t)
 {
     struct process *proc = proc_get(p);
+
+    if (!proc)
+        return NULL;
+    lock(&proc->lock);
+    *t = p->tid ? thread_find(proc, p->tid) : proc->leader;
+    return proc;
+}
+
+static void unlock_thread(struct process *proc)
+{
+    unlock(&proc->lock);
+    process_put(proc);
+}
+
+static long show_comm(const struct pseudo *p, struct textbuf *b)
+{
     struct thread *t;
+    struct process *proc = lock_thread(p, &t);
 
     if (!proc)
         return -ESRCH;
-    lock(&proc->lock);
-    t = p->tid ? thread_find(proc, p->tid) : proc->leader;
     text_add(b, "%s\n", t ? t->comm : proc->last_comm);
-    unlock(&proc->lock);
-    process_put(proc);
+    unlock_thread(proc);
     return 0;
 }
 
 static long show_personality(const struct pseudo *p, struct textbuf *b)
 {
-    struct process *proc = proc_get(p);
     struct thread *t;
+    struct process *proc = lock_thread(p, &t);
 
     if (!proc)
         return -ESRCH;
-    lock(&proc->lock);
-    t = p->tid ? thread_find(proc, p->tid) : proc->leader;
     text_add(b, "%08x\n", t ? t->personality : 0);
-    unlock(&proc->lock);
-    process_put(proc);
+    unlock_thread(proc);
     return 0;
 }
 

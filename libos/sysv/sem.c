@@ -238,14 +238,13 @@ static long operate(int id, const struct sembuf *ops, u32 n, u64 deadline)
 static long operate_restartable(u32 nr, int id, const struct sembuf *ops, u32 n, u64 deadline)
 {
     struct restart *r = &current()->restart;
-    bool again = r->valid && r->nr == nr;
     long rc;
 
-    if (again)
+    if (r->valid && r->nr == nr)
         deadline = r->deadline;
     r->valid = false;
     rc = operate(id, ops, n, deadline);
-    if (rc == -EINVAL && again)
+    if (rc == -EINVAL && call_again(current()))
         return -EIDRM; /* it was there when the sleep began */
     if (rc != -EINTR || signal_pending())
         return rc;

@@ -630,13 +630,9 @@ static void *run(void *arg)
 
 static bool asleep(pid_t tid)
 {
-    char path[64], text[256] = "";
-    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-    int fd = open(path, O_RDONLY);
-    read(fd, text, sizeof(text) - 1);
-    close(fd);
-    char *state = strrchr(text, ')');
-    return state && (state[2] == 'S' || state[2] == 'D');
+    char state = thread_state(tid);
+
+    return state == 'S' || state == 'D';
 }
 
 static char place[] = "/tmp/blocking.XXXXXX";

@@ -127,18 +127,6 @@ static pid_t child(int *go)
     return pid;
 }
 
-static bool sleeps(pid_t tid)
-{
-    char path[64], text[256] = "";
-
-    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-    int fd = open(path, O_RDONLY);
-    read(fd, text, sizeof(text) - 1);
-    close(fd);
-    char *state = strrchr(text, ')');
-    return state && state[2] == 'S';
-}
-
 int main(void)
 {
     void *(*const kinds[])(void *) = {on_condition, on_barrier, on_read, on_inherits, on_requeue};
@@ -155,7 +143,7 @@ int main(void)
     while (threads < 5 * WAITERS)
         usleep(1000);
     for (int i = 0; i < threads; i++)
-        while (!sleeps(tids[i]))
+        while (thread_state(tids[i]) != 'S')
             usleep(1000);
     CHECK(syscall(SYS_futex, &s->plain, FUTEX_REQUEUE, 1, WAITERS / 2, &s->requeued, 0) ==
           1 + WAITERS / 2);

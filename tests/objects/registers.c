@@ -149,18 +149,6 @@ static void compare(const struct state *got, unsigned n)
     CHECK(got->gs == 0x123450000UL + n * 0x1000UL);
 }
 
-static bool sleeps(pid_t tid)
-{
-    char path[64], text[256] = "";
-
-    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-    int fd = open(path, O_RDONLY);
-    read(fd, text, sizeof(text) - 1);
-    close(fd);
-    char *state = strrchr(text, ')');
-    return state && state[2] == 'S';
-}
-
 static volatile pid_t sleeper;
 static void *begin_in_a_call(void *arg)
 {
@@ -183,7 +171,7 @@ int main(void)
     }
     pthread_create(&threads[0], NULL, in_code, &states[0]);
     pthread_create(&threads[1], NULL, begin_in_a_call, &states[1]);
-    while (!inside || !sleeper || !sleeps(sleeper))
+    while (!inside || !sleeper || thread_state(sleeper) != 'S')
         usleep(1000);
     save();
     go_on = 1;

@@ -19,4 +19,17 @@ static inline void save(void)
     close(fd);
 }
 
+/* As /proc/self/task/TID/stat has it: 'S' asleep, 'D' where no signal wakes it; 0: gone. */
+static inline char thread_state(pid_t tid)
+{
+    char path[64], text[256] = "";
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+    int fd = open(path, O_RDONLY);
+    read(fd, text, sizeof(text) - 1);
+    close(fd);
+    char *state = strrchr(text, ')');
+    return state ? state[2] : 0;
+}
+
 #endif
