@@ -102,7 +102,7 @@ static void inherited(void)
 }
 
 /* Memory that a resumed sandbox shares with others of the same snapshot, and the file itself.
- * Saved while it waits (tests/hostile/run), and then carried on. */
+ * Saved while it waits for input (tests/hostile/run), and then carried on, where that ends. */
 static void shared_pages(void)
 {
     struct {
@@ -112,8 +112,8 @@ static void shared_pages(void)
 
     printf("ready\n");
     fflush(stdout);
-    for (int i = 0; i < 15; i++)
-        usleep(100000);
+    while (getchar() != EOF)
+        ;
     for (long fd = GATE_FD_PAGES; fd < GATE_FD_PAGES + 3; fd++) {
         if (gate(SYS_pwritev2, fd, (long)&iov, 1, 0, 0, 0) > 0)
             escaped("wrote to descriptor %ld", fd);
