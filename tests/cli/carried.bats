@@ -28,7 +28,7 @@ while True:
     c.sendall(b"hello")
     c.close()'
 
-answers() { [ "$(timeout 10 python3 -c "
+answers() { [ "$(timeout 60 python3 -c "
 import socket
 c = socket.create_connection(('127.0.0.1', $1)); print(c.recv(5).decode())" 2>/dev/null)" = hello ]; }
 
@@ -65,13 +65,15 @@ free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 
     saved --net "allow=host-loopback:$port" -- python3 -c "
 import socket, time
 print('ready', flush=True)
-time.sleep(1)
+$until_resumed_py
 try: print(socket.create_connection(('192.0.0.8', $port)).recv(5))
 except OSError as e: print(e)"
     python3 -c "
 import socket
 l = socket.create_server(('127.0.0.1', $port))
-while True: l.accept()[0].sendall(b'hello')" 3>&- &
+print('ready', flush=True)
+while True: l.accept()[0].sendall(b'hello')" >listening 3>&- &
+    eventually 10 test -s listening
     bailey resume file
     refused 125 "it asks for the network: --net allow=host-loopback:$port"
     bailey resume --grant file
@@ -83,9 +85,9 @@ while True: l.accept()[0].sendall(b'hello')" 3>&- &
 
 @test "limits are taken over, or given anew" {
     saved --files 20 --output 4k --cpus 1 -- python3 -c '
-import os, resource, time
+import os, resource
 print("ready", flush=True)
-time.sleep(0.5)
+'"$until_resumed_py"'
 print(resource.getrlimit(resource.RLIMIT_NOFILE)[1], resource.getrlimit(resource.RLIMIT_FSIZE)[1])
 n = 0
 try:
@@ -103,9 +105,9 @@ except OSError: print(n + 3)'
 
 @test "memory, threads and CPU time" {
     saved --memory 64m --pids 5 --cpu-time 60 -- python3 -c '
-import os, time
+import os
 print("ready", flush=True)
-time.sleep(0.5)
+'"$until_resumed_py"'
 print(int(open("/sys/fs/cgroup/memory.max").read()) >> 20, open("/sys/fs/cgroup/pids.max").read(), end="", flush=True)
 if os.path.exists("/tmp"):
     try: x = bytearray(100 << 20); print("much", flush=True)
@@ -123,7 +125,7 @@ much" ] || fail "limits given anew"
 }
 
 @test "too much output after the resume" {
-    saved --output 4k -- sh -c 'echo ready; sleep 0.5; yes'
+    saved --output 4k -- sh -c "echo ready; $until_resumed; yes"
     bailey resume file
     [ "$status" = 137 ]
     [ "${#output}" -le 4096 ]
@@ -133,7 +135,7 @@ much" ] || fail "limits given anew"
 }
 
 @test "a new host name where one is asked for" {
-    saved --hostname first -- sh -c 'echo ready; sleep 0.5; hostname; cat /proc/sys/kernel/hostname'
+    saved --hostname first -- sh -c "echo ready; $until_resumed; hostname; cat /proc/sys/kernel/hostname"
     bailey resume file
     answered 0 "first
 first"

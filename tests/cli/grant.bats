@@ -3,7 +3,7 @@ load helper
 # What a snapshot's file says it needs is what whoever wrote it wants.
 
 make_one() { # OPTION...: a snapshot of a program that counts, in `file`
-    "$BAILEY" run -q --name "grant$$" "$@" -- sh -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.1; done' >out 3>&- &
+    "$BAILEY" run -q --name "grant$$" "$@" -- sh -c "echo 1; $until_resumed; for i in 2 3 4 5 6; do echo \$i; done" >out 3>&- &
     until [ -s out ]; do sleep 0.01; done
     "$BAILEY" save "grant$$" -o file >/dev/null
     wait $!
@@ -60,7 +60,7 @@ no_controls() { # TEXT
 }
 
 @test "names of programs and files do not drive the terminal" {
-    "$BAILEY" run -d --name "grant$$" -- sh -c 'sleep 60' "$hostile" >/dev/null
+    "$BAILEY" run -d --name "grant$$" -- sh -c 'sleep 60' "$hostile" >/dev/null 3>&-
     bailey ps
     [[ $output == *'sh -c sleep 60 \x1b[31m'* ]] || fail program
     no_controls "$output"

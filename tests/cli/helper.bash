@@ -25,7 +25,7 @@ try() {
     mapfile -t lines <<<"$output"
 }
 
-bailey() { try timeout 60 "$BAILEY" "$@" </dev/null; }
+bailey() { try timeout 300 "$BAILEY" "$@" </dev/null; }
 
 fail() {
     printf '%s\n' "$*" "status: $status" "output: $output" "stderr: $stderr"
@@ -50,9 +50,14 @@ answered() { # CODE OUTPUT
     [ "$output" = "$2" ] || fail "expected output '$2'"
 }
 
-# Waits at most SECONDS until CONDITION holds.
+# A line of shell, and one of Python, that goes on in a resumed copy only: a save finds it there,
+# however long it takes to begin.
+until_resumed='while [ "$(cat /dev/bailey/generation)" = 0 ]; do sleep 0.05; done'
+until_resumed_py='while open("/dev/bailey/generation").read().strip() == "0": __import__("time").sleep(0.05)'
+
+# Waits until CONDITION holds: SECONDS on a machine of its own, and much longer on one with other work.
 eventually() { # SECONDS CONDITION...
-    local end=$((SECONDS + $1))
+    local end=$((SECONDS + 6 * $1))
     shift
     until "$@"; do
         [ "$SECONDS" -lt "$end" ] || return 1

@@ -14,7 +14,12 @@ teardown() {
 }
 
 # Runs a program, saves it when it has printed N lines, resumes it, and compares all
-# output with that of a run that was left alone.
+# output with that of a run that was left alone.  Some lines later it waits for the save, should
+# that take long to begin; outside there is none to wait for.
+waits='while [ "$(cat /dev/bailey/generation 2>/dev/null)" = 0 ]; do sleep 0.05; done'
+waits_py='
+copy = "/dev/bailey/generation"
+while os.path.exists(copy) and open(copy).read().strip() == "0": time.sleep(0.05)'
 saved_after() { # LINES PROGRAM...
     local lines=$1 run
     shift
@@ -31,24 +36,27 @@ saved_after() { # LINES PROGRAM...
 }
 
 @test "a shell with a pipeline goes on where it was" {
-    saved_after 3 bash -c 'for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.2; done | while read x; do echo got $x; done; echo end'
+    saved_after 3 bash -c 'for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; sleep 0.1; [ $i != 7 ] || { '"$waits"'; }; done | while read x; do echo got $x; done; echo end'
 }
 
 @test "python with a thread that sleeps" {
     saved_after 3 /usr/bin/python3 -c '
-import threading, time
-n = 0
+import os, threading, time
+n, copy = 0, "/dev/bailey/generation"
 def tick():
     global n
     for i in range(60): time.sleep(0.05); n += 1
 t = threading.Thread(target=tick); t.start()
-for i in range(20): print(i, flush=True); time.sleep(0.15)
+for i in range(20):
+    print(i, flush=True); time.sleep(0.15)
+    if i == 12:
+        while os.path.exists(copy) and open(copy).read().strip() == "0": time.sleep(0.05)
 t.join(); print(n)'
 }
 
 @test "connections, what is on its way in them, and who waits for them" {
     saved_after 1 /usr/bin/python3 -c '
-import socket, threading, time
+import os, socket, threading, time
 l = socket.create_server(("127.0.0.1", 0))
 address = l.getsockname()
 c = socket.create_connection(address)
@@ -64,8 +72,7 @@ def blocked():
     print(b.recv(10), flush=True)
 t = threading.Thread(target=blocked)
 t.start()
-print("ready", flush=True)
-time.sleep(1)
+print("ready", flush=True)'"$waits_py"'
 n = 0
 while n < 100000: n += len(a.recv(65536))
 print(n, u.recv(20), flush=True)
@@ -76,11 +83,18 @@ l.accept()[0].send(b"woken")
 t.join()'
 }
 
+# Six lines; after the fourth the original waits to be told to go on, the copy does not.
+six='for i in 1 2 3 4 5 6; do
+    echo $i
+    [ $i != 4 ] || until [ -e /tmp/go ] || [ "$(cat /dev/bailey/generation)" != 0 ]; do sleep 0.05; done
+done'
+
 @test "--keep: the sandbox goes on, and so does the copy" {
-    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done' >first 3>&- &
+    "$BAILEY" run -q --name "$name" -- bash -c "$six" >first 3>&- &
     run=$!
     until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
     "$BAILEY" save "$name" --keep -o file.bailey >/dev/null
+    "$BAILEY" exec "$name" touch /tmp/go
     wait $run
     printf '%s\n' 1 2 3 4 5 6 | diff - first
     "$BAILEY" resume file.bailey 3>&- | tail -1 | grep -x 6
@@ -97,7 +111,7 @@ t.join()'
 }
 
 @test "where the file can't be written the sandbox goes on" {
-    "$BAILEY" run -q --name "$name" -- bash -c 'for i in 1 2 3 4 5 6; do echo $i; sleep 0.3; done' >first 3>&- &
+    "$BAILEY" run -q --name "$name" -- bash -c "$six" >first 3>&- &
     run=$!
     until [ "$(wc -l <first)" -ge 2 ]; do sleep 0.01; done
     run "$BAILEY" save "$name" -o /nowhere/file.bailey
@@ -105,6 +119,7 @@ t.join()'
     if [ -w /dev/full ]; then
         ! "$BAILEY" save "$name" -o - >/dev/full
     fi
+    "$BAILEY" exec "$name" touch /tmp/go
     wait
     printf '%s\n' 1 2 3 4 5 6 | diff - first
 }

@@ -83,7 +83,7 @@ END
     enter=(unshare -m)
     [ "$(id -u)" = 0 ] || enter=(unshare -U -r -m)
     "${enter[@]}" true 2>/dev/null || skip "the host refuses ${enter[*]}"
-    try timeout 60 "${enter[@]}" sh inside "$BAILEY" 3>&-
+    try timeout 300 "${enter[@]}" sh inside "$BAILEY" 3>&-
     [ "$status" != 77 ] || skip "the host refuses a tmpfs"
     answered 0 "" || fail "$(cat line)"
 }

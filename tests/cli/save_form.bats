@@ -6,7 +6,7 @@ begin() {
     name=form$$x$BATS_TEST_NUMBER
     "$BAILEY" run -q --name "$name" -- python3 -c '
 import time
-for n in range(1, 1000):
+for n in range(1, 1000000):
     print(n, flush=True)
     time.sleep(0.05)' \
         >out 2>err 3>&- &
@@ -21,7 +21,7 @@ finish() {
 }
 
 goes_on() { # resume options...: it prints the next numbers
-    timeout 20 "$BAILEY" resume "$@" 3>&- 2>resume.err | head -n 3 >resumed || true
+    timeout 300 "$BAILEY" resume "$@" 3>&- 2>resume.err | head -n 3 >resumed || true
     local first
     first=$(head -n 1 resumed)
     [ "$(xargs <resumed)" = "$first $((first + 1)) $((first + 2))" ] || fail "resumed: $(cat resumed resume.err)"
