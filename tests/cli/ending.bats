@@ -12,6 +12,9 @@ start() {
     [ -n "$picos" ] || fail "no picoprocess"
 }
 
+# A program that says "ready" and ends by itself when told to, not before it was looked at.
+until_told='trap told=1 USR1; echo ready; until [ "$told" ]; do sleep 0.05; done'
+
 ended_as() { # CODE
     code=0
     wait "$main" || code=$?
@@ -22,12 +25,13 @@ ended_as() { # CODE
 gone() { ! ps -p $picos >/dev/null; }
 
 @test "nothing is left after an ordinary end" {
-    start -- sh -c 'echo ready; sleep 2'
+    start -- sh -c "$until_told; exit 0"
+    kill -USR1 "$main"
     ended_as 0
 }
 
 @test "SIGTERM reaches the program: 143" {
-    start -- sh -c 'echo ready; sleep 30 & wait'
+    start -- sh -c 'echo ready; sleep 1000 & wait'
     kill -TERM "$main"
     ended_as 143
 }
@@ -40,16 +44,16 @@ gone() { ! ps -p $picos >/dev/null; }
 }
 
 @test "SIGHUP and SIGUSR1 by default end the program" {
-    start -- sh -c 'echo ready; exec sleep 30'
+    start -- sh -c 'echo ready; exec sleep 1000'
     kill -HUP "$main"
     ended_as 129
-    start -- sh -c 'echo ready; exec sleep 30'
+    start -- sh -c 'echo ready; exec sleep 1000'
     kill -USR1 "$main"
     ended_as 138
 }
 
 @test "killing bailey with SIGKILL ends the sandbox" {
-    start -- sh -c 'trap "" INT TERM HUP; echo ready; sleep 60 & wait'
+    start -- sh -c 'trap "" INT TERM HUP; echo ready; sleep 1000 & wait'
     kill -KILL "$main"
     ended_as 137
 }
@@ -62,14 +66,17 @@ gone() { ! ps -p $picos >/dev/null; }
 }
 
 @test "children of the program end with it" {
-    start -- sh -c 'sleep 60 & sleep 60 & echo ready; sleep 2; exit 3'
+    start -- sh -c "sleep 1000 & sleep 1000 & $until_told; exit 3"
+    kill -USR1 "$main"
     ended_as 3
 }
 
 @test "no file is left in the temporary directory or in /dev/shm" {
-    shm=$(ls /dev/shm 2>/dev/null | wc -l)
-    bailey run -- sh -c 'echo x >/tmp/x; echo x >/dev/shm/x'
+    ls -A /dev/shm >before 2>/dev/null || true # others may be at work there
+    mkdir tmp
+    TMPDIR=$place/tmp bailey run -- sh -c "echo x >/tmp/x$$; echo x >/dev/shm/x$$"
     [ "$status" = 0 ]
-    [ -z "$(ls -A "$place")" ] || fail "left in TMPDIR: $(ls -A "$place")"
-    [ "$(ls /dev/shm 2>/dev/null | wc -l)" = "$shm" ] || fail "left in /dev/shm"
+    [ -z "$(ls -A tmp)" ] || fail "left in TMPDIR: $(ls -A tmp)"
+    [ ! -e "/tmp/x$$" ] || fail "left in /tmp"
+    ! comm -13 before <(ls -A /dev/shm 2>/dev/null) | grep -e bailey -e "x$$" || fail "left in /dev/shm"
 }

@@ -21,7 +21,7 @@ def session(*argv):
 
 
 def expect(fd, text, seen=b''):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while text not in seen:
         left = end - time.monotonic()
         assert left > 0 and select.select([fd], [], [], left)[0], f'no {text} in {seen}'
@@ -29,7 +29,7 @@ def expect(fd, text, seen=b''):
 
 
 def eventually(what, condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.05)

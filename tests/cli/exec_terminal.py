@@ -8,12 +8,16 @@ bailey, name = sys.argv[1:]
 
 class Session:
     def __init__(self, *argv):
+        ready, told = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            time.sleep(0.05)  # until the size is set
+            os.close(told)
+            os.read(ready, 1)  # until the size is set
             os.execv(bailey, [bailey, *argv])
         self.resize(30, 100)
         self.before = termios.tcgetattr(self.fd)
+        os.close(ready)
+        os.close(told)
         self.seen = b''
 
     def resize(self, rows, columns):
@@ -23,7 +27,7 @@ class Session:
         os.write(self.fd, text.encode())
 
     def expect(self, text):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         while text.encode() not in self.seen:
             left = end - time.monotonic()
             assert left > 0, f'no {text!r} in {self.seen!r}'
@@ -58,7 +62,7 @@ def inside(*command):
 
 
 def eventually(condition):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)

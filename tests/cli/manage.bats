@@ -8,6 +8,11 @@ detached() { # NAME PROGRAM...: starts it and says so
     answered 0 "$name"
 }
 
+# For programs that go on when somebody makes /tmp/go.
+until_told='until [ -e /tmp/go ]; do sleep 0.05; done'
+
+says() { "$BAILEY" logs "$1" | grep -q "$2"; }
+
 running() { "$BAILEY" ps -q | grep -qx "$1"; }
 
 nothing_left() { [ -z "$(ls "$XDG_RUNTIME_DIR/bailey")" ] || fail "left: $(ls "$XDG_RUNTIME_DIR/bailey")"; }
@@ -17,17 +22,17 @@ monitor_of() { cat "$XDG_RUNTIME_DIR/bailey/$1/state.json" | sed 's/.*"pid":\([0
 @test "ps: what runs, in words, names and JSON" {
     bailey ps -q
     answered 0 ""
-    detached one sleep 60
+    detached one sleep 1000
     bailey ps
-    [ "${#lines[@]}" = 2 ] && [[ ${lines[1]} == one*"up "*"sleep 60" ]] || fail "ps"
+    [ "${#lines[@]}" = 2 ] && [[ ${lines[1]} == one*"up "*"sleep 1000" ]] || fail "ps"
     bailey ps -q
     answered 0 one
     bailey ps --json
-    [ "$(jq -r '.[0] | [.name, .status, .program[1]] | join(" ")' <<<"$output")" = "one running 60" ] || fail "json"
+    [ "$(jq -r '.[0] | [.name, .status, .program[1]] | join(" ")' <<<"$output")" = "one running 1000" ] || fail "json"
 }
 
 @test "a run without a name gets one" {
-    "$BAILEY" run -- sleep 60 3>&- &
+    "$BAILEY" run -- sleep 1000 3>&- &
     eventually 10 eval '"$BAILEY" ps -q | grep -qE "^sleep-[0-9a-f]{4}$"' || fail "no name"
     bailey stop "$("$BAILEY" ps -q)"
     [ "$status" = 0 ] || fail "stop"
@@ -67,11 +72,15 @@ err"
 }
 
 @test "run -d --rm leaves nothing" {
-    bailey run -d --rm --name job -- sh -c 'sleep 1; exit 3'
+    bailey run -d --rm --name job -- sh -c "$until_told; exit 3"
     answered 0 job
-    bailey wait job
-    answered 0 3
-    nothing_left
+    timeout 300 "$BAILEY" wait job >code 3>&- &
+    # It has to be there first: the name is gone at the end.
+    eventually 10 eval 'ls -l /proc/$(pgrep -P $!)/fd | grep -q socket:' || fail "nobody waits"
+    "$BAILEY" exec job touch /tmp/go || true # it may end before touch has
+    wait $!
+    [ "$(cat code)" = 3 ] || fail "$(cat code)"
+    eventually 10 eval '[ -z "$(ls "$XDG_RUNTIME_DIR/bailey")" ]' || nothing_left
 }
 
 @test "run -d: a failing start is told at once" {
@@ -89,18 +98,20 @@ err"
 }
 
 @test "run -d holds nothing of the caller's" {
-    name=$(timeout 20 "$BAILEY" run -d -- sleep 60) || fail "the pipe stays open"
+    name=$(timeout 20 "$BAILEY" run -d -- sleep 1000) || fail "the pipe stays open"
     bailey stop "$name"
     answered 0 "$name"
 }
 
 @test "a name is taken by one" {
     for i in 1 2 3 4 5 6 7 8; do
-        "$BAILEY" run --name same -- sh -c 'echo ran; sleep 2' 3>&- >>out 2>>err &
+        "$BAILEY" run --name same -- sh -c 'echo ran; sleep 1000' 3>&- >>out 2>>err &
     done
+    eventually 20 eval '[ "$(grep -c "^bailey: same: .*choose another" err)" = 7 ]' || fail "$(cat err)"
+    eventually 10 grep -q ran out
+    "$BAILEY" kill same >/dev/null
     wait
     [ "$(grep -c ran out)" = 1 ] || fail "$(cat out err)"
-    [ "$(grep -c '^bailey: same: .*choose another' err)" = 7 ] || fail "$(cat err)"
     nothing_left
 }
 
@@ -128,12 +139,14 @@ err"
 }
 
 @test "stop: SIGTERM, and SIGKILL when that is not heeded" {
-    detached good sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
+    detached good sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'
+    eventually 10 says good ready
     bailey stop good
     answered 0 good
     bailey wait good
     answered 0 5
-    detached bad sh -c 'trap "" TERM; while :; do sleep 0.1; done'
+    detached bad sh -c 'trap "" TERM; echo ready; while :; do sleep 0.1; done'
+    eventually 10 says bad ready
     bailey stop -t 0 bad
     answered 0 bad
     bailey wait bad
@@ -144,12 +157,12 @@ err"
 
 @test "kill: at once, or any signal" {
     detached one sh -c 'trap "echo got it; exit 9" USR2; echo ready; while :; do sleep 0.1; done'
-    eventually 10 eval '"$BAILEY" logs one | grep -q ready'
+    eventually 10 says one ready
     bailey kill -s SIGUSR2 one
     answered 0 one
     bailey wait one
     answered 0 9
-    detached two sleep 60
+    detached two sleep 1000
     bailey kill two
     answered 0 two
     bailey kill two
@@ -159,12 +172,12 @@ err"
 }
 
 @test "--all, several names, and one of them wrong" {
-    detached a sleep 60
-    detached b sleep 60
+    detached a sleep 1000
+    detached b sleep 1000
     bailey stop a nobody b
     [ "$status" = 125 ] && [ "$output" = "a
 b" ] || fail "stop"
-    detached c sleep 60
+    detached c sleep 1000
     bailey stop --all
     answered 0 c
     bailey rm --all
@@ -175,7 +188,7 @@ c"
 }
 
 @test "rm refuses what runs, unless forced" {
-    detached one sleep 60
+    detached one sleep 1000
     bailey rm one
     refused 125 one running
     bailey rm -f one
@@ -184,27 +197,30 @@ c"
 }
 
 @test "logs: the last lines, and following" {
-    detached one sh -c 'for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo last; exit 2'
-    eventually 10 eval '"$BAILEY" logs one | grep -q "line 5"'
+    detached one sh -c 'for i in 1 2 3 4 5; do echo line $i; done; '"$until_told"'; echo last; exit 2'
+    eventually 10 says one "line 5"
     bailey logs --tail 2 one
     answered 0 "line 4
 line 5"
     bailey logs --tail 0 one
     answered 0 ""
-    bailey logs -f -n 1 one
-    answered 0 "line 5
-last"
-    "$BAILEY" run --name plain -- sleep 60 3>&- &
+    timeout 300 "$BAILEY" logs -f -n 1 one >followed 3>&- &
+    eventually 10 grep -q "line 5" followed
+    "$BAILEY" exec one touch /tmp/go || true # it may end before touch has
+    wait $!
+    [ "$(cat followed)" = "line 5
+last" ] || fail "$(cat followed)"
+    "$BAILEY" run --name plain -- sleep 1000 3>&- &
     eventually 10 running plain
     bailey logs plain
     refused 125 plain "no log"
 }
 
 @test "kill -9 of the monitor leaves no stale entry" {
-    "$BAILEY" run --name plain -- sleep 60 3>&- &
+    "$BAILEY" run --name plain -- sleep 1000 3>&- &
     main=$!
     eventually 10 running plain
-    detached kept sleep 60
+    detached kept sleep 1000
     kill -KILL "$main" "$(monitor_of kept)"
     wait "$main" || true
     eventually 10 eval '! running plain && ! running kept' || fail "still listed"
@@ -232,7 +248,7 @@ last"
 
 @test "fifty at once" {
     for i in $(seq 50); do
-        "$BAILEY" run -d --name "n$i" -- sleep 60 3>&- >>names &
+        "$BAILEY" run -d --name "n$i" -- sleep 1000 3>&- >>names &
     done
     wait
     [ "$(sort -u names | wc -l)" = 50 ] || fail "started: $(wc -l <names)"
@@ -245,7 +261,7 @@ last"
 }
 
 @test "clients that misbehave don't hurt the sandbox" {
-    detached one sleep 60
+    detached one sleep 1000
     timeout 60 python3 - "$XDG_RUNTIME_DIR/bailey/one/control" <<'END'
 import array, os, socket, struct, sys
 os.chdir(os.path.dirname(sys.argv[1]))

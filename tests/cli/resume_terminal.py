@@ -8,19 +8,23 @@ bailey = sys.argv[1]
 
 class Terminal:
     def __init__(self, rows, columns, *argv):
+        ready, told = os.pipe()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            time.sleep(0.05)  # until the size is set
+            os.close(told)
+            os.read(ready, 1)  # until the size is set
             os.execv(bailey, [bailey, *argv])
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
         self.before = self.modes()
+        os.close(ready)
+        os.close(told)
         self.seen = b''
 
     def modes(self):
         return termios.tcgetattr(self.fd)
 
     def expect(self, text):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         while text not in self.seen:
             left = end - time.monotonic()
             assert left > 0 and select.select([self.fd], [], [], left)[0], f'no {text} in {self.seen}'
@@ -31,10 +35,22 @@ class Terminal:
         assert os.waitpid(self.pid, 0)[1] == 0
 
 
+def until_it_reads_keys(terminal):
+    end = time.monotonic() + 90
+    while terminal.modes() == terminal.before or not asleep():
+        assert time.monotonic() < end, 'it does not read keys'
+        time.sleep(0.05)
+
+
+def asleep():
+    stat = subprocess.run([bailey, 'exec', 'screen', 'cat', '/proc/1/stat'], stdout=subprocess.PIPE, text=True).stdout
+    return stat.rpartition(')')[2].split()[:1] == ['S']
+
+
 def goes_on(program, ready, painted, size, leave):
     first = Terminal(30, 100, 'run', '-it', '--name', 'screen', '-e', 'PS1=$ ', '-e', 'TERM=xterm', '--', *program)
     first.expect(ready)
-    time.sleep(0.3)  # until it reads keys
+    until_it_reads_keys(first)
     modes = first.modes()
     subprocess.run([bailey, 'save', '-o', 'snap', 'screen'], stdout=subprocess.DEVNULL, check=True)
     first.end()

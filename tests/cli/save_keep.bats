@@ -132,7 +132,7 @@ print(len(x), flush=True)' >out </dev/null 3>&- &
 # A save that is being written for as long as nobody reads it; the program goes on at /tmp/go.
 begin_long_save() { # OPTION... -- COMMAND...
     mkfifo pipe
-    "$BAILEY" run -q --name long "${@:1:$#-1}" -- sh -c "echo ready; until [ -e /tmp/go ]; do sleep 0.05; done; ${*: -1}" >out 2>errors </dev/null 3>&- &
+    "$BAILEY" run -q --name long "${@:1:$#-1}" -- sh -c "echo ready; until [ -e /tmp/go ]; do sleep 0.3; done; ${*: -1}" >out 2>errors </dev/null 3>&- &
     run=$!
     eventually 60 grep -q ready out || fail "$(cat errors)"
     "$BAILEY" exec long sh -c 'head -c 3000000 /dev/urandom >/tmp/much' # more than a pipe holds
