@@ -4,8 +4,9 @@
 
 #include "types.h"
 
-#define ELF_SEGMENTS_MAX 64
-#define ELF_HEADER_BYTES 4096 /* the part of the file the parser wants to see first */
+#define ELF_SEGMENTS_MAX   64
+#define ELF_IDENTITY_BYTES 64   /* what every ELF file begins with */
+#define ELF_HEADER_BYTES   4096 /* the part of the file the parser wants to see first */
 
 struct elf_segment {
     u64 vaddr, memsz, filesz, offset, align;

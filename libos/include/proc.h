@@ -67,8 +67,9 @@ struct file;
 struct mm;
 /* Opens a program for execution, with the checks of execve: a file or ERR_PTR. */
 struct file *exec_open(const char *path);
-/* Maps program and interpreter into mm (empty). */
-long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct loaded *out);
+/* Maps program and interpreter (or NULL) into mm (empty). */
+long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct file *interp,
+              const struct elf_header *interp_header, struct loaded *out);
 /* Builds the initial stack; stack pointer in *sp. */
 long stack_build(struct mm *mm, const struct exec_args *a, const struct loaded *l, const char *exe,
                  uptr *sp);

@@ -112,6 +112,7 @@ struct thread {
     struct thread *vfork_parent;
     struct waitq exit_wait;
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
+    u32 over_limit; /* became a user that had too many processes: proc/ids.c */
     int trace_args;
     bool exiting;
     u8 spin_credit; /* how well waiting awake went lately: core/wait.c */

@@ -126,6 +126,8 @@ static long copy_range(struct ends *e, size_t len)
     if (!(e->in->fmode & FMODE_READ) || !(e->out->fmode & FMODE_WRITE) ||
         (e->out->flags & O_APPEND))
         return -EBADF;
+    if (e->in->inode->super != e->out->inode->super)
+        return -EXDEV;
     if (e->in_pos + len < e->in_pos || e->out_pos + len < e->out_pos)
         return -EOVERFLOW;
     if (overlap(e, len))

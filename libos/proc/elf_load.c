@@ -97,45 +97,20 @@ static long choose_bias(struct mm *mm, const struct elf_header *h, bool interp, 
 static long load_interp(struct mm *mm, struct file *f, const struct elf_header *h,
                         struct loaded *out)
 {
-    struct elf_header *ih = kmalloc(sizeof(*ih));
-    char *head = kmalloc(ELF_HEADER_BYTES);
-    struct file *interp = NULL;
-    long rc = -ENOMEM;
     u64 bias;
+    long rc = choose_bias(mm, h, true, &bias);
 
-    if (!ih || !head)
-        goto out;
-    rc = kernel_read(f, head, h->interp_size, h->interp_offset);
-    if (rc != h->interp_size || head[rc - 1] != '\0') {
-        rc = -ENOEXEC;
-        goto out;
-    }
-    interp = exec_open(head);
-    if (IS_ERR(interp)) {
-        rc = PTR_ERR(interp);
-        interp = NULL;
-        goto out;
-    }
-    rc = kernel_read(interp, head, ELF_HEADER_BYTES, 0);
-    if (rc >= 0)
-        rc = elf_parse(head, (size_t)rc, interp->inode->size, ih);
     if (rc == 0)
-        rc = choose_bias(mm, ih, true, &bias);
-    if (rc == 0)
-        rc = map_segments(mm, interp, ih, bias);
-    if (rc == 0) {
-        out->base = bias + ih->low;
-        out->entry = ih->entry + bias;
-    }
-out:
-    if (interp)
-        file_put(interp);
-    kfree(head);
-    kfree(ih);
-    return rc;
+        rc = map_segments(mm, f, h, bias);
+    if (rc)
+        return rc;
+    out->base = bias + h->low;
+    out->entry = h->entry + bias;
+    return 0;
 }
 
-long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct loaded *out)
+long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct file *interp,
+              const struct elf_header *interp_header, struct loaded *out)
 {
     u64 bias;
     long rc = choose_bias(mm, h, false, &bias);
@@ -152,8 +127,8 @@ long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct 
         .brk = h->high + bias,
         .exec_stack = h->exec_stack,
     };
-    if (h->interp_size)
-        rc = load_interp(mm, f, h, out);
+    if (interp)
+        rc = load_interp(mm, interp, interp_header, out);
     /* The heap starts after the program, at a random distance. */
     mm->brk_start = mm->brk = PAGE_ALIGN(out->brk) + random_pages(0x2000);
     return rc;

@@ -15,14 +15,17 @@
 #include "vfs.h"
 
 #define ENOENT       2
+#define EIO          5
 #define E2BIG        7
 #define ENOEXEC      8
+#define EAGAIN       11
 #define ENOMEM       12
 #define EACCES       13
 #define EFAULT       14
 #define EINVAL       22
 #define ELOOP        40
-#define SIGKILL      9
+#define ELIBBAD      80
+#define SIGSEGV      11
 #define ARGS_MAX     (2UL << 20) /* a quarter of the default stack */
 #define STRING_MAX   (128UL << 10)
 #define SCRIPT_DEPTH 5
@@ -33,7 +36,8 @@
  * is not the one that began it. */
 struct exec_job {
     struct file *file;
-    struct elf_header header;
+    struct file *interp; /* that the program asks for, or NULL */
+    struct elf_header header, interp_header;
     struct exec_args args;
     char path[PATH_MAX_];      /* as given, or the interpreter's */
     char name[PATH_MAX_ + 32]; /* as given: AT_EXECFN */
@@ -43,6 +47,8 @@ void exec_job_free(struct exec_job *job)
 {
     if (job->file)
         file_put(job->file);
+    if (job->interp)
+        file_put(job->interp);
     kfree(job->args.data);
     kpages_free(job, sizeof(*job));
 }
@@ -123,7 +129,44 @@ static long parse_script(char *head, size_t n, char **interp, char **arg)
     return 0;
 }
 
-/* Follows scripts to an ELF program; prog->file is open and its header checked. */
+/* The interpreter that the program's header names, opened and its header checked.  `text` has room
+ * for a header and for a name. */
+static long open_interp(struct exec_job *prog, char *text)
+{
+    u32 size = prog->header.interp_size;
+    long n = kernel_read(prog->file, text, size, prog->header.interp_offset);
+    struct file *f;
+
+    if (n != size || text[size - 1] != '\0')
+        return -ENOEXEC;
+    f = exec_open(text);
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    prog->interp = f;
+    n = kernel_read(f, text, ELF_HEADER_BYTES, 0);
+    if (n < 0)
+        return n;
+    if (n < ELF_IDENTITY_BYTES)
+        return -EIO;
+    return elf_parse(text, (size_t)n, f->inode->size, &prog->interp_header) ? -ELIBBAD : 0;
+}
+
+static long find_interp(struct exec_job *prog)
+{
+    char *text;
+    long rc = -ENOMEM;
+
+    if (!prog->header.interp_size)
+        return 0;
+    text = kmalloc(ELF_HEADER_BYTES);
+    if (text)
+        rc = open_interp(prog, text);
+    kfree(text);
+    return rc;
+}
+
+/* Follows scripts to an ELF program; prog->file is open and its header checked, and so is its
+ * interpreter. */
 static long find_program(struct exec_job *prog)
 {
     char *head = kmalloc(ELF_HEADER_BYTES + 1);
@@ -156,7 +199,7 @@ static long find_program(struct exec_job *prog)
         strlcpy(prog->path, interp, sizeof(prog->path));
     }
     kfree(head);
-    return rc;
+    return rc ? rc : find_interp(prog);
 }
 
 /* ---- the change of program ------------------------------------------------- */
@@ -220,7 +263,7 @@ static long commit(struct exec_job *job)
     uptr sp;
     long rc;
 
-    rc = elf_load(p->mm, job->file, &job->header, &l);
+    rc = elf_load(p->mm, job->file, &job->header, job->interp, &job->interp_header, &l);
     if (rc == 0)
         rc = stack_build(p->mm, &job->args, &l, job->name, &sp);
     if (rc)
@@ -300,7 +343,7 @@ void exec_resume(struct thread *t)
     rc = commit(job);
     exec_job_free(job);
     if (rc)
-        process_exit(SIGKILL);
+        process_exit(SIGSEGV);
 }
 
 static long exec_program(struct exec_job *job)
@@ -326,7 +369,7 @@ static long exec_program(struct exec_job *job)
         return exec_in_new_space(job);
     mm_clear(p->mm);
     if (commit(job)) /* past the point of no return */
-        process_exit(SIGKILL);
+        process_exit(SIGSEGV);
     return 0;
 }
 
@@ -357,12 +400,14 @@ long sys_execveat(int dirfd, uptr path, uptr argv, uptr envp, int flags)
     struct file *f;
     long rc;
 
+    if (unlikely(user_exceeded(current())))
+        return -EAGAIN;
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
         return -EINVAL;
     job = kpages_alloc(sizeof(*job));
     if (!job)
         return -ENOMEM;
-    job->file = NULL;
+    job->file = job->interp = NULL;
     job->args = (struct exec_args){0};
     rc = strncpy_from_user(job->name, path, PATH_MAX_);
     if (rc == 0 && !(flags & AT_EMPTY_PATH))
@@ -450,6 +495,7 @@ struct exec_job *exec_job_new(const char *name, const char *path, struct exec_ar
         return NULL;
     }
     job->args = *args;
+    job->interp = NULL;
     strlcpy(job->path, name, sizeof(job->path));
     job->file = strchr(name, '/') ? exec_open(name) : search_path(name, path, job->path);
     *rc = IS_ERR(job->file) ? PTR_ERR(job->file) : 0;

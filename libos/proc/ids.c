@@ -1,5 +1,6 @@
 /* Who am I: process, thread, group, session, user and group numbers, capabilities. */
 #include <linux/capability.h>
+#include <linux/resource.h>
 
 #include "lib.h"
 #include "proc_internal.h"
@@ -146,6 +147,32 @@ static void fix_caps(struct cred *c, const struct cred *old)
         c->cap_effective = c->cap_permitted;
 }
 
+/* Has t's user more threads, but for `less` of them, than t may have? */
+static bool user_over_limit(const struct thread *t, u32 less)
+{
+    u64 limit = t->proc->rlimits[RLIMIT_NPROC][0];
+
+    return limit < PID_MAX && t->cred.uid && thread_count_of(t->cred.uid) - less > limit;
+}
+
+/* Who sets its user seldom looks whether that failed; so it succeeds, and what fails is to run a
+ * program as a user that has more processes than the caller's limit allows. */
+static void changed_user(struct cred *c, const struct cred *old)
+{
+    struct thread *t = current();
+
+    fix_caps(c, old);
+    if (c->uid != old->uid)
+        t->over_limit = user_over_limit(t, 1);
+}
+
+bool user_exceeded(struct thread *t)
+{
+    if (t->over_limit && !user_over_limit(t, 0))
+        t->over_limit = 0; /* others have ended since */
+    return t->over_limit;
+}
+
 static bool is_one_of(u32 id, u32 a, u32 b, u32 c) { return id == a || id == b || id == c; }
 
 long sys_setuid(u32 uid)
@@ -159,7 +186,7 @@ long sys_setuid(u32 uid)
     else if (uid != c->uid && uid != c->suid)
         return -EPERM;
     c->euid = c->fsuid = uid;
-    fix_caps(c, &old);
+    changed_user(c, &old);
     return 0;
 }
 
@@ -193,7 +220,7 @@ long sys_setresuid(u32 r, u32 e, u32 s)
     if (s != ~0U)
         c->suid = s;
     c->fsuid = c->euid;
-    fix_caps(c, &old);
+    changed_user(c, &old);
     return 0;
 }
 
