@@ -49,6 +49,10 @@ long pipe_get_size(struct file *f);
 /* The signal and the error of writing to something nobody reads any more: -EPIPE. */
 long ipc_broken_pipe(void);
 
+/* The file that epoll f watches under that descriptor's number, the one after `skip` others: no
+ * reference, only to be compared.  For kcmp.  epoll.c */
+const void *epoll_watched(struct file *f, u32 fd, u32 skip);
+
 /* Netlink sockets, for mq_notify: is f one?  A datagram for who reads it.  net/netlink.c */
 bool netlink_is(struct file *f);
 void netlink_push(struct file *f, const void *data, u32 len);

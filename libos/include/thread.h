@@ -167,6 +167,8 @@ struct process {
     s32 host_pid;
     s32 exit_status; /* wait status once zombie */
     bool group_exit, zombie, execing, stopped, continued, subreaper, dumpable;
+    bool thp_disable; /* prctl: remembered */
+    u8 mce_kill;
     bool forknoexec; /* forked and has not called exec: may be put into a group */
     u8 exit_signal, stop_signal;
     bool stop_report;        /* a stop not yet told to the parent */

@@ -147,6 +147,23 @@ struct epitem *epitem_find(struct epoll *ep, struct file *f, int fd)
     return item;
 }
 
+const void *epoll_watched(struct file *f, u32 fd, u32 skip)
+{
+    struct epoll *ep = f->private;
+    struct epitem *item;
+    const void *found;
+
+    if (!file_is_epoll(f))
+        return ERR_PTR(-EINVAL);
+    lock(&ep->lock);
+    item = *bucket_of(ep, (s32)fd);
+    while (item && ((u32)item->fd != fd || skip--))
+        item = item->next;
+    found = item ? item->file : ERR_PTR(-ENOENT);
+    unlock(&ep->lock);
+    return found;
+}
+
 /* Descriptor numbers are dense, so the number itself is the hash. */
 static void hash_grow(struct epoll *ep)
 {

@@ -55,6 +55,18 @@ static long cap_ambient(struct cred *c, u64 op, u64 cap)
     }
 }
 
+/* Remembered: the host's memory doesn't fail here, it ends the sandbox.  Kept such that 0 is what a
+ * process begins with. */
+static long set_mce_kill(struct process *p, u64 op, u64 policy)
+{
+    if (op == PR_MCE_KILL_CLEAR && policy == 0)
+        policy = PR_MCE_KILL_DEFAULT;
+    else if (op != PR_MCE_KILL_SET || policy > PR_MCE_KILL_DEFAULT)
+        return -EINVAL;
+    p->mce_kill = (u8)(policy ^ PR_MCE_KILL_DEFAULT);
+    return 0;
+}
+
 static long process_option(int option, u64 a, u64 b)
 {
     struct thread *t = current();
@@ -81,9 +93,6 @@ static long process_option(int option, u64 a, u64 b)
     case PR_GET_PDEATHSIG:
         return put_user((s32)t->pdeath_signal, a);
     case PR_SET_PTRACER:
-        return 0;
-    case PR_SET_THP_DISABLE:
-    case PR_GET_THP_DISABLE:
         return 0;
     case PR_SET_VMA:
         return a == PR_SET_VMA_ANON_NAME ? 0 : -EINVAL;
@@ -150,8 +159,18 @@ long sys_prctl(int option, u64 a, u64 b, u64 c, u64 d)
     case PR_GET_TID_ADDRESS:
         return put_user(t->clear_child_tid, a);
     case PR_MCE_KILL:
+        return c || d ? -EINVAL : set_mce_kill(t->proc, a, b);
     case PR_MCE_KILL_GET:
+        return a || b || c || d ? -EINVAL : (long)(t->proc->mce_kill ^ PR_MCE_KILL_DEFAULT);
+    case PR_SET_THP_DISABLE:
+        if (b || c || d)
+            return -EINVAL;
+        t->proc->thp_disable = a;
         return 0;
+    case PR_GET_THP_DISABLE:
+        return a || b || c || d ? -EINVAL : (long)t->proc->thp_disable;
+    case PR_SET_MM: /* for restorers of checkpoints */
+        return capable(CAP_SYS_RESOURCE) ? -EINVAL : -EPERM;
     case PR_GET_SPECULATION_CTRL:
     case PR_SET_SPECULATION_CTRL:
         return -ENODEV;

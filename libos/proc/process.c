@@ -145,6 +145,8 @@ struct process *process_new(u64 flags)
     p->sid = old->sid;
     p->tty_dropped = old->tty_dropped;
     p->dumpable = old->dumpable;
+    p->thp_disable = old->thp_disable;
+    p->mce_kill = old->mce_kill;
     p->auxc = old->auxc;
     memcpy(p->auxv, old->auxv, sizeof(p->auxv));
     memcpy(p->rlimits, old->rlimits, sizeof(p->rlimits));

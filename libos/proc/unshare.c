@@ -9,10 +9,12 @@
 #include <linux/kcmp.h>
 #include <linux/sched.h>
 
+#include "ipc.h"
 #include "lib.h"
 #include "proc_internal.h"
 #include "ptrace.h"
 #include "syscalls_gen.h"
+#include "usercopy.h"
 #include "vfs.h"
 
 #define NAMESPACES                                                                                 \
@@ -79,6 +81,11 @@ long sys_unshare(u64 flags)
 
 /* ---- kcmp ------------------------------------------------------------------------- */
 
+struct kcmp_side {
+    const void *thing;  /* what is compared, and only that */
+    struct file *epoll; /* or NULL: that it was found in, to be put under no lock */
+};
+
 static const void *open_file(struct process *p, u64 number)
 {
     const void *f;
@@ -117,7 +124,23 @@ static long thing_of(struct process *p, int type, u64 number, const void **thing
     }
 }
 
-static long thing_at(s32 tid, int type, u64 number, const void **thing)
+/* What an epoll of p watches.  p->lock held. */
+static long watched(struct process *p, const struct kcmp_epoll_slot *slot, struct kcmp_side *side)
+{
+    lock(&p->files->lock);
+    side->epoll = slot->efd < p->files->size ? p->files->fd[slot->efd] : NULL;
+    if (side->epoll)
+        file_get(side->epoll);
+    unlock(&p->files->lock);
+    if (!side->epoll)
+        return -EBADF;
+    side->thing = epoll_watched(side->epoll, slot->tfd, slot->toff);
+    return IS_ERR(side->thing) ? PTR_ERR(side->thing) : 0;
+}
+
+/* slot: NULL, or where to look for the thing among what an epoll watches. */
+static long look(s32 tid, int type, u64 number, const struct kcmp_epoll_slot *slot,
+                 struct kcmp_side *side)
 {
     struct process *p = process_of_tid(tid);
     struct thread *t;
@@ -130,23 +153,42 @@ static long thing_at(s32 tid, int type, u64 number, const void **thing)
     if (t && p->files && p->fs)
         rc = trace_access(p, t);
     if (rc == 0)
-        rc = thing_of(p, type, number, thing);
+        rc = slot ? watched(p, slot, side) : thing_of(p, type, number, &side->thing);
     unlock(&p->lock);
     process_put(p);
     return rc;
 }
 
+/* Is the file of the first one's descriptor what an epoll of the second one watches? */
+static long look_at_epoll(int tid1, int tid2, u64 fd, uptr slot_at, struct kcmp_side *sides)
+{
+    struct kcmp_epoll_slot slot;
+    long rc = get_user(slot, slot_at);
+
+    if (rc == 0)
+        rc = look(tid1, KCMP_FILE, fd, NULL, &sides[0]);
+    if (rc == 0)
+        rc = look(tid2, 0, 0, &slot, &sides[1]);
+    return rc;
+}
+
 long sys_kcmp(int tid1, int tid2, int type, u64 number1, u64 number2)
 {
-    const void *a = NULL, *b = NULL;
+    struct kcmp_side sides[2] = {0};
     long rc;
 
     if (type < 0 || type >= KCMP_TYPES)
         return -EINVAL;
-    rc = thing_at(tid1, type, number1, &a);
-    if (rc == 0)
-        rc = thing_at(tid2, type, number2, &b);
+    if (type == KCMP_EPOLL_TFD) {
+        rc = look_at_epoll(tid1, tid2, number1, number2, sides);
+    } else {
+        rc = look(tid1, type, number1, NULL, &sides[0]);
+        if (rc == 0)
+            rc = look(tid2, type, number2, NULL, &sides[1]);
+    }
+    if (sides[1].epoll)
+        file_put(sides[1].epoll);
     if (rc)
         return rc;
-    return a == b ? 0 : (uptr)a < (uptr)b ? 1 : 2;
+    return sides[0].thing == sides[1].thing ? 0 : sides[0].thing < sides[1].thing ? 1 : 2;
 }

@@ -7,8 +7,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -386,6 +388,23 @@ static void identities(void)
     CHECK_ERR(CALL(capset, &head, BAD), EFAULT);
     head.pid = NOBODY;
     CHECK_ERR(CALL(capset, &head, buf), EPERM);
+    head.version = 7;
+    CHECK_ERR(CALL(capset, &head, buf), EINVAL);
+    CHECK_ERR(CALL(prctl, PR_SET_SPECULATION_CTRL, 99, 0, 0, 0), ENODEV);
+    CHECK_ERR(CALL(prctl, PR_CAP_AMBIENT, 9, 0, 0, 0), EINVAL);
+    CHECK_ERR(CALL(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 99, 0, 0), EINVAL);
+    CHECK_ERR(CALL(prctl, PR_GET_TIMERSLACK + 500, 0, 0, 0, 0), EINVAL);
+    CHECK_ERR(CALL(prctl, PR_SET_THP_DISABLE, 0, 1, 0, 0), EINVAL);
+    CHECK(CALL(prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0);
+    CHECK((CALL(prctl, PR_GET_THP_DISABLE, 0, 0, 0, 0) & 1) == 1);
+    CHECK(CALL(prctl, PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0);
+    CHECK(CALL(prctl, PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_DEFAULT);
+    CHECK(CALL(prctl, PR_MCE_KILL, PR_MCE_KILL_SET, PR_MCE_KILL_EARLY, 0, 0) == 0);
+    CHECK(CALL(prctl, PR_MCE_KILL_GET, 0, 0, 0, 0) == PR_MCE_KILL_EARLY);
+    CHECK(CALL(prctl, PR_MCE_KILL, PR_MCE_KILL_CLEAR, 0, 0, 0) == 0);
+    CHECK_ERR(CALL(prctl, PR_GET_CHILD_SUBREAPER, BAD, 0, 0, 0), EFAULT);
+    CHECK_ERR(CALL(prctl, PR_GET_TID_ADDRESS, BAD, 0, 0, 0), EFAULT);
+    CHECK_ERR(CALL(prctl, PR_MCE_KILL, 9, 0, 0, 0), EINVAL);
     CHECK_ERR(CALL(prctl, 7777, 0, 0, 0, 0), EINVAL);
     CHECK_ERR(CALL(prctl, PR_SET_PDEATHSIG, 65, 0, 0, 0), EINVAL);
     CHECK_ERR(CALL(prctl, PR_GET_PDEATHSIG, BAD, 0, 0, 0), EFAULT);
@@ -431,13 +450,35 @@ static void sharing(void)
     static char stack[65536] __attribute__((aligned(16)));
     int fd = open(".", O_RDONLY), copy = dup(fd), other = open(".", O_RDONLY), status;
     char before[256], after[256];
+    struct {
+        uint32_t epoll, fd, offset;
+    } slot = {(uint32_t)fd, (uint32_t)fd, 0};
+    struct epoll_event event = {EPOLLIN, {0}};
+    int ends[2];
     pid_t pid;
 
+    CHECK(pipe(ends) == 0);
     CHECK_ERR(CALL(unshare, 0x7), EINVAL);
     CHECK_ERR(CALL(unshare, 1 << 30 | 1 << 12), EINVAL);
     CHECK_ERR(CALL(kcmp, getpid(), getpid(), 77, 0, 0), EINVAL);
     CHECK_ERR(CALL(kcmp, getpid(), NOBODY, 0, 0, 0), ESRCH);
     CHECK_ERR(CALL(kcmp, getpid(), getpid(), 0, 0, 50), EBADF);
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7 /* EPOLL_TFD */, fd, BAD), EFAULT);
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7, fd, &slot), EINVAL);
+    slot.epoll = (uint32_t)epoll_create1(0);
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7, fd, &slot), ENOENT);
+    CHECK(epoll_ctl((int)slot.epoll, EPOLL_CTL_ADD, ends[0], &event) == 0);
+    slot.fd = (uint32_t)ends[0];
+    CHECK(CALL(kcmp, getpid(), getpid(), 7, ends[0], &slot) == 0);
+    CHECK(CALL(kcmp, getpid(), getpid(), 7, ends[1], &slot) > 0);
+    slot.offset = 1;
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7, fd, &slot), ENOENT);
+    close((int)slot.epoll);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7, 501, &slot), EBADF);
+    slot.epoll = 502;
+    CHECK_ERR(CALL(kcmp, getpid(), getpid(), 7, fd, &slot), EBADF);
     CHECK(getcwd(before, sizeof(before)) != NULL);
     pid = clone(sharer, stack + sizeof(stack), CLONE_FILES | CLONE_FS | SIGCHLD, &fd);
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
@@ -450,6 +491,94 @@ static void sharing(void)
     close(other);
     CHECK(CALL(personality, 8) == 0 && CALL(personality, -1) == 8);
     CHECK(system("test $(uname -m) = i686") == 0 && CALL(personality, 0) == 8);
+}
+
+/* What descriptors of processes say, and waiting for them. */
+static void descriptors(void)
+{
+    pid_t pid = stopped_child();
+    int fd = (int)CALL(pidfd_open, pid, 0), waiting = (int)CALL(pidfd_open, pid, O_NONBLOCK);
+    siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
+
+    CHECK_ERR(CALL(pidfd_getfd, fd, 0, 1), EINVAL);
+    CHECK_ERR(CALL(pidfd_getfd, fd, 500, 0), EBADF);
+    CHECK_ERR(CALL(pidfd_send_signal, fd, SIGUSR1, NULL, 0x100), EINVAL);
+    CHECK_ERR(CALL(pidfd_send_signal, fd, 65, NULL, 0), EINVAL);
+    CHECK_ERR(CALL(pidfd_send_signal, fd, SIGUSR2, &info, 0), EINVAL);
+    CHECK_ERR(CALL(pidfd_send_signal, fd, SIGUSR1, BAD, 0), EFAULT);
+    CHECK_ERR(CALL(waitid, P_PIDFD, waiting, &info, WEXITED, NULL), EAGAIN);
+    CHECK_ERR(CALL(ptrace, PTRACE_PEEKDATA, pid, 0, buf), ESRCH);
+    CHECK_ERR(CALL(ptrace, PTRACE_ATTACH, NOBODY, 0, 0), ESRCH);
+    CHECK_ERR(CALL(ptrace, PTRACE_CONT, NOBODY, 0, 0), ESRCH);
+    CHECK_ERR(CALL(ptrace, PTRACE_ATTACH, getpid(), 0, 0), EPERM);
+    CHECK_ERR(CALL(ptrace, PTRACE_SEIZE, pid, 0, 1 << 30), EIO);
+    CHECK_ERR(CALL(ptrace, PTRACE_SEIZE, pid, 1, 0), EIO);
+    if (CALL(ptrace, PTRACE_ATTACH, pid, 0, 0) == 0) { /* forbidden in some containers */
+        CHECK(waitpid(pid, NULL, 0) == pid);
+        CHECK_ERR(CALL(ptrace, PTRACE_ATTACH, pid, 0, 0), EPERM);
+        CHECK_ERR(CALL(ptrace, PTRACE_GETREGS, pid, 0, BAD), EFAULT);
+        CHECK_ERR(CALL(ptrace, PTRACE_GETSIGINFO, pid, 0, buf), EINVAL);
+        CHECK_ERR(CALL(ptrace, PTRACE_SETOPTIONS, pid, 0, 1 << 30), EINVAL);
+        CHECK_ERR(CALL(ptrace, PTRACE_PEEKDATA, pid, 8, buf), EIO);
+        CHECK_ERR(CALL(ptrace, PTRACE_POKEDATA, pid, 8, 0), EIO);
+        CHECK_ERR(CALL(ptrace, PTRACE_CONT, pid, 0, 65), EIO);
+        CHECK_ERR(CALL(ptrace, 0x3333, pid, 0, 0), EIO);
+    }
+    end(pid);
+    CHECK_ERR(CALL(pidfd_getfd, fd, 0, 0), ESRCH);
+    CHECK_ERR(CALL(pidfd_send_signal, fd, SIGUSR1, NULL, 0), ESRCH);
+    CHECK_ERR(CALL(waitid, P_PIDFD, fd, &info, WEXITED, NULL), ECHILD);
+    close(fd);
+    close(waiting);
+}
+
+/* Clocks and timers. */
+static void clocks(void)
+{
+    struct sigevent quiet = {.sigev_notify = SIGEV_NONE};
+    struct itimerspec far = {.it_value = {1000, 0}}, bad = {.it_value = {0, -1}};
+    timer_t timer;
+    int id;
+
+    CHECK_ERR(CALL(time, BAD), EFAULT);
+    CHECK_ERR(CALL(clock_adjtime, CLOCK_REALTIME, BAD), EFAULT);
+    CHECK_ERR(CALL(timer_create, CLOCK_MONOTONIC_RAW, &quiet, &timer), EOPNOTSUPP);
+    CHECK_ERR(CALL(timer_create, CLOCK_MONOTONIC, BAD, &timer), EFAULT);
+    CHECK_ERR(CALL(timer_create, CLOCK_MONOTONIC, &quiet, BAD), EFAULT);
+    CHECK(CALL(timer_create, CLOCK_MONOTONIC, &quiet, &id) == 0);
+    CHECK_ERR(CALL(timer_gettime, id, BAD), EFAULT);
+    CHECK_ERR(CALL(timer_settime, id, 0, BAD, NULL), EFAULT);
+    CHECK_ERR(CALL(timer_settime, id, 0, NULL, NULL), EINVAL);
+    CHECK_ERR(CALL(timer_settime, id, 0, &bad, NULL), EINVAL);
+    CHECK_ERR(CALL(timer_settime, id, 0, &far, BAD), EFAULT);
+    CHECK(CALL(timer_delete, id) == 0);
+    CHECK_ERR(CALL(timer_delete, id), EINVAL);
+}
+
+/* Keys until there are no more; on a machine without them that's at once. */
+static void keys(void)
+{
+    int key[20], n = 0;
+
+    while (n < 20 && (key[n] = (int)CALL(pkey_alloc, 0, 0)) > 0)
+        n++;
+    CHECK_ERR(CALL(pkey_alloc, 0, 0), ENOSPC);
+    CHECK_ERR(CALL(pkey_alloc, 1, 0), EINVAL);
+    CHECK_ERR(CALL(pkey_alloc, 0, 8), EINVAL);
+    while (n > 0)
+        CHECK(CALL(pkey_free, key[--n]) == 0);
+    CHECK_ERR(CALL(pkey_free, 99), EINVAL);
+}
+
+static void names(void)
+{
+    errno = 0;
+    if (CALL(sethostname, buf, -1L) < 0 && errno == EPERM) /* root of a container may not */
+        return;
+    CHECK_ERR(CALL(sethostname, buf, 65), EINVAL);
+    CHECK_ERR(CALL(sethostname, BAD, 5), EFAULT);
+    CHECK_ERR(CALL(setdomainname, buf, 65), EINVAL);
+    CHECK_ERR(CALL(setdomainname, BAD, 5), EFAULT);
 }
 
 int main(void)
@@ -465,5 +594,11 @@ int main(void)
     threads();
     limits();
     identities();
+    descriptors();
+    clocks();
+    keys();
+    names();
+    errno = 0;
+    CHECK(gethostname(buf, 1) == -1 && errno == ENAMETOOLONG);
     return check_result();
 }

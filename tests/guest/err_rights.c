@@ -4,11 +4,14 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -16,6 +19,8 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/timex.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -24,6 +29,7 @@
 #include "check.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
+#define BAD             ((char *)8)
 #define NOBODY          65534
 
 static struct stat st;
@@ -143,6 +149,7 @@ static void another_process(pid_t theirs)
     struct rlimit limit;
     cpu_set_t set;
     siginfo_t info = {.si_signo = SIGTERM, .si_code = -1};
+    struct iovec one = {text, 1};
     int pidfd = (int)CALL(pidfd_open, theirs, 0);
 
     CHECK_ERR(CALL(kill, theirs, 0), EPERM);
@@ -162,6 +169,10 @@ static void another_process(pid_t theirs)
     CHECK_ERR(CALL(pidfd_getfd, pidfd, 0, 0), EPERM);
     CHECK_ERR(CALL(pidfd_send_signal, pidfd, SIGTERM, NULL, 0), EPERM);
     CHECK_ERR(CALL(ptrace, 16 /* ATTACH */, theirs, 0, 0), EPERM);
+    CHECK_ERR(CALL(process_vm_readv, theirs, &one, 1, &one, 1, 0), EPERM);
+    CHECK_ERR(CALL(process_vm_writev, theirs, &one, 1, &one, 1, 0), EPERM);
+    if (CALL(kcmp, getpid(), getpid(), 0, 0, 0) == 0) /* forbidden in some containers */
+        CHECK_ERR(CALL(kcmp, getpid(), theirs, 1, 0, 0), EPERM);
     CHECK_ERR(CALL(get_robust_list, theirs, text, text + 16), EPERM);
 }
 
@@ -172,7 +183,35 @@ static void for_root_alone(void)
     struct timespec now = {0};
     struct timeval tv = {0};
     gid_t group = 0;
+    struct timex change = {.modes = ADJ_FREQUENCY};
+    struct clone_args args = {.exit_signal = SIGCHLD, .flags = CLONE_NEWNET};
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t times[3];
+    } attr = {.size = 48, .nice = -20};
 
+    CHECK_ERR(CALL(adjtimex, &change), EPERM);
+    CHECK_ERR(CALL(clock_adjtime, CLOCK_REALTIME, &change), EPERM);
+    CHECK_ERR(CALL(clone, CLONE_NEWNET | SIGCHLD, 0, 0, 0, 0), EPERM);
+    CHECK_ERR(CALL(clone, CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0), EPERM);
+    CHECK_ERR(CALL(unshare, CLONE_NEWNET), EPERM);
+    CHECK_ERR(CALL(unshare, CLONE_NEWNS), EPERM);
+    if (CALL(clone3, BAD, sizeof(args)) < 0 && errno != ENOSYS) { /* as in some containers */
+        CHECK_ERR(CALL(clone3, &args, sizeof(args)), EPERM);
+        args = (struct clone_args){.set_tid = (uintptr_t)&limit, .set_tid_size = 1};
+        args.exit_signal = SIGCHLD;
+        *(pid_t *)&limit = 300;
+        CHECK_ERR(CALL(clone3, &args, sizeof(args)), EPERM);
+    }
+    CHECK_ERR(CALL(sched_setattr, 0, &attr, 0), EPERM);
+    CHECK_ERR(CALL(prctl, PR_CAPBSET_DROP, 0, 0, 0, 0), EPERM);
+    CHECK_ERR(CALL(prctl, PR_SET_SECUREBITS, 1, 0, 0, 0), EPERM);
+    CHECK_ERR(CALL(prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, 0, 0, 0), EPERM);
+    CHECK_ERR(CALL(prctl, PR_SET_MM, PR_SET_MM_BRK, 0, 0, 0), EPERM);
+    limit = (struct rlimit){0, 0};
     CHECK(getrlimit(RLIMIT_CORE, &limit) == 0);
     limit.rlim_max = limit.rlim_cur = 4096;
     CHECK(setrlimit(RLIMIT_CORE, &limit) == 0);
