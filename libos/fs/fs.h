@@ -19,6 +19,11 @@ void async_file_gone(struct file *f);
 long async_begin_messages(struct file *f, int fd);
 void async_message(struct file *f); /* one event; any locks but list_lock may be held */
 
+/* ---- rw_calls.c: flags of one transfer (RWF_*) ---- */
+long rwf_check(struct file *f, int flags); /* can f honour them? */
+long rwf_sync(struct file *f, int flags);  /* after a write */
+long rwf_end(struct file *f, s64 *off);    /* where RWF_APPEND writes */
+
 /* ---- dnotify.c ---- */
 long file_notify(struct file *f, int fd, u32 arg); /* F_NOTIFY */
 void dnotify_close(struct file *f, const struct files *owner);

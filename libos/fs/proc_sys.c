@@ -252,9 +252,16 @@ static const struct pseudo_node mqueue_table[] = {
     CONST("msgsize_max", "8192"), CONST("queues_max", "256"), PSEUDO_END,
 };
 
+static long show_aio_nr(const struct pseudo *p, struct textbuf *b)
+{
+    (void)p;
+    text_add(b, "%lu\n", aio_nr());
+    return 0;
+}
+
 static const struct pseudo_node fs_table[] = {
     CONST("aio-max-nr", "65536"),
-    CONST("aio-nr", "0"),
+    PSEUDO_SHOW("aio-nr", show_aio_nr),
     CONST("dentry-state", "0\t0\t45\t0\t0\t0"),
     CONST("dir-notify-enable", "1"),
     PSEUDO_DIR("epoll", epoll_table),

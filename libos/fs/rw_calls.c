@@ -151,10 +151,19 @@ long sys_pwritev(int fd, uptr iov, size_t n, s64 off, long high)
 }
 
 /* Flags a file cannot honour are refused, as Linux does; memory never makes one wait. */
+long rwf_check(struct file *f, int flags)
+{
+    if (flags & ~RWF_KNOWN)
+        return -EOPNOTSUPP;
+    if ((flags & RWF_NOWAIT) && !S_ISREG(f->inode->mode) && !(f->flags & O_NONBLOCK))
+        return -EOPNOTSUPP;
+    return 0;
+}
+
 static long check_rwf(int fd, int flags)
 {
     struct file *f;
-    long rc = 0;
+    long rc;
 
     if (flags & ~RWF_KNOWN)
         return -EOPNOTSUPP;
@@ -163,8 +172,7 @@ static long check_rwf(int fd, int flags)
     f = fd_get_io(fd);
     if (!f)
         return -EBADF;
-    if (!S_ISREG(f->inode->mode) && !(f->flags & O_NONBLOCK))
-        rc = -EOPNOTSUPP;
+    rc = rwf_check(f, flags);
     file_put(f);
     return rc;
 }
@@ -178,28 +186,40 @@ long sys_preadv2(int fd, uptr iov, size_t n, s64 off, long high, int flags)
     return off == -1 ? vector(fd, iov, n, NULL, file_read) : vector_at(fd, iov, n, off, file_read);
 }
 
-static long sync_after(int fd, bool data_only)
+long rwf_sync(struct file *f, int flags)
+{
+    if (!(flags & (RWF_DSYNC | RWF_SYNC)) || !f->ops || !f->ops->fsync)
+        return 0;
+    return f->ops->fsync(f, !(flags & RWF_SYNC));
+}
+
+static long sync_after(int fd, int flags)
 {
     struct file *f = fd_get_io(fd);
-    long rc = 0;
+    long rc = f ? rwf_sync(f, flags) : 0;
 
-    if (f && f->ops && f->ops->fsync)
-        rc = f->ops->fsync(f, data_only);
     if (f)
         file_put(f);
+    return rc;
+}
+
+long rwf_end(struct file *f, s64 *off)
+{
+    struct kstat st;
+    long rc = path_getattr(&f->path, &st);
+
+    if (rc == 0 && S_ISREG(f->inode->mode))
+        *off = (s64)st.size;
     return rc;
 }
 
 static long end_of_file(int fd, s64 *off)
 {
     struct file *f = fd_get_io(fd);
-    struct kstat st;
 
     if (!f)
         return -EBADF;
-    long rc = path_getattr(&f->path, &st);
-    if (rc == 0 && S_ISREG(f->inode->mode))
-        *off = (s64)st.size;
+    long rc = rwf_end(f, off);
     file_put(f);
     return rc;
 }
@@ -217,7 +237,7 @@ long sys_pwritev2(int fd, uptr iov, size_t n, s64 off, long high, int flags)
     }
     rc = off == -1 ? vector(fd, iov, n, NULL, file_write) : vector_at(fd, iov, n, off, file_write);
     if (rc > 0 && (flags & (RWF_DSYNC | RWF_SYNC))) {
-        long err = sync_after(fd, !(flags & RWF_SYNC));
+        long err = sync_after(fd, flags);
         return err < 0 ? err : rc;
     }
     return rc;

@@ -53,6 +53,10 @@ long ipc_broken_pipe(void);
  * reference, only to be compared.  For kcmp.  epoll.c */
 const void *epoll_watched(struct file *f, u32 fd, u32 skip);
 
+/* For who has an eventfd told of something: is f one?  One more, as by a write.  eventfd.c */
+bool eventfd_is(struct file *f);
+void eventfd_signal(struct file *f);
+
 /* Netlink sockets, for mq_notify: is f one?  A datagram for who reads it.  net/netlink.c */
 bool netlink_is(struct file *f);
 void netlink_push(struct file *f, const void *data, u32 len);

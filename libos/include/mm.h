@@ -77,6 +77,8 @@ struct mm {
     s32 host_threads; /* host threads running in this address space */
     u32 space;        /* its number + 1 in snapshots; 0: it was in none */
     bool started;     /* a resume: a host process is being made of it */
+    struct lock aio_lock;
+    struct list aio; /* contexts of native asynchronous I/O: fs/aio.c */
 };
 
 /* Answer of file_ops->mmap. */

@@ -98,4 +98,7 @@ const char *system_domainname(void);
 /* Vector and FPU state as a new program finds it. */
 void arch_reset_fpu(void);
 
+/* May this thread have that I/O priority (IOPRIO_PRIO_VALUE)?  0 or -errno.  proc/priority.c */
+long ioprio_check(int prio);
+
 #endif

@@ -472,6 +472,11 @@ u32 fsnotify_cookie(void); /* ties IN_MOVED_FROM to IN_MOVED_TO */
 /* Files of the pool: memfd, tmpfs regular files and shared anonymous memory. mm/pool.c, fs/tmpfs.c
  */
 struct file *memfd_file_new(const char *name, u64 size, u32 flags);
+/* Native asynchronous I/O: the contexts of an address space end, with exec or exit; events asked
+ * for by all there are.  fs/aio.c */
+struct mm;
+void aio_exit(struct mm *mm);
+u64 aio_nr(void);
 
 /* ---- moving data (fs/rw.c) -------------------------------------------------- */
 /* One read or write of a file with all the checks of read(2) behind the descriptor:

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/poll.h>
 
+#include "ipc.h"
 #include "lib.h"
 #include "syscalls_gen.h"
 #include "thread.h"
@@ -20,6 +21,8 @@
 #define EFD_NONBLOCK  O_NONBLOCK
 
 #define COUNT_MAX     (~0ULL)
+
+static const struct file_ops eventfd_fops;
 
 struct eventfd {
     struct lock lock;
@@ -90,6 +93,16 @@ static long eventfd_write(struct file *f, struct uio *u, u64 *pos)
     }
     waitq_wake_all(&ev->wait, POLLIN);
     return sizeof(value);
+}
+
+bool eventfd_is(struct file *f) { return f->ops == &eventfd_fops; }
+
+void eventfd_signal(struct file *f)
+{
+    struct eventfd *ev = f->private;
+
+    give(ev, 1);
+    waitq_wake_all(&ev->wait, POLLIN);
 }
 
 static u32 eventfd_poll(struct file *f, struct poll_table *pt)

@@ -46,6 +46,8 @@ struct mm *mm_new(void)
     mm->refs = 1;
     mm->users = 1;
     lock_init(&mm->lock);
+    lock_init(&mm->aio_lock);
+    list_init(&mm->aio);
     choose_layout(mm);
     return mm;
 }
@@ -54,6 +56,7 @@ static void drop_all(struct mm *mm)
 {
     struct vma *dead = NULL;
 
+    aio_exit(mm);
     lock(&mm->lock);
     vma_cut(mm, 0, USER_MAX, &dead);
     unlock(&mm->lock);
@@ -91,6 +94,8 @@ struct mm *mm_copy(struct mm *old)
     mm->def_flags = 0;
     mm->sites = sites_copy(old->sites);
     lock_init(&mm->lock);
+    lock_init(&mm->aio_lock);
+    list_init(&mm->aio);
     rc = copy_vmas(mm, old);
     if (rc) {
         mm_put(mm);

@@ -139,7 +139,7 @@ long sys_ioprio_get(int which, int who)
     return visit(which - 1, who, which == IOPRIO_WHO_PROCESS ? own_ioprio : best_ioprio, 0);
 }
 
-long sys_ioprio_set(int which, int who, int prio)
+long ioprio_check(int prio)
 {
     int level = prio & (IOPRIO_NR_LEVELS - 1);
 
@@ -147,16 +147,22 @@ long sys_ioprio_set(int which, int who, int prio)
     case IOPRIO_CLASS_RT:
         if (!capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE))
             return -EPERM;
-        break;
+        return 0;
     case IOPRIO_CLASS_BE:
     case IOPRIO_CLASS_IDLE:
-        break;
+        return 0;
     case IOPRIO_CLASS_NONE:
-        if (!level)
-            break;
-        return -EINVAL;
+        return level ? -EINVAL : 0;
     default:
         return -EINVAL;
     }
+}
+
+long sys_ioprio_set(int which, int who, int prio)
+{
+    long rc = ioprio_check(prio);
+
+    if (rc)
+        return rc;
     return known(which) ? visit(which - 1, who, set_ioprio, prio) : -EINVAL;
 }
