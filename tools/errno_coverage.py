@@ -21,7 +21,7 @@ SAME = {'EWOULDBLOCK': 'EAGAIN', 'EDEADLOCK': 'EDEADLK', 'ENOTSUP': 'EOPNOTSUPP'
 # The C library's name of a call, where it is another.
 LIBRARY = {
     'euidaccess': 'faccessat2', 'eventfd': 'eventfd2', 'execl': 'execve', 'execv': 'execve',
-    'faccessat': 'faccessat2', 'fexecve': 'execveat', 'fstatat': 'newfstatat',
+    'faccessat': 'faccessat2', 'fexecve': 'execveat', 'fstatat': 'newfstatat', 'gethostname': 'sethostname',
     'futimens': 'utimensat', 'getpgrp': 'getpgid', 'inotify_init': 'inotify_init1',
     'killpg': 'kill', 'lockf': 'fcntl', 'lutimes': 'utimensat', 'mkfifo': 'mknod',
     'mq_receive': 'mq_timedreceive', 'mq_send': 'mq_timedsend', 'posix_fadvise': 'fadvise64',
@@ -43,7 +43,7 @@ FORMS = [
     'unlink unlinkat', 'mkdir mkdirat', 'symlink symlinkat', 'readlink readlinkat', 'mknod mknodat',
     'chmod fchmod fchmodat', 'chown fchown lchown fchownat', 'access faccessat faccessat2',
     'truncate ftruncate', 'statfs fstatfs', 'utime utimes', 'utimensat futimesat', 'pipe pipe2',
-    'dup dup2 dup3', 'wait4 wait3', 'accept accept4', 'recvfrom recvmsg', 'sendto sendmsg', 'readv writev preadv pwritev preadv2 pwritev2',
+    'dup dup2 dup3', 'accept accept4', 'recvfrom recvmsg', 'sendto sendmsg', 'readv writev preadv pwritev preadv2 pwritev2',
     'eventfd eventfd2', 'signalfd signalfd4', 'inotify_init inotify_init1', 'chdir fchdir',
     'poll ppoll', 'select pselect6', 'epoll_wait epoll_pwait epoll_pwait2', 'epoll_create epoll_create1',
     'getpgid setpgid getpgrp', 'sync syncfs', 'fsync fdatasync', 'clone clone3 fork vfork',
@@ -56,6 +56,7 @@ FORMS = [
     'getpriority setpriority', 'sethostname gethostname', 'getsockopt setsockopt', 'semop semtimedop',
     'msgsnd msgrcv', 'shmat shmdt', 'pkey_alloc pkey_free', 'ioprio_get ioprio_set', 'getcwd',
     'mq_timedsend', 'mq_timedreceive', 'gettimeofday settimeofday', 'sched_get_priority_max sched_get_priority_min',
+    'capget capset', 'get_robust_list set_robust_list', 'sched_setattr sched_getattr', 'wait4 waitid',
     'process_vm_readv process_vm_writev', 'setdomainname getdomainname', 'mount_setattr',
 ]
 

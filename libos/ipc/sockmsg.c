@@ -9,8 +9,9 @@
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
-#define IOV_FAST 8
-#define IOV_MAX_ 1024
+#define IOV_FAST    8
+#define IOV_MAX_    1024
+#define CONTROL_MAX 131072 /* net.core.optmem_max */
 
 struct user_msghdr { /* = struct msghdr */
     uptr name;
@@ -184,6 +185,8 @@ static long send_message(struct file *f, struct socket *s, uptr msg, u32 flags, 
         x.m.name_len = MIN((u32)x.h.name_len, SOCKNAME_MAX);
         rc = copy_from_user(x.name, x.h.name, x.m.name_len);
     }
+    if (!rc && x.m.control_len > CONTROL_MAX)
+        rc = -ENOBUFS;
     if (!rc)
         rc = last && sends_whole(s, x.m.flags) ? send_whole(s, &x, flags)
                                                : sent(s, s->ops->send(s, &x.m), flags);

@@ -20,12 +20,13 @@ static long check_limit(struct mm *mm, u64 more)
     return mm->locked + more > limit ? -ENOMEM : 0;
 }
 
-static bool fully_mapped(struct mm *mm, uptr addr, uptr end)
+/* Can all of it be brought in? */
+static bool can_be_had(struct mm *mm, uptr addr, uptr end, bool now)
 {
     while (addr < end) {
         struct vma *v = vma_find(mm, addr);
 
-        if (!v)
+        if (!v || (now && !v->prot))
             return false;
         addr = v->end;
     }
@@ -60,7 +61,7 @@ static long change(uptr addr, size_t len, u32 set)
     if (!rc && end < addr)
         rc = -EINVAL;
     if (!rc) {
-        err = fully_mapped(mm, addr, end) ? 0 : -ENOMEM;
+        err = can_be_had(mm, addr, end, set == VMA_LOCKED) ? 0 : -ENOMEM;
         rc = vma_change_flags(mm, addr, end, set, VMA_LOCKED | VMA_ONFAULT, &dead);
     }
     unlock(&mm->lock);

@@ -134,6 +134,8 @@ void inet_route(const struct inet_sock *i, struct inet_addr *to, struct inet_add
 long port_bind(struct inet_sock *i, const struct inet_addr *a);
 /* The same with a port that connect(2) to `to` chooses; sets i->remote. */
 long port_connect(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to);
+/* The same with the port i has: -EADDRNOTAVAIL if another one is connected between those ends. */
+long port_reuse(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to);
 /* conn goes by the port of a listener. */
 void port_share(struct inet_sock *conn, struct inet_sock *listener);
 void port_release(struct inet_sock *i);

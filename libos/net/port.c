@@ -223,6 +223,35 @@ long port_connect(struct inet_sock *i, const struct inet_addr *from, const struc
     return rc;
 }
 
+static bool same_address(const struct inet_addr *a, const struct inet_addr *b)
+{
+    return a->port == b->port && !memcmp(a->ip, b->ip, sizeof(a->ip));
+}
+
+static bool is_between(const struct inet_sock *i, const struct inet_addr *from,
+                       const struct inet_addr *to)
+{
+    return (i->s.state == SS_CONNECTED || i->s.state == SS_CONNECTING) &&
+           !memcmp(i->local.ip, from->ip, sizeof(from->ip)) && same_address(&i->remote, to);
+}
+
+long port_reuse(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to)
+{
+    struct table *t = table_of(port_kind(i));
+    const struct inet_sock *other;
+    bool taken = false;
+
+    lock(&t->lock);
+    list_for_each(other, &i->port->owners, port_link) taken |= is_between(other, from, to);
+    list_for_each(other, &i->port->shared, port_link) taken |= is_between(other, from, to);
+    if (!taken) {
+        memcpy(i->local.ip, from->ip, sizeof(from->ip));
+        i->remote = *to;
+    }
+    unlock(&t->lock);
+    return taken ? -EADDRNOTAVAIL : 0;
+}
+
 void port_share(struct inet_sock *conn, struct inet_sock *listener)
 {
     struct table *t = table_of(port_kind(conn));

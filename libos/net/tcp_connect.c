@@ -14,7 +14,7 @@
 #include "lib.h"
 #include "tcp.h"
 
-#define CONNECT_TIMEOUT (127 * NSEC) /* what six retries of a SYN take */
+#define RETRY_MAX 120 /* seconds */
 
 /* ---- listening ------------------------------------------------------------------------ */
 
@@ -255,9 +255,7 @@ static long set_ends(struct tcp_sock *t, struct inet_addr *to)
         from.port = 0;
         return port_connect(&t->i, &from, to);
     }
-    memcpy(t->i.local.ip, from.ip, 16);
-    t->i.remote = *to;
-    return 0;
+    return port_reuse(&t->i, &from, to);
 }
 
 static long connect_own(struct tcp_sock *t, struct inet_addr *to)
@@ -297,11 +295,24 @@ static long finish(struct tcp_sock *t)
     return 0;
 }
 
+/* What the retries of a SYN take, each twice as long as the one before: 127 s with the usual six.
+ */
+static u64 connect_timeout(const struct tcp_sock *t)
+{
+    u64 seconds = 0, next = 1;
+
+    for (s32 n = 0; n <= t->i.opt[OPT_TCP_SYNCNT]; n++) {
+        seconds += next;
+        next = MIN(2 * next, RETRY_MAX);
+    }
+    return seconds * NSEC;
+}
+
 static long wait_connected(struct tcp_sock *t, bool nonblock)
 {
     struct socket *s = &t->i.s;
     u64 timeout = s->opt.send_timeout, deadline = socket_deadline(timeout);
-    u64 end = deadline_in(CONNECT_TIMEOUT);
+    u64 end = deadline_in(connect_timeout(t));
     long rc;
 
     t->async = true;

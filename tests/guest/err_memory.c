@@ -100,6 +100,31 @@ static void advice(void)
     CHECK_ERR(CALL(membarrier, 0, 1, 0), EINVAL);
 }
 
+/* Pages that can't be had, given back, or be said to be broken. */
+static void advice_on_files(void)
+{
+    int fd = open("f", O_RDONLY);
+    char *p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0), *none = map(1);
+
+    CHECK_ERR(CALL(madvise, p, PAGE, MADV_REMOVE), EACCES);
+    CHECK_ERR(CALL(madvise, none, PAGE, MADV_REMOVE), EINVAL);
+    CHECK_ERR(CALL(madvise, p, 4 * PAGE, MADV_POPULATE_READ), EFAULT);
+    CHECK_ERR(CALL(madvise, p, PAGE, MADV_POPULATE_WRITE), EINVAL);
+    CHECK(mprotect(none, PAGE, PROT_NONE) == 0);
+    CHECK_ERR(CALL(madvise, none, PAGE, MADV_POPULATE_READ), EINVAL);
+    CHECK_ERR(CALL(mlock, none, PAGE), ENOMEM);
+    CHECK(munmap(none, PAGE) == 0);
+    CHECK_ERR(CALL(madvise, none, PAGE, MADV_POPULATE_READ), ENOMEM);
+    none = map(1);
+    CHECK(mlock(none, PAGE) == 0);
+    CHECK_ERR(CALL(msync, none, PAGE, MS_INVALIDATE), EBUSY);
+    munmap(none, PAGE);
+    CHECK_ERR(CALL(membarrier, 99999, 0, 0), EINVAL);
+    CHECK_ERR(CALL(membarrier, 0, 5, 0), EINVAL);
+    munmap(p, 4 * PAGE);
+    close(fd);
+}
+
 static void moving(void)
 {
     char *p = map(8), *shared = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -205,6 +230,7 @@ int main(void)
     mapping();
     protection();
     advice();
+    advice_on_files();
     moving();
     locking();
     limited();

@@ -78,6 +78,7 @@ static void unsupported(void)
         char handle[8];
     } handle = {8, 0, ""};
     struct open_how how = {.flags = O_CREAT | O_WRONLY, .mode = 0600, .resolve = RESOLVE_CACHED};
+    struct stat st;
     int mount;
 
     CHECK(symlink("f", "link") == 0 && symlink("loop", "loop") == 0);
@@ -94,6 +95,8 @@ static void unsupported(void)
     CHECK_ERR(CALL(name_to_handle_at, AT_FDCWD, "f", &handle, &mount, 0x100000), EINVAL);
     CHECK_ERR(CALL(name_to_handle_at, AT_FDCWD, "/proc/self", &handle, &mount, 0), EOPNOTSUPP);
     CHECK_ERR(CALL(ustat, 0x7fff, buf), EINVAL);
+    CHECK(stat("/proc", &st) == 0);
+    CHECK_ERR(CALL(ustat, (unsigned)st.st_dev, BAD), EFAULT);
     unlink("link");
     unlink("loop");
 }

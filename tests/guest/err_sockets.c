@@ -23,6 +23,17 @@ static char buf[64];
 
 static int stream(void) { return socket(AF_INET, SOCK_STREAM, 0); }
 
+static void tick(int sig) {}
+
+static void ticking(int on)
+{
+    struct sigaction act = {.sa_handler = tick};
+    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
+
+    sigaction(SIGALRM, &act, NULL);
+    setitimer(ITIMER_REAL, on ? &often : &never, NULL);
+}
+
 /* No socket at all: closed, or a file. */
 static void no_socket(int fd, int error)
 {
@@ -195,6 +206,99 @@ static void datagrams(void)
     close(w);
 }
 
+/* Names of peers, bad forms of messages, connections that are there or were. */
+static void peers(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET}, name;
+    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "peers"};
+    static char control[1 << 20];
+    struct mmsghdr many = {0};
+    struct msghdr msg = {.msg_control = control, .msg_controllen = sizeof(control)};
+    struct timespec bad = {0, -1};
+    int pair[2], l = stream(), s = stream(), a = -1, u = socket(AF_UNIX, SOCK_STREAM, 0), v;
+    socklen_t n = -1, port = sizeof(to);
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(l, (struct sockaddr *)&to, len) == 0 && listen(l, 5) == 0);
+    CHECK(getsockname(l, (struct sockaddr *)&to, &port) == 0);
+    CHECK(connect(s, (struct sockaddr *)&to, len) == 0 && (a = accept(l, NULL, NULL)) >= 0);
+    CHECK_ERR(CALL(getpeername, s, &name, &n), EINVAL);
+    n = sizeof(name);
+    CHECK_ERR(CALL(getpeername, s, BAD, &n), EFAULT);
+    CHECK_ERR(CALL(getpeername, s, &name, BAD), EFAULT);
+    CHECK_ERR(CALL(recvmmsg, s, &many, 1, 0, &bad), EINVAL);
+    CHECK_ERR(CALL(recvmmsg, s, BAD, 1, MSG_DONTWAIT, NULL), EFAULT);
+    CHECK_ERR(CALL(sendmmsg, s, BAD, 1, 0), EFAULT);
+    CHECK_ERR(CALL(sendmsg, s, &msg, 0), ENOBUFS);
+    CHECK_ERR(CALL(sendmsg, pair[0], &msg, 0), ENOBUFS);
+    CHECK_ERR(CALL(sendto, pair[0], "x", 1, 0, &un, sizeof(un)), EISCONN);
+    /* Who goes without reading what came says so. */
+    CHECK(send(s, "unread", 6, 0) == 6);
+    CHECK(recv(a, buf, 1, MSG_PEEK) == 1);
+    close(a);
+    CHECK_ERR(CALL(sendto, s, "x", 1, MSG_NOSIGNAL, NULL, 0), ECONNRESET);
+    CHECK_ERR(CALL(sendto, s, "x", 1, MSG_NOSIGNAL, NULL, 0), EPIPE);
+    close(s);
+    /* A Unix listener has no more room. */
+    CHECK(bind(u, (struct sockaddr *)&un, sizeof(un)) == 0 && listen(u, 0) == 0);
+    v = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK(connect(v, (struct sockaddr *)&un, sizeof(un)) == 0);
+    s = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    CHECK_ERR(CALL(connect, s, &un, sizeof(un)), EAGAIN);
+    fcntl(s, F_SETFL, 0);
+    ticking(1);
+    CHECK_ERR(CALL(connect, s, &un, sizeof(un)), EINTR);
+    ticking(0);
+    unlink("peers");
+    close(pair[0]);
+    close(pair[1]);
+    close(l);
+    close(u);
+    close(v);
+    close(s);
+}
+
+/* An end that is connected already from the same port of ours. */
+static void same_ends(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET}, from = {.sin_family = AF_INET};
+    int l = stream(), s = stream(), t = stream(), on = 1;
+    socklen_t n = sizeof(to);
+
+    to.sin_addr.s_addr = from.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(t, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    CHECK(bind(l, (struct sockaddr *)&to, n) == 0 && listen(l, 5) == 0);
+    CHECK(getsockname(l, (struct sockaddr *)&to, &n) == 0);
+    CHECK(bind(s, (struct sockaddr *)&from, n) == 0);
+    CHECK(getsockname(s, (struct sockaddr *)&from, &n) == 0);
+    CHECK(bind(t, (struct sockaddr *)&from, n) == 0);
+    CHECK(connect(s, (struct sockaddr *)&to, n) == 0);
+    CHECK_ERR(CALL(connect, t, &to, n), EADDRNOTAVAIL);
+    close(l);
+    close(s);
+    close(t);
+}
+
+/* A listener that has no room lets no one in, until who waits gives up. */
+static void no_answer(void)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    int l = stream(), s = stream(), t = stream(), once = 1;
+    socklen_t n = sizeof(to);
+
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(l, (struct sockaddr *)&to, n) == 0 && listen(l, 0) == 0);
+    CHECK(getsockname(l, (struct sockaddr *)&to, &n) == 0);
+    CHECK(connect(s, (struct sockaddr *)&to, n) == 0);
+    CHECK(setsockopt(t, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof(once)) == 0);
+    CHECK_ERR(CALL(connect, t, &to, n), ETIMEDOUT);
+    close(l);
+    close(s);
+    close(t);
+}
+
 static void options(void)
 {
     int s = stream(), value = 1, negative = -1;
@@ -223,21 +327,16 @@ static void options(void)
     close(s);
 }
 
-static void tick(int sig) {}
-
 /* Each call that waits, when a signal comes that is handled without SA_RESTART. */
 static void interrupted(void)
 {
-    struct sigaction act = {.sa_handler = tick};
-    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
     struct iovec vec = {buf, 1};
     struct msghdr msg = {.msg_iov = &vec, .msg_iovlen = 1};
     struct mmsghdr many = {.msg_hdr = msg};
     int pair[2], l = stream(), u = socket(AF_INET, SOCK_DGRAM, 0);
 
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && listen(l, 1) == 0);
-    sigaction(SIGALRM, &act, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
+    ticking(1);
     CHECK_ERR(CALL(accept, l, NULL, NULL), EINTR);
     CHECK_ERR(CALL(recvfrom, pair[0], buf, 1, 0, NULL, NULL), EINTR);
     CHECK_ERR(CALL(recvmsg, pair[0], &msg, 0), EINTR);
@@ -249,7 +348,7 @@ static void interrupted(void)
     CHECK_ERR(CALL(sendto, pair[0], buf, 1, MSG_DONTWAIT, NULL, 0), EAGAIN);
     CHECK_ERR(CALL(sendto, pair[0], buf, sizeof(buf), 0, NULL, 0), EINTR);
     CHECK_ERR(CALL(write, pair[0], buf, sizeof(buf)), EINTR);
-    setitimer(ITIMER_REAL, &never, NULL);
+    ticking(0);
     close(pair[0]);
     close(pair[1]);
     close(l);
@@ -265,6 +364,9 @@ int main(void)
     naming();
     connecting();
     datagrams();
+    peers();
+    same_ends();
+    no_answer();
     options();
     interrupted();
     return check_result();

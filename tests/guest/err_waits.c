@@ -88,6 +88,36 @@ static void locks(void)
     close(reader);
 }
 
+/* Two that each hold what the other waits for: who comes second is told. */
+static void deadlock(void)
+{
+    struct flock first = {.l_type = F_WRLCK, .l_len = 1},
+                 second = {.l_type = F_WRLCK, .l_start = 1, .l_len = 1};
+    int fd = open("f", O_RDWR), ready[2], status;
+    pid_t pid;
+
+    CHECK(pipe(ready) == 0 && fcntl(fd, F_SETLK, &first) == 0);
+    pid = fork();
+    if (!pid) {
+        CHECK(fcntl(fd, F_SETLK, &second) == 0 && write(ready[1], "", 1) == 1);
+        while (fcntl(fd, F_SETLKW, &first) < 0)
+            CHECK(errno == EDEADLK);
+        _exit(check_failures != 0);
+    }
+    CHECK(read(ready[0], buf, 1) == 1);
+    ticking(1);
+    while (fcntl(fd, F_SETLKW, &second) < 0 && errno == EINTR)
+        ; /* it is the child that was told */
+    CHECK_ERR(CALL(fcntl, fd, F_SETLKW, &second), EDEADLK);
+    ticking(0);
+    first.l_type = F_UNLCK;
+    CHECK(fcntl(fd, F_SETLK, &first) == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    close(fd);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void sleeping(void)
 {
     struct timespec ts = {5, 0}, rest, bad = {0, 1000000000};
@@ -271,6 +301,7 @@ int main(void)
     close(open("f", O_CREAT | O_RDWR, 0644));
     mkdir("d", 0755);
     locks();
+    deadlock();
     sleeping();
     queues();
     semaphores();
