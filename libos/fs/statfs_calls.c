@@ -99,8 +99,8 @@ long sys_ustat(unsigned int dev, uptr out)
     lock(&mount_lock);
     list_for_each(m, &mount_list, all)
     {
-        if (m->super->dev == dev && m->super->statfs) {
-            rc = m->super->statfs(m->super, &st);
+        if (m->super->dev == dev) { /* what has no statfs has no room, like /proc */
+            rc = m->super->statfs ? m->super->statfs(m->super, &st) : 0;
             break;
         }
     }
