@@ -17,6 +17,7 @@
 #define T_STATE 0x24
 #define T_USER_GS 0x30
 #define T_REGS 0x38
+#define T_CPUID_BACK 0x58
 
 #define R15 0
 #define R14 8
@@ -149,6 +150,38 @@ exit_end:
     .globl exit_to_program
 exit_to_program:
     mov T_REGS(%rdi), %rsp
+    jmp exit_loop
+
+/* A rewritten CPUID instruction: everything as there, and t->cpuid_back says where it ends. */
+    .globl cpuid_entry
+cpuid_entry:
+    mov %rsp, %gs:T_USER_RSP
+    mov %gs:T_STACK_TOP, %rsp
+    pushq $0x2b
+    pushq %gs:T_USER_RSP
+    pushfq
+    cld
+    pushq $0x33
+    pushq %gs:T_CPUID_BACK
+    pushq $-1 /* no system call */
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    movl $1, %gs:T_STATE
+    mov %rsp, %rdi
+    call cpuid_dispatch
     jmp exit_loop
 
 /* A new host thread arrives here from the gate, on its library-OS stack. */

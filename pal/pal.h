@@ -67,6 +67,7 @@ void pal_note_writable(int handle);
 /* entry.S */
 void syscall_entry(void);
 void syscall_entry_end(void);
+void cpuid_entry(void);
 void exit_begin(void);
 void exit_end(void);
 void exit_restart(void);

@@ -1,4 +1,4 @@
-/* Rewriting of hot call sites: the fast path over the trap.
+/* Rewriting of hot call sites: the fast path over the trap (CPUID: known.c).
  *
  * A site that has trapped a few times gets an instruction before it replaced by a jump
  * to a slot of a trampoline arena within 2 GB (rewrite_plan.h says which):
@@ -20,58 +20,18 @@
  */
 #include <linux/mman.h>
 
-#include "pal.h"
-#include "rewrite_plan.h"
+#include "sites.h"
 #include "../libos/include/kalloc.h"
 #include "../libos/include/mm.h"
 #include "../libos/include/rewrite.h"
 #include "../libos/include/usercopy.h"
 #include "../libos/include/vfs.h"
 
-#define HOT          20u /* traps before a site is looked at: they cost what rewriting it does */
-#define AGAIN        16u /* traps until the next try where other threads were in the way */
-#define TABLE_FIRST  64u /* sites remembered, powers of two */
-#define TABLE_MOST   1024u
-#define ARENAS       32
-#define ARENA_SIZE   0x4000UL
-#define SLOT         64UL
-#define FUNCTION_MAX 0x4000UL
-#define JMP_REL32    0xe9
-#define REACH        0x7fff0000L
-
-enum site_state { SITE_FREE, SITE_COUNTING, SITE_REWRITTEN, SITE_LEFT };
-
-struct site {
-    u64 addr; /* of the `syscall` */
-    u16 hits;
-    u8 state;
-    bool waits;              /* for a moment in which the other threads sleep */
-    u8 count;                /* stolen instructions */
-    u8 original[5];          /* the bytes of the jump, as they were */
-    u8 from[STOLEN_MAX + 1]; /* their offsets from `patch` and in the slot */
-    u8 moved[STOLEN_MAX + 1];
-    u64 slot, patch; /* slot 0: never had one */
-};
-
-/* Open hashing.  A table that became too small stays, for handlers that look into it. */
-struct table {
-    struct table *older;
-    u32 size;
-    struct site at[];
-};
-
-struct arena {
-    u64 start;
-    u32 used; /* bytes */
-};
-
-struct sites {
-    struct lock lock;
-    bool forbidden;
-    u32 count, narenas;
-    struct arena arenas[ARENAS];
-    struct table *table; /* changes under lock and mm->lock */
-};
+#define HOT         20u /* traps before a site is looked at: they cost what rewriting it does */
+#define AGAIN       16u /* traps until the next try where other threads were in the way */
+#define TABLE_FIRST 64u /* sites remembered, powers of two */
+#define TABLE_MOST  1024u
+#define REACH       0x7fff0000L
 
 /* ---- the table ---------------------------------------------------------------- */
 
@@ -95,7 +55,7 @@ static struct sites *sites_new(u32 size)
     return s;
 }
 
-static struct sites *sites_of(struct mm *mm)
+struct sites *sites_of(struct mm *mm)
 {
     struct sites *s = READ_ONCE(mm->sites);
 
@@ -104,6 +64,7 @@ static struct sites *sites_of(struct mm *mm)
     s = sites_new(TABLE_FIRST);
     if (!s)
         return NULL;
+    known_space();
     lock(&mm->lock);
     if (mm->sites)
         sites_free(s);
@@ -140,7 +101,7 @@ static bool grow(struct mm *mm, struct sites *s)
     return true;
 }
 
-static struct site *find_site(struct mm *mm, struct sites *s, u64 addr)
+struct site *find_site(struct mm *mm, struct sites *s, u64 addr)
 {
     struct site *e = place_of(s->table, addr);
 
@@ -159,12 +120,6 @@ static struct site *find_site(struct mm *mm, struct sites *s, u64 addr)
 }
 
 /* ---- reading the program's code -------------------------------------------------- */
-
-struct text {
-    struct file *file; /* NULL: the vDSO, whose image we have */
-    u64 offset;        /* of the site in the file */
-    u64 bias;          /* address = offset + bias, within this mapping */
-};
 
 static long read_file(void *ctx, u64 offset, void *buf, size_t n)
 {
@@ -186,7 +141,7 @@ static long read_vdso(void *ctx, u64 offset, void *buf, size_t n)
 }
 
 /* The file mapping that holds the site: private, executable, not writable; or the vDSO. */
-static bool text_at(struct mm *mm, u64 site, struct text *t)
+bool text_at(struct mm *mm, u64 site, struct text *t)
 {
     struct vma *v;
     bool ok;
@@ -199,31 +154,42 @@ static bool text_at(struct mm *mm, u64 site, struct text *t)
         t->file = v->file ? file_get(v->file) : NULL;
         t->offset = site - v->start + (v->file ? v->offset : 0);
         t->bias = site - t->offset;
+        t->end = v->end;
     }
     unlock(&mm->lock);
     return ok;
 }
 
+bool function_at(const struct text *t, u64 offset, struct function *f)
+{
+    struct code_reader r = {read_vdso, NULL, (u64)(vdso_image_end - vdso_image_start)};
+
+    f->code = NULL;
+    if (t->file)
+        r = (struct code_reader){read_file, t->file, t->file->inode->size};
+    if (code_range(&r, offset, &f->start, &f->end) && f->end - f->start <= FUNCTION_MAX)
+        f->code = kmalloc(f->end - f->start);
+    if (f->code && copy_from_user(f->code, f->start + t->bias, f->end - f->start) != 0) {
+        kfree(f->code);
+        f->code = NULL;
+    }
+    return f->code;
+}
+
 /* The plan for a site, and the bytes it steals. */
 static bool make_plan(struct mm *mm, u64 site, struct rewrite_plan *plan, u8 *stolen)
 {
+    struct function f;
     struct text t;
-    u64 start, end;
-    u8 *code = NULL;
-    bool ok = false;
+    bool ok;
 
     if (!text_at(mm, site, &t))
         return false;
-    struct code_reader r = {read_vdso, NULL, (u64)(vdso_image_end - vdso_image_start)};
-    if (t.file)
-        r = (struct code_reader){read_file, t.file, t.file->inode->size};
-    if (code_range(&r, t.offset, &start, &end) && end - start <= FUNCTION_MAX)
-        code = kmalloc(end - start);
-    if (code && copy_from_user(code, start + t.bias, end - start) == 0)
-        ok = rewrite_plan(code, end - start, start + t.bias, site, plan);
+    ok = function_at(&t, t.offset, &f) &&
+         rewrite_plan(f.code, f.end - f.start, f.start + t.bias, site, plan);
     if (ok)
-        memcpy(stolen, code + (plan->patch - start - t.bias), plan->at[plan->count]);
-    kfree(code);
+        memcpy(stolen, f.code + (plan->patch - f.start - t.bias), plan->at[plan->count]);
+    kfree(f.code);
     if (t.file)
         file_put(t.file);
     return ok;
@@ -290,7 +256,7 @@ static bool write_text(u64 addr, const u8 *bytes, size_t n, bool still)
     return ok;
 }
 
-static struct arena *arena_near(struct mm *mm, struct sites *s, u64 site)
+struct arena *arena_near(struct mm *mm, struct sites *s, u64 site)
 {
     long at;
 
@@ -309,20 +275,61 @@ static struct arena *arena_near(struct mm *mm, struct sites *s, u64 site)
     return &s->arenas[s->narenas - 1];
 }
 
-/* What follows the stolen instructions in a slot. */
-static size_t finish_slot(u8 *code, size_t n, u64 slot, u64 site)
+static size_t put(u8 *code, size_t n, const void *bytes, size_t count)
 {
+    memcpy(code + n, bytes, count);
+    return n + count;
+}
+
+/* What follows the stolen instructions in a slot: to where a system call comes in, */
+static size_t finish_syscall(u8 *code, size_t n, u64 slot, u64 site)
+{
+    static const u8 lea[] = {0x48, 0x8d, 0x0d};                       /* lea back(%rip), %rcx */
     static const u8 jump[] = {0x65, 0xff, 0x24, 0x25, 0x18, 0, 0, 0}; /* jmp *%gs:0x18 */
     s32 back;
 
-    code[n++] = 0x48;
-    code[n++] = 0x8d;
-    code[n++] = 0x0d; /* lea back(%rip), %rcx */
+    n = put(code, n, lea, sizeof(lea));
     back = (s32)(s64)(site + 2 - (slot + n + 4));
-    memcpy(code + n, &back, 4);
-    n += 4;
-    memcpy(code + n, jump, sizeof(jump));
-    return n + sizeof(jump);
+    n = put(code, n, &back, 4);
+    return put(code, n, jump, sizeof(jump));
+}
+
+/* or CPUID, which leaves no register free. */
+static size_t finish_cpuid(u8 *code, size_t n, u64 site)
+{
+    static const u8 jump[] = {0x65, 0xff, 0x24, 0x25, 0x50, 0, 0, 0}; /* jmp *%gs:0x50 */
+    u8 store[] = {0x65, 0xc7, 0x04, 0x25, 0x58, 0, 0, 0};             /* movl $, %gs:0x58 */
+    u64 back = site + 2;
+
+    for (int half = 0; half < 2; half++) {
+        n = put(code, n, store, sizeof(store));
+        n = put(code, n, (u8 *)&back + (size_t)(4 * half), 4);
+        store[4] += 4;
+    }
+    return put(code, n, jump, sizeof(jump));
+}
+#define FINISH_SYSCALL 15 /* bytes */
+#define FINISH_CPUID   32
+
+size_t make_slot(struct site *e, enum site_kind kind, const struct rewrite_plan *plan,
+                 const u8 *stolen, u64 slot, u8 *code, u8 patch[5])
+{
+    s32 rel = (s32)(s64)(slot - (plan->patch + 5));
+    size_t n;
+
+    e->patch = plan->patch;
+    e->count = plan->count;
+    memcpy(e->from, plan->at, sizeof(e->from));
+    memcpy(e->original, stolen, sizeof(e->original));
+    n = rewrite_move(plan, stolen, slot, code,
+                     SLOT - (kind == SITE_CPUID ? FINISH_CPUID : FINISH_SYSCALL), e->moved);
+    if (!n)
+        return 0;
+    patch[0] = JMP_REL32;
+    memcpy(patch + 1, &rel, 4);
+    __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
+    return kind == SITE_CPUID ? finish_cpuid(code, n, e->addr)
+                              : finish_syscall(code, n, slot, e->addr);
 }
 
 static bool write_slot(struct arena *a, u64 slot, const u8 *code, size_t n)
@@ -339,10 +346,8 @@ static enum site_state rewrite(struct mm *mm, struct sites *s, struct site *e)
 {
     struct rewrite_plan plan;
     struct arena *a;
-    u8 stolen[STOLEN_MAX * 15], code[SLOT], patch[5] = {JMP_REL32};
-    u64 slot;
+    u8 stolen[STOLEN_MAX * 15], code[SLOT], patch[5];
     size_t n;
-    s32 rel;
     bool ok, still = alone(mm) || (e->waits && others_asleep(mm));
 
     if (e->waits && !still)
@@ -356,20 +361,11 @@ static enum site_state rewrite(struct mm *mm, struct sites *s, struct site *e)
     a = arena_near(mm, s, e->addr);
     if (!a)
         return SITE_LEFT;
-    slot = a->start + a->used;
-    e->patch = plan.patch;
-    e->count = plan.count;
-    memcpy(e->from, plan.at, sizeof(e->from));
-    memcpy(e->original, stolen, sizeof(e->original));
-    n = rewrite_move(&plan, stolen, slot, code, SLOT - 16, e->moved);
+    n = make_slot(e, SITE_SYSCALL, &plan, stolen, a->start + a->used, code, patch);
     if (!n)
         return SITE_LEFT;
-    n = finish_slot(code, n, slot, e->addr);
-    __atomic_store_n(&e->slot, slot, __ATOMIC_RELEASE);
-    rel = (s32)(s64)(slot - (plan.patch + 5));
-    memcpy(patch + 1, &rel, 4);
     lock(&mm->lock);
-    ok = vma_find(mm, e->addr) && write_slot(a, slot, code, n) &&
+    ok = vma_find(mm, e->addr) && write_slot(a, e->slot, code, n) &&
          write_text(plan.patch, patch, sizeof(patch), still);
     unlock(&mm->lock);
     if (!ok) {
@@ -388,18 +384,22 @@ void note_trapped_site(struct thread *t)
     struct sites *s;
     struct site *e;
     u64 site = t->regs->rip - 2;
+    bool first;
 
     if ((boot()->flags & BOOT_NO_REWRITE) || (t->attention & ATTN_GS) || !(s = sites_of(mm)) ||
         s->forbidden)
         return;
     lock(&s->lock);
     e = find_site(mm, s, site);
+    first = e && e->state == SITE_COUNTING && e->hits == 0;
     if (e && e->state == SITE_COUNTING && ++e->hits >= HOT && (e->hits - HOT) % AGAIN == 0) {
         e->state = rewrite(mm, s, e);
         if (e->state != SITE_COUNTING)
             stats_count(e->state == SITE_REWRITTEN ? &stats.rewritten : &stats.left);
     }
     unlock(&s->lock);
+    if (first)
+        known_note(mm, site);
 }
 
 /* What can't be put back goes on working: slots are never given to another site. */

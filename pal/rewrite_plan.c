@@ -65,7 +65,8 @@ static bool decode_to(const uint8_t *code, size_t len, size_t end, struct tail *
             t->n++;
         at += in.length;
     }
-    return at == end && len - end >= 2 && code[end] == 0x0f && code[end + 1] == 0x05;
+    return at == end && len - end >= 2 && code[end] == 0x0f &&
+           (code[end + 1] == 0x05 || code[end + 1] == 0xa2);
 }
 
 /* How many instructions to steal; 0: none will do. */

@@ -1,6 +1,6 @@
 /* Planning the rewriting of a system-call site: pure functions on bytes.
  *
- * A site is the address of a `syscall` instruction, which stays.  The nearest
+ * A site is the address of a `syscall` instruction, or of CPUID, which stays.  The nearest
  * instruction before it that has at least 5 bytes is replaced by `jmp rel32`; it and
  * those between it and the site are copied to a trampoline.  Only bytes of that one
  * instruction change, so every program counter that may be about to run is still at a

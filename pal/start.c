@@ -12,6 +12,7 @@ void pal_thread_init(struct thread *t)
     t->stack_top = (u64)t + SLOT_SIZE - 64;
     t->regs = (struct regs *)(t->stack_top - sizeof(struct regs));
     t->entry = (u64)syscall_entry;
+    t->cpuid_entry = (u64)cpuid_entry;
 }
 
 void set_signal_stack(u64 base, u64 size)

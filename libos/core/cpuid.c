@@ -1,10 +1,17 @@
 /* CPUID where the host makes it fault: programs started with --cpu are shown a level of the
  * architecture, not the CPU they are on.  The answers come with the boot information and
- * never change, so there is nothing to lock. */
+ * never change, so there is nothing to lock.
+ *
+ * And CPUID where it is slow: in a virtual machine it leaves the machine, which takes
+ * microseconds, and the C library executes some fifty of them in every program it starts.  Those of
+ * the ELF interpreter are rewritten (pal/known.c) to come here, where answers are kept, but for
+ * those that say which CPU it is.  Entries are published by their number, under a lock; a resume,
+ * which may be on another machine, forgets them. */
 #include <cpuid.h>
 
 #include "cpu.h"
 #include "lib.h"
+#include "lock.h"
 #include "usercopy.h"
 
 /* Of a leaf with one answer, the subleaf does not matter.  A leaf that is not listed answers
@@ -54,4 +61,93 @@ bool cpuid_serve(struct regs *regs)
     regs->rdx = r.edx;
     regs->rip += sizeof(code);
     return true;
+}
+
+/* ---- answers kept ------------------------------------------------------------------- */
+
+#define KEPT       48u
+#define HYPERVISOR (1u << 31) /* leaf 1, ecx */
+#define HYBRID     (1u << 15) /* leaf 7, edx: CPUs of several kinds */
+
+static struct {
+    struct lock lock;
+    u32 count;
+    bool asked, slow;
+    struct {
+        u32 leaf, subleaf;
+        struct cpuid answer;
+    } at[KEPT];
+} kept;
+
+/* Leaves whose answer is that of every CPU of the machine: not 1, 0xb, 0x1f, 0x8000001e. */
+static bool alike(u32 leaf)
+{
+    return leaf == 0 || leaf == 2 || leaf == 4 || leaf == 7 || leaf == 0xd || leaf == 0x14 ||
+           leaf == 0x19 || leaf == 0x80000000 || (leaf >= 0x80000002 && leaf <= 0x80000008) ||
+           leaf == 0x8000001d;
+}
+
+static bool has_subleaves(u32 leaf)
+{
+    return leaf == 4 || leaf == 7 || leaf == 0xd || leaf == 0x14 || leaf == 0x8000001d;
+}
+
+bool cpuid_slow(void)
+{
+    if (boot()->cpu_leaf_count)
+        return false;
+    if (!READ_ONCE(kept.asked)) {
+        kept.slow = (cpuid_read(1, 0).ecx & HYPERVISOR) && !(cpuid_read(7, 0).edx & HYBRID);
+        __atomic_store_n(&kept.asked, true, __ATOMIC_RELEASE);
+    }
+    return kept.slow;
+}
+
+void cpuid_forget(void)
+{
+    kept.count = 0;
+    kept.asked = false;
+}
+
+static bool find_kept(u32 leaf, u32 subleaf, struct cpuid *answer)
+{
+    u32 n = __atomic_load_n(&kept.count, __ATOMIC_ACQUIRE);
+
+    for (u32 i = 0; i < n; i++)
+        if (kept.at[i].leaf == leaf && kept.at[i].subleaf == subleaf) {
+            *answer = kept.at[i].answer;
+            return true;
+        }
+    return false;
+}
+
+static void keep(u32 leaf, u32 subleaf, const struct cpuid *answer)
+{
+    struct cpuid other;
+
+    lock(&kept.lock);
+    if (kept.count < KEPT && !find_kept(leaf, subleaf, &other)) {
+        kept.at[kept.count].leaf = leaf;
+        kept.at[kept.count].subleaf = subleaf;
+        kept.at[kept.count].answer = *answer;
+        __atomic_store_n(&kept.count, kept.count + 1, __ATOMIC_RELEASE);
+    }
+    unlock(&kept.lock);
+}
+
+void cpuid_dispatch(struct regs *regs)
+{
+    u32 leaf = (u32)regs->rax, subleaf = has_subleaves(leaf) ? (u32)regs->rcx : 0;
+    struct cpuid r;
+
+    if (!alike(leaf) || !cpuid_slow()) {
+        r = cpuid_read(leaf, (u32)regs->rcx);
+    } else if (!find_kept(leaf, subleaf, &r)) {
+        r = cpuid_read(leaf, subleaf);
+        keep(leaf, subleaf, &r);
+    }
+    regs->rax = r.eax;
+    regs->rbx = r.ebx;
+    regs->rcx = r.ecx;
+    regs->rdx = r.edx;
 }

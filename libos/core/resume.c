@@ -12,6 +12,7 @@
 #include <asm/errno.h>
 #include <asm/signal.h>
 
+#include "cpu.h"
 #include "freeze.h"
 #include "ipc.h"
 #include "kalloc.h"
@@ -187,6 +188,7 @@ _Noreturn void resume_start(struct boot_info *b)
     jobs_forget();
     renew_threads(me);
     random_reseed();
+    cpuid_forget();
     inet_host_resume();
     hostpoll_resume();
     hostio_resume();

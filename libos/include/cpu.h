@@ -10,5 +10,10 @@ struct cpuid {
 struct cpuid cpuid_read(u32 leaf, u32 subleaf);
 /* A general protection fault at regs->rip: if the instruction is CPUID, answers it. */
 bool cpuid_serve(struct regs *regs);
+/* A CPUID instruction that was rewritten, with the program's registers. */
+void cpuid_dispatch(struct regs *regs);
+/* Is CPUID an instruction worth rewriting here? */
+bool cpuid_slow(void);
+void cpuid_forget(void); /* a resume: maybe on another CPU */
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "lib.h"
 
+struct file;
 struct mm;
 struct sites;
 struct thread;
@@ -13,6 +14,11 @@ struct thread;
 void note_trapped_site(struct thread *t);
 /* ATTN_TEXT: t was asleep while its program's text was written; waits until that is done. */
 void rewrite_settled(struct thread *t) __attribute__((weak));
+/* A file has been mapped at [addr, addr + len), to be executed, and nobody can be there yet: what
+ * is known of its call sites from other address spaces is rewritten at once. */
+void rewrite_mapped(struct mm *mm, uptr addr, size_t len) __attribute__((weak));
+/* The program's ELF interpreter is about to be mapped, which asks the CPU many things. */
+void rewrite_interpreter(struct file *f) __attribute__((weak));
 /* The program owns gs: call sites of this address space go back to trapping. */
 void sites_forbid(struct mm *mm);
 struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */

@@ -82,7 +82,9 @@ struct thread {
     struct regs *regs;   /* 0x38 = stack_top - sizeof(struct regs) */
     u64 in_libos;        /* 0x40 set by the entry */
     u64 fixup_depth;     /* 0x48 */
-    u64 reserved[6];     /* PAL's */
+    u64 cpuid_entry;     /* 0x50 address trampolines of CPUID jump to */
+    u64 cpuid_back;      /* 0x58 and where it goes on then */
+    u64 reserved[4];     /* PAL's */
 
     struct process *proc;
     struct list link; /* proc->threads */

@@ -6,6 +6,7 @@
 #include "../../abi/host_abi.h"
 #include "internal.h"
 #include "lib.h"
+#include "rewrite.h"
 #include "thread.h"
 #include "vfs.h"
 
@@ -272,9 +273,13 @@ long mm_map(struct mm *mm, uptr addr, size_t len, u32 prot, u32 flags, struct fi
     }
     unlock(&mm->lock);
     vma_drop(dead);
-    if (rc)
+    if (rc) {
         vma_drop(v);
-    return rc ? rc : (long)addr;
+        return rc;
+    }
+    if (file && (prot & (PROT_EXEC | PROT_WRITE)) == PROT_EXEC && rewrite_mapped)
+        rewrite_mapped(mm, addr, len);
+    return (long)addr;
 }
 
 #define ROOM 0x1000000UL /* a hole of less is likely one that the program made and minds */

@@ -6,6 +6,7 @@
 #include "mm.h"
 #include "proc_internal.h"
 #include "random.h"
+#include "rewrite.h"
 #include "usercopy.h"
 #include "vfs.h"
 
@@ -100,6 +101,8 @@ static long load_interp(struct mm *mm, struct file *f, const struct elf_header *
     u64 bias;
     long rc = choose_bias(mm, h, true, &bias);
 
+    if (rc == 0 && rewrite_interpreter)
+        rewrite_interpreter(f);
     if (rc == 0)
         rc = map_segments(mm, f, h, bias);
     if (rc)

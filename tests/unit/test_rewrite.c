@@ -128,6 +128,11 @@ static void plans(void **state)
     /* a jump through a table may lead between two, but not into one instruction */
     assert_false(PLAN("\xff\xe0\x48\x89\xce\x48\x89\xdf\x0f\x05", 8, &p));
     assert_true(PLAN("\xff\xe0\xb8\x01\0\0\0\x0f\x05", 7, &p));
+    /* CPUID as well: mov $0x80000000, %eax; cpuid */
+    assert_true(PLAN("\xb8\0\0\0\x80\x0f\xa2", 5, &p));
+    assert_true(p.count == 1 && !p.split && p.patch == 0x1000);
+    /* but nothing else: rdtsc would be two bytes, too */
+    assert_false(PLAN("\xb8\0\0\0\x80\x0f\x31", 5, &p));
     /* 0f 05 inside another instruction is no site */
     assert_false(PLAN("\xb8\x01\0\0\0\xb8\x0f\x05\0\0", 6, &p));
 }
