@@ -127,8 +127,8 @@ struct boot_info {
     uint32_t host_uid, host_gid;
 
     int32_t diff_handle;  /* meaningful with BOOT_DIFF */
-    int32_t pages_handle; /* BOOT_RESUME: private memory, see struct boot_space */
-    int32_t runs_handle;  /* and where what of it belongs */
+    int32_t pages_handle; /* BOOT_RESUME: private memory, see struct boot_space; the first of */
+    int32_t runs_handle;  /* pages_count; and where what of it belongs */
 
     uint32_t net_flags;   /* BOOT_NET_* */
     uint32_t net_address; /* this sandbox's on its named network (IPv4), or 0 */
@@ -142,8 +142,9 @@ struct boot_info {
     /* CPUID faults, and these are the answers: offset of an array; count 0: it does not. */
     uint32_t cpu_leaves, cpu_leaf_count;
 
-    /* BOOT_RESUME: the stream of pages may grow while the sandbox runs already; what lies beyond
-     * its end (SIGBUS) is not there yet.  progress changes when it has grown, and is woken. */
+    /* BOOT_RESUME: the streams of pages may grow while the sandbox runs already; what lies beyond
+     * the end of one (SIGBUS) is not there yet.  progress changes when one has grown, and is woken.
+     */
     uint32_t pages_state, pages_progress; /* enum boot_pages */
 
     /* A save from copies of address spaces has ended: 0, or -errno; set before the flag. */
@@ -152,25 +153,33 @@ struct boot_info {
 
     /* BOOT_RESUME: the host name from now on; "": as it was. */
     char new_hostname[72];
+
+    /* BOOT_RESUME: while pages are coming, one that somebody waits for: BOOT_WISH, or 0. */
+    uint64_t pages_wish;
+    uint32_t pages_count, reserved3; /* streams of pages, at most BOOT_PAGES_MAX */
 };
+#define BOOT_WISH(space, addr) ((uint64_t)(space) << 48 | ((addr) & ~0xfffULL) | 1)
+#define BOOT_WISH_SPACE(wish)  ((uint32_t)((wish) >> 48))
+#define BOOT_WISH_ADDR(wish)   ((wish)&0xfffffffff000ULL)
 
 enum boot_pages {
     BOOT_PAGES_THERE,
     BOOT_PAGES_COMING,
     BOOT_PAGES_CAME, /* all of them are there now */
-    BOOT_PAGES_LOST, /* there will be no more */
 };
 
 /* Private memory of a resumed sandbox: in the stream runs_handle one struct boot_space for each
  * address space, by number, and from its `runs` on struct boot_run in order of address.  Their
- * pages are in the stream pages_handle, which others may be mapping as well: it is never
- * written to. */
+ * pages are in the streams from pages_handle on, which others may be mapping as well: they are
+ * never written to. */
+#define BOOT_PAGES_MAX 128
 struct boot_space {
     uint64_t runs, count; /* offset; number of runs */
 };
 struct boot_run {
     uint64_t addr, len; /* bytes, whole pages */
-    uint64_t at;        /* where in the stream of pages; BOOT_RUN_ZERO: zeros */
+    uint64_t at;        /* where in its stream of pages; BOOT_RUN_ZERO: zeros */
+    uint64_t stream;    /* which one: from 0 to pages_count */
 };
 #define BOOT_RUN_ZERO     (~0ULL)
 #define BOOT_FREEZE       1u

@@ -43,8 +43,8 @@ struct image_header {
 #define GATE_FD_STDERR   8
 #define GATE_FD_TRACE    9
 #define GATE_FD_DIFF     10
-#define GATE_FD_PAGES    11 /* boot_info.pages_handle */
-#define GATE_FD_RUNS     12 /* boot_info.runs_handle */
+#define GATE_FD_RUNS     11 /* boot_info.runs_handle */
+#define GATE_FD_PAGES    13 /* boot_info.pages_handle, and those that follow it */
 #define GATE_KICK_COOKIE (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,

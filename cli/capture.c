@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "abi/host_abi.h"
@@ -43,7 +44,10 @@ struct capture {
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
     int memory, pagemap; /* files of /proc */
-    struct map_file own; /* what the sandbox was resumed from: mapped, it is private memory */
+    /* What the sandbox was resumed from: mapped, it is private memory.  One device has all. */
+    struct map_file own;
+    uint32_t own_count;
+    unsigned long own_inodes[BOOT_PAGES_MAX];
 };
 
 static int failed(struct error *err, const char *what) { return error_set(err, errno, "%s", what); }
@@ -190,6 +194,14 @@ static bool parse(const char *line, struct mapping *m, char rights[8], struct ma
                   &f->inode) == 5;
 }
 
+static bool is_own(const struct capture *c, const struct map_file *f)
+{
+    for (uint32_t i = 0; i < c->own_count; i++)
+        if (f->inode == c->own_inodes[i])
+            return strcmp(f->device, c->own.device) == 0;
+    return false;
+}
+
 /* A line of maps that is private memory of the program. */
 static bool parse_private(const struct capture *c, const char *line, struct mapping *m)
 {
@@ -199,7 +211,7 @@ static bool parse_private(const struct capture *c, const char *line, struct mapp
     if (!parse(line, m, rights, &f))
         return false;
     m->file = f.inode != 0;
-    m->own = m->file && f.inode == c->own.inode && strcmp(f.device, c->own.device) == 0;
+    m->own = m->file && is_own(c, &f);
     return rights[3] == 'p' && m->end <= USER_MAX &&
            (m->end <= INSIDE_BASE || m->start >= INSIDE_END);
 }
@@ -220,6 +232,22 @@ static int name_file(int fd, struct map_file *f)
     if (at != MAP_FAILED)
         munmap(at, PAGE_SIZE);
     return found ? 0 : -1;
+}
+
+/* Only one can be a file on a disk: others are memory, of which stat says the truth. */
+static int name_own(struct capture *c, const struct memory_private *m)
+{
+    struct stat st;
+
+    if (m->count && name_file(m->pages[0], &c->own) < 0)
+        return -1;
+    c->own_inodes[0] = c->own.inode;
+    for (c->own_count = m->count ? 1 : 0; c->own_count < m->count; c->own_count++) {
+        if (fstat(m->pages[c->own_count], &st) < 0)
+            return -1;
+        c->own_inodes[c->own_count] = st.st_ino;
+    }
+    return 0;
 }
 
 static int open_file(const struct host_space *space, const char *name)
@@ -269,7 +297,7 @@ int capture_memory(const struct memory_at_rest *m, capture_put *put, void *file,
 
     if (!c.buffer)
         return failed(err, "memory for reading the sandbox");
-    if (m->pages_fd >= 0 && name_file(m->pages_fd, &c.own) < 0) {
+    if (name_own(&c, m->resumed) < 0) {
         free(c.buffer);
         return failed(err, "looking for what the sandbox was resumed from");
     }

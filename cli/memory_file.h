@@ -29,9 +29,9 @@ int sealed_object_close(int fd);
  * (abi/boot.h), and, where there are going to be several, its memory objects. */
 struct memory_base {
     struct snapshot_reader *reader;
-    bool in_file;    /* a warm snapshot: its pages are mapped from there */
-    bool sealed;     /* which nobody can change or cut short any more */
-    int pages, runs; /* -1: not made yet */
+    bool in_file;                 /* a warm snapshot: its pages are mapped from there */
+    bool sealed;                  /* which nobody can change or cut short any more */
+    struct memory_private memory; /* runs -1: not made yet */
     struct memory_piece {
         uint32_t object;
         uint64_t offset, len;

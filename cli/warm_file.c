@@ -1,5 +1,8 @@
 /* See warm_file.h.
  *
+ * What is unpacked or copied is checked then, frame by frame, before anything of a frame is used.
+ * A small file is checked whole all the same: so no damage is found late, and it costs little.
+ *
  * A file is mapped if nobody but the caller and root may write to it: they could change what
  * they run in any case.  Others' files are copied into memory.
  *
@@ -21,7 +24,7 @@
 
 #include "runtime.h"
 
-enum { TEXT_MAX = 256, SETTLED_S = 2 };
+enum { TEXT_MAX = 256, SETTLED_S = 2, SMALL = 16 << 20 };
 
 static bool mappable(int fd, struct stat *st)
 {
@@ -92,7 +95,7 @@ int warm_file_check(struct memory_base *b, struct snapshot_error *err)
 
     b->in_file = mappable(snapshot_warm_fd(b->reader), &st);
     if (!b->in_file)
-        return snapshot_check(b->reader, err);
+        return snapshot_info(b->reader)->file_size < SMALL ? snapshot_check(b->reader, err) : 0;
     describe(text, &st, snapshot_info(b->reader));
     note_path(path, sizeof(path), &st);
     if (*path && remembered(path, text))

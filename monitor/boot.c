@@ -310,8 +310,6 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     b->kick_handle = GATE_FD_KICK;
     b->seg_handle = GATE_FD_SEGMENT;
     b->pool_handle = GATE_FD_POOL;
-    b->pages_handle = s->pages_fd >= 0 ? GATE_FD_PAGES : -1;
-    b->runs_handle = s->runs_fd >= 0 ? GATE_FD_RUNS : -1;
     fill_cpu(b, &w, c);
     s->xsave_size = b->xsave_size;
     s->xcr0 = b->xcr0;

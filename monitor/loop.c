@@ -211,17 +211,26 @@ static void on_death(struct sandbox *s, pid_t pid, int status)
     }
 }
 
-/* A process of the caller's that has ended has said why. */
-static void check_guard(struct sandbox *s)
+/* Of a child that is no process of the sandbox's: zeros unless it has ended. */
+static siginfo_t end_of(pid_t pid)
 {
     siginfo_t info = {.si_pid = 0};
 
-    if (s->config->guard_pid > 0 &&
-        waitid(P_PID, (id_t)s->config->guard_pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-        info.si_pid) {
+    if (pid > 0)
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+    return info;
+}
+
+/* A process of the caller's that has ended has said why.  Without the rest of its memory a resumed
+ * sandbox can't go on. */
+static void check_others(struct sandbox *s)
+{
+    if (end_of(s->config->guard_pid).si_pid) {
         s->exit_code = MONITOR_EXIT_KILLED;
         s->ended = true;
     }
+    if (end_of(s->resumed.writer).si_status)
+        sandbox_fail(s, "%s", s->resumed.failure);
 }
 
 /* Takes every death there is; false when no child is left. */
@@ -355,7 +364,7 @@ static void loop_once(struct loop *l)
     if (!s->ended && (fds[0].revents & ~POLLIN || fds[1].revents) && !reap(s))
         sandbox_fail(s, "the sandbox ended without saying how");
     if (!s->ended && fds[1].revents)
-        check_guard(s);
+        check_others(s);
     if (!s->ended && fds[2].revents)
         manage_serve(s);
     if (!s->ended && poll_timeout(l) >= 0)

@@ -10,19 +10,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../abi/boot.h"
 #include "error.h"
-
-struct boot_info;
 
 #define MEMORY_SEGMENT  1u
 #define MEMORY_POOL     2u
 #define MEMORY_SPACE(n) (0x10000000u + (uint32_t)(n)) /* private memory of space n */
 
+/* Private memory of a sandbox that is resumed, as abi/boot.h has it: descriptors that stay the
+ * source's.  Others may map the pages as well. */
+struct memory_private {
+    int runs, pages[BOOT_PAGES_MAX];
+    uint32_t count; /* of pages; 0: it was not resumed */
+    /* A child that goes on writing pages and tells of it in boot_info, or 0; if it ends badly, why.
+     */
+    int writer;
+    const char *failure;
+};
+
 /* A sandbox, or copies of it, that nobody changes meanwhile. */
 struct memory_at_rest {
     int segment_fd, pool_fd;
-    int pages_fd;                    /* what it was resumed from, or -1 */
-    const struct host_space *spaces; /* their processes are ours */
+    const struct memory_private *resumed; /* what it was resumed from */
+    const struct host_space *spaces;      /* their processes are ours */
     uint32_t count;
 };
 
@@ -43,16 +53,14 @@ struct memory_sink {
     void (*abandon)(void *file);
 };
 
-struct memory_source { /* checked: it is what was written */
+struct memory_source { /* what it gives was checked: it is what was written */
     void *context;
     uint8_t image[32];
     const void *(*note)(void *context, const char *key, size_t *len); /* NULL: there is none */
     /* Writes the pages of an object to a memory object of `size` bytes. */
     int (*fill)(void *context, uint32_t object, int fd, uint64_t size, struct error *err);
-    /* Private memory, as abi/boot.h has it: two descriptors that stay the source's.  Others may
-     * map the pages as well.  A process of the source's may go on writing pages, and tells of it
-     * in boot, which is shared memory. */
-    int (*private_memory)(void *context, int *pages, int *runs, struct boot_info *boot,
+    /* What it tells the inside of them goes to boot, which is shared memory. */
+    int (*private_memory)(void *context, struct memory_private *memory, struct boot_info *boot,
                           struct error *err);
 };
 

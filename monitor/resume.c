@@ -1,6 +1,6 @@
 /* A new sandbox from a snapshot.
  *
- * Everything in the file is somebody else's: its digest was checked when it was opened, but
+ * Everything in the file is somebody else's: its digests are checked before it is used, but
  * who wrote it may be hostile.  It becomes contents of the memory objects and nothing else;
  * of the saved boot_info only what the inside alone reads is kept, and the inside is not
  * trusted with it more than with anything.
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "../abi/gate.h"
 #include "../abi/layout.h"
 #include "memory_file.h"
 
@@ -54,7 +55,7 @@ int resume_memory(struct sandbox *s)
         return -1;
     if (from->fill(from->context, MEMORY_SEGMENT, s->segment_fd, SEG_SIZE, s->err) ||
         from->fill(from->context, MEMORY_POOL, s->pool_fd, POOL_SIZE, s->err) ||
-        from->private_memory(from->context, &s->pages_fd, &s->runs_fd, s->boot, s->err))
+        from->private_memory(from->context, &s->resumed, s->boot, s->err))
         return error_wrap(s->err, "resume");
     return 0;
 }
@@ -77,8 +78,8 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     saved->probe_handle = fresh->probe_handle;
     saved->seg_handle = fresh->seg_handle;
     saved->pool_handle = fresh->pool_handle;
-    saved->pages_handle = fresh->pages_handle;
-    saved->runs_handle = fresh->runs_handle;
+    saved->pages_handle = GATE_FD_PAGES;
+    saved->runs_handle = GATE_FD_RUNS;
     saved->memory_total = fresh->memory_total;
     saved->memory_limit = fresh->memory_limit;
     saved->pids_max = fresh->pids_max;

@@ -311,7 +311,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     s.config = config;
     s.err = err;
     s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
-    s.pages_fd = s.runs_fd = -1;
+    s.resumed.runs = -1;
     s.save_deadline = INT64_MAX;
     s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = -1;
     fill_stdio_gaps(&s);

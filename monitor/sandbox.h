@@ -15,6 +15,7 @@
 
 #include "../abi/boot.h"
 #include "../abi/host_abi.h"
+#include "memory_file.h"
 #include "monitor.h"
 
 struct export
@@ -50,9 +51,9 @@ struct sandbox {
     int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
 
     int segment_fd, pool_fd, poll_fd, probe_fd, kick_fd;
-    int pages_fd, runs_fd; /* a resume: private memory (abi/boot.h), the source's; -1: none */
-    int manage_fd;         /* what manage.c serves, as one epoll; -1: nothing */
-    int lifeline;          /* write end: closing it kills every picoprocess */
+    struct memory_private resumed;
+    int manage_fd; /* what manage.c serves, as one epoll; -1: nothing */
+    int lifeline;  /* write end: closing it kills every picoprocess */
     uint8_t *segment;
     struct boot_info *boot;
     uint64_t xsave_size, xcr0; /* what this CPU has */

@@ -269,7 +269,7 @@ long serve_freeze_ready(struct sandbox *s, struct request *r)
     writing.message = *r;
     writing.err = (struct error){0};
     writing.memory =
-        (struct memory_at_rest){s->segment_fd, s->pool_fd, s->pages_fd, spaces, (uint32_t)r->a5};
+        (struct memory_at_rest){s->segment_fd, s->pool_fd, &s->resumed, spaces, (uint32_t)r->a5};
     if (copies && request.keep && begin_beside(s)) {
         request.stopped = now_us() - request.began;
         return 0;

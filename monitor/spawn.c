@@ -54,8 +54,6 @@
 #define NOTIF_SYNC_WAKE 1UL
 
 #define FD_REPORT       (GATE_FD_RUNS + 1) /* the child's end of the socket */
-#define FD_LAST         FD_REPORT
-#define FD_SPARE        (FD_LAST + 1) /* descriptors are lifted there before they get their numbers */
 
 #define NOBODY          65534
 
@@ -166,7 +164,8 @@ static int place_descriptors(const struct plan *p)
 {
     const struct sandbox *s = p->s;
     const int trace = s->config->trace_fd;
-    int from[FD_LAST + 1] = {
+    const int count = GATE_FD_PAGES + (int)s->resumed.count;
+    int from[GATE_FD_PAGES + BOOT_PAGES_MAX] = {
         [GATE_FD_LIFELINE] = p->lifeline_read,
         [GATE_FD_SEGMENT] = s->segment_fd,
         [GATE_FD_POOL] = s->pool_fd,
@@ -179,21 +178,21 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_STDERR] = 2,
         [GATE_FD_TRACE] = trace,
         [GATE_FD_DIFF] = s->config->diff_fd,
-        [GATE_FD_PAGES] = s->pages_fd,
-        [GATE_FD_RUNS] = s->runs_fd,
+        [GATE_FD_RUNS] = s->resumed.runs,
         [FD_REPORT] = p->report,
     };
 
-    for (int i = 0; i <= FD_LAST; i++)
-        if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD, FD_SPARE)) < 0)
+    memcpy(from + GATE_FD_PAGES, s->resumed.pages, sizeof(s->resumed.pages));
+    for (int i = 0; i < count; i++) /* lifted behind all of them before they get their numbers */
+        if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD, count)) < 0)
             return -errno;
-    for (int i = 0; i <= FD_LAST; i++) {
+    for (int i = 0; i < count; i++) {
         if (from[i] < 0)
             close(i);
         else if (dup2(from[i], i) < 0)
             return -errno;
     }
-    return syscall(SYS_close_range, FD_LAST + 1, ~0U, 0) < 0 ? -errno : 0;
+    return syscall(SYS_close_range, count, ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* The monitor and the host descriptors of a sandbox need room; what the program may have
@@ -430,11 +429,8 @@ static int resume_segment(struct sandbox *s)
 
     if (rc == 0)
         rc = resume_memory(s);
-    if (rc == 0) {
-        fresh->pages_handle = GATE_FD_PAGES;
-        fresh->runs_handle = GATE_FD_RUNS;
+    if (rc == 0)
         resume_boot(s->config, s->boot, fresh);
-    }
     free(fresh);
     return rc;
 }

@@ -20,6 +20,7 @@
 #include <asm/ucontext.h>
 
 #include "pal.h"
+#include "../libos/include/mm.h"
 #include "../libos/include/rewrite.h"
 
 #define INTERRUPT_SIGNAL SIGURG
@@ -163,24 +164,21 @@ static bool step_of_ours(struct thread *t, struct sigcontext_64 *sc)
     return true;
 }
 
-#define LATE_NS 120000000000ULL /* without any progress: its writer was killed */
-
-/* After a resume the stream of pages may still grow: what touched a page that has not come yet
- * waits for more of them and touches it again.  Once all have come, again once, for a fault
- * may be older than the last page. */
+/* After a resume the streams of pages may still grow: what touched a page that has not come yet
+ * says so, waits for more of them and touches it again.  Once all have come, again once, for a
+ * fault may be older than the last page.  Where no more can come, the monitor ends all of it. */
 static bool await_page(struct thread *t, const struct sigcontext_64 *sc)
 {
     u32 seen = __atomic_load_n(&boot()->pages_progress, __ATOMIC_SEQ_CST);
     u32 state = __atomic_load_n(&boot()->pages_state, __ATOMIC_SEQ_CST);
     bool again = t->late_addr != sc->cr2 || t->late_ip != sc->ip;
 
-    if (state == BOOT_PAGES_LOST)
-        panic("the rest of the snapshot cannot be read");
-    if (state == BOOT_PAGES_COMING &&
-        host_wait(&boot()->pages_progress, seen, host_time(HOST_CLOCK_MONOTONIC) + LATE_NS) ==
-            -110) /* ETIMEDOUT */
-        panic("the rest of the snapshot does not come");
-    if (state != BOOT_PAGES_COMING) {
+    if (state == BOOT_PAGES_COMING) {
+        const struct mm *mm = t->proc ? t->proc->mm : NULL;
+        if (mm && mm->space)
+            WRITE_ONCE(boot()->pages_wish, BOOT_WISH(mm->space - 1, sc->cr2));
+        host_wait(&boot()->pages_progress, seen, HOST_FOREVER);
+    } else {
         t->late_addr = sc->cr2;
         t->late_ip = sc->ip;
     }

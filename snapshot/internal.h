@@ -2,6 +2,7 @@
 #ifndef BAILEY_SNAPSHOT_INTERNAL_H
 #define BAILEY_SNAPSHOT_INTERNAL_H
 
+#include <pthread.h>
 #include <zstd.h>
 
 #include "format.h"
@@ -128,6 +129,18 @@ void reader_cache_free(struct snapshot_reader *r);
 /* Reads, checks and unpacks frame n into plain (FRAME_BYTES); stored: STORED_MAX of scratch. */
 int reader_frame(const struct snapshot_reader *r, uint32_t n, ZSTD_DCtx *zctx, uint8_t *stored,
                  uint8_t *plain, struct snapshot_error *err);
+
+/* ---- turns.c ---- */
+struct turns;
+struct turns *turns_make(const struct snapshot_parts *parts, uint32_t frames, void *context);
+void turns_free(struct turns *t);
+/* The frame to unpack next, or SNAPSHOT_NO_FRAME: none is left. */
+uint32_t turns_take(struct turns *t);
+/* Until the pieces of a frame that was taken may be handed out; -1: not any more. */
+int turns_await(struct turns *t, uint32_t frame);
+/* They have been, or there are none. */
+void turns_end(struct turns *t, uint32_t frame);
+void turns_stop(struct turns *t);
 
 /* ---- load.c ---- */
 /* Checks the digests of all frames, in several threads. */

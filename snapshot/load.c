@@ -25,9 +25,7 @@ struct sweep {
     uint32_t *start, *by_frame;
     atomic_uint next;
     atomic_bool failed;
-    bool ordered;  /* pieces are handed out in the order of the file: */
-    uint32_t turn; /* this frame's are next */
-    pthread_cond_t turned;
+    struct turns *turns; /* which frames to take, and when; NULL: any */
     void (*done)(void *context);
     pthread_mutex_t lock; /* of err */
     struct snapshot_error *err;
@@ -103,26 +101,6 @@ static int check_frame(const struct sweep *s, uint32_t n, struct bench *b,
     return 0;
 }
 
-/* -1 if it will not come. */
-static int await_turn(struct sweep *s, uint32_t n)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->ordered && s->turn != n && !atomic_load(&s->failed))
-        pthread_cond_wait(&s->turned, &s->lock);
-    pthread_mutex_unlock(&s->lock);
-    return atomic_load(&s->failed) ? -1 : 0;
-}
-
-static void end_turn(struct sweep *s, uint32_t n)
-{
-    if (!s->ordered || await_turn(s, n))
-        return;
-    pthread_mutex_lock(&s->lock);
-    s->turn = n + 1;
-    pthread_cond_broadcast(&s->turned);
-    pthread_mutex_unlock(&s->lock);
-}
-
 static int hand_out_frame(struct sweep *s, uint32_t n, struct bench *b, struct snapshot_error *err)
 {
     const struct range *ranges = s->r->index.ranges;
@@ -132,7 +110,8 @@ static int hand_out_frame(struct sweep *s, uint32_t n, struct bench *b, struct s
         any = wanted(s, &ranges[s->by_frame[i]]);
     if (!any)
         return 0;
-    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err) || await_turn(s, n))
+    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err) ||
+        (s->turns && turns_await(s->turns, n)))
         return -1;
     for (uint32_t i = s->start[n]; i < s->start[n + 1]; i++) {
         const struct range *r = &ranges[s->by_frame[i]];
@@ -154,8 +133,14 @@ static void stop(struct sweep *s, const struct snapshot_error *err)
     pthread_mutex_lock(&s->lock);
     if (!atomic_exchange(&s->failed, true) && s->err)
         *s->err = *err;
-    pthread_cond_broadcast(&s->turned);
     pthread_mutex_unlock(&s->lock);
+    if (s->turns)
+        turns_stop(s->turns);
+}
+
+static uint32_t take_frame(struct sweep *s)
+{
+    return s->turns ? turns_take(s->turns) : atomic_fetch_add(&s->next, 1);
 }
 
 static void *sweeper(void *arg)
@@ -175,12 +160,13 @@ static void *sweeper(void *arg)
         stop(s, &err);
     }
     while (!atomic_load(&s->failed)) {
-        uint32_t n = atomic_fetch_add(&s->next, 1);
+        uint32_t n = take_frame(s);
         if (n >= s->r->index.frame_count)
             break;
         if (s->check_only ? check_frame(s, n, &b, &err) : hand_out_frame(s, n, &b, &err))
             stop(s, &err);
-        end_turn(s, n);
+        if (s->turns)
+            turns_end(s->turns, n);
     }
     ZSTD_freeDCtx(b.zctx);
     free(b.stored);
@@ -197,7 +183,6 @@ static int sweep(struct sweep *s)
     if (wanted_threads > s->r->index.frame_count)
         wanted_threads = s->r->index.frame_count;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->turned, NULL);
     /* The process's signals are the caller's business. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -208,7 +193,6 @@ static int sweep(struct sweep *s)
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->turned);
     return atomic_load(&s->failed) ? -1 : 0;
 }
 
@@ -287,9 +271,9 @@ int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snap
     return rc;
 }
 
-int snapshot_load_in_order(struct snapshot_reader *r, uint32_t first, uint32_t last,
-                           snapshot_load_fn *fn, void (*done)(void *context), void *context,
-                           struct snapshot_error *err)
+int snapshot_load_parts(struct snapshot_reader *r, uint32_t first, uint32_t last,
+                        snapshot_load_fn *fn, const struct snapshot_parts *parts, void *context,
+                        struct snapshot_error *err)
 {
     struct sweep s = {.r = r,
                       .first = first,
@@ -297,15 +281,16 @@ int snapshot_load_in_order(struct snapshot_reader *r, uint32_t first, uint32_t l
                       .fn = fn,
                       .context = context,
                       .err = err,
-                      .ordered = true,
-                      .done = done};
-    int rc = sort_by_frame(&s) < 0 ? fail_errno(err, ENOMEM, r->path, NULL) : 0;
+                      .turns = turns_make(parts, r->index.frame_count, context),
+                      .done = parts->done};
+    int rc = !s.turns || sort_by_frame(&s) < 0 ? fail_errno(err, ENOMEM, r->path, NULL) : 0;
 
     for (uint32_t n = 0; rc == 0 && n < r->index.frame_count; n++)
         qsort_r(s.by_frame + s.start[n], s.start[n + 1] - s.start[n], sizeof(*s.by_frame), by_first,
                 (void *)r->index.ranges);
     if (rc == 0)
         rc = sweep(&s);
+    turns_free(s.turns);
     free(s.start);
     free(s.by_frame);
     return rc;

@@ -82,7 +82,8 @@ static void describe(const struct snapshot_reader *r, const struct range *range,
                                    .where = range->frame == RANGE_ZERO   ? SNAPSHOT_ZERO
                                             : range->frame == RANGE_BASE ? SNAPSHOT_IN_BASE
                                                                          : SNAPSHOT_IN_FRAME};
-    out->order = (uint64_t)range->frame << 32 | range->first;
+    out->frame = range->frame;
+    out->page = range->first;
     if (r->info.warm && out->where == SNAPSHOT_IN_FRAME)
         out->file_offset =
             r->index.frames[range->frame].offset + (uint64_t)range->first * SNAPSHOT_PAGE;

@@ -156,8 +156,8 @@ struct snapshot_info {
 
 /* "-" is standard input; anything unseekable is copied into memory first.
  * Unless lazy, every byte of the file (and of its bases) has been checked when it returns.
- * Whoever loads everything before anything runs can open lazily: loading checks, too, and
- * each byte is then read and digested once. */
+ * Loading checks, too, before it hands anything out: who opens lazily has each byte read and
+ * digested once, and learns of damage when it comes to it. */
 struct snapshot_reader *snapshot_reader_open(const char *path,
                                              const struct snapshot_read_options *options,
                                              struct snapshot_error *err);
@@ -187,7 +187,7 @@ struct snapshot_range {
     enum snapshot_where where;
     uint64_t offset, len;
     uint64_t file_offset; /* warm form, SNAPSHOT_IN_FRAME: where to map it from; else 0 */
-    uint64_t order;       /* of ranges in frames: as snapshot_load_in_order hands them out */
+    uint32_t frame, page; /* SNAPSHOT_IN_FRAME: in which frame, from which of its pages on */
 };
 /* Ranges of all objects by object and offset, disjoint.  *at starts as 0; false at the end.
  * In the warm form neighbours in object and file come as one. */
@@ -213,11 +213,20 @@ typedef int snapshot_load_fn(void *context, uint32_t object, uint64_t offset, co
 int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snapshot_load_fn *fn,
                   void *context, struct snapshot_error *err);
 
-/* The same for what is in frames of this very file: one piece after another, as the file has
- * them.  `done` (or NULL) is called after each frame that held some of them. */
-int snapshot_load_in_order(struct snapshot_reader *r, uint32_t first, uint32_t last,
-                           snapshot_load_fn *fn, void (*done)(void *context), void *context,
-                           struct snapshot_error *err);
+/* The same for what is in frames of this very file, cut into parts of whole frames: pieces of
+ * a part come one after another, as the file has them; parts in an order that may change. */
+struct snapshot_parts {
+    const uint32_t *start; /* of each the first frame, ascending, the first 0 */
+    uint32_t count;        /* at least 1 */
+    /* What frame is needed soonest, or SNAPSHOT_NO_FRAME; asked before each, by one thread at a
+     * time.  Its part goes on before others. */
+    uint32_t (*wanted)(void *context);
+    void (*done)(void *context); /* after each frame that held some of the pieces */
+};
+#define SNAPSHOT_NO_FRAME (~0u)
+int snapshot_load_parts(struct snapshot_reader *r, uint32_t first, uint32_t last,
+                        snapshot_load_fn *fn, const struct snapshot_parts *parts, void *context,
+                        struct snapshot_error *err);
 
 /* ---- keys ---------------------------------------------------------------- */
 

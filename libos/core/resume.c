@@ -164,7 +164,8 @@ static void open_gate(void)
 
     while ((missing = __atomic_load_n(&start_gate.missing, __ATOMIC_SEQ_CST)))
         host_wait(&start_gate.missing, missing, HOST_FOREVER);
-    host_close(boot()->pages_handle);
+    for (u32 n = 0; n < boot()->pages_count; n++)
+        host_close(boot()->pages_handle + (s32)n);
     host_close(boot()->runs_handle);
     start_kthreads();
     __atomic_store_n(&start_gate.open, 1, __ATOMIC_SEQ_CST);

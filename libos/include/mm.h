@@ -75,7 +75,7 @@ struct mm {
     u64 def_flags;
     bool fork_advice; /* some VMA carries MADV_DONTFORK or MADV_WIPEONFORK */
     s32 host_threads; /* host threads running in this address space */
-    u32 space;        /* its number + 1 in snapshots; 0: it was in none */
+    u32 space;        /* its number + 1 in snapshots, or its parent's; 0: it was in none */
     bool started;     /* a resume: a host process is being made of it */
     struct lock aio_lock;
     struct list aio; /* contexts of native asynchronous I/O: fs/aio.c */

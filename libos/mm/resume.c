@@ -197,14 +197,14 @@ static long map_part(struct vma *v, const struct boot_run *run, struct runs *r)
     uptr from = MAX(v->start, run->addr), to = MIN(v->end, run->addr + run->len);
     u32 prot = receives(v, r) ? PROT_READ | PROT_WRITE : v->prot;
     int flags = HOST_MAP_PRIVATE | (v->flags & VMA_NORESERVE ? HOST_MAP_NORESERVE : 0);
+    int handle = boot()->pages_handle + (int)run->stream;
 
     if (v->flags & VMA_SHARED)
         return 0;
     v->flags |= VMA_WARM;
     if (run->at == BOOT_RUN_ZERO)
         return host_map(from, to - from, (int)prot, flags, -1, 0);
-    return host_map(from, to - from, (int)prot, flags, boot()->pages_handle,
-                    run->at + (from - run->addr));
+    return host_map(from, to - from, (int)prot, flags, handle, run->at + (from - run->addr));
 }
 
 static long map_runs(struct mm *mm, struct runs *r)
@@ -243,15 +243,17 @@ void mm_settle(void)
 
 /* ---- runs that are read -------------------------------------------------------------- */
 
-/* Reads runs that stand one after another in the stream with as few calls as the host makes
+/* Reads runs that stand one after another in a stream with as few calls as the host makes
  * of it. */
-static long read_some(struct host_iovec *v, u32 n, u64 at)
+static long read_some(const struct mm *mm, struct host_iovec *v, u32 n, int handle, u64 at)
 {
     u32 done = 0;
 
     while (done < n) {
-        long got = host_read(boot()->pages_handle, v + done, (int)(n - done), at, 0);
+        long got = host_read(handle, v + done, (int)(n - done), at, 0);
 
+        if (!got)
+            WRITE_ONCE(boot()->pages_wish, BOOT_WISH(mm->space - 1, (u64)v[done].base));
         if (got == -EINTR || (!got && pages_await()))
             continue;
         if (got <= 0)
@@ -267,10 +269,10 @@ static long read_some(struct host_iovec *v, u32 n, u64 at)
     return 0;
 }
 
-static long read_runs(const struct runs *r)
+static long read_runs(const struct mm *mm, const struct runs *r)
 {
     struct host_iovec *v = kmalloc(PIECES * sizeof(*v));
-    u64 at = 0, end = 0;
+    u64 at = 0, end = 0, stream = 0;
     long rc = v ? 0 : -ENOMEM;
     u32 n = 0;
 
@@ -279,17 +281,18 @@ static long read_runs(const struct runs *r)
 
         if (!is_read(r, run))
             continue;
-        if (n && (n == PIECES || run->at != end)) {
-            rc = read_some(v, n, at);
+        if (n && (n == PIECES || run->at != end || run->stream != stream)) {
+            rc = read_some(mm, v, n, boot()->pages_handle + (int)stream, at);
             n = 0;
         }
         if (!n)
             at = run->at;
+        stream = run->stream;
         v[n++] = (struct host_iovec){(void *)run->addr, run->len};
         end = run->at + run->len;
     }
     if (n && !rc)
-        rc = read_some(v, n, at);
+        rc = read_some(mm, v, n, boot()->pages_handle + (int)stream, at);
     kfree(v);
     return rc;
 }
@@ -315,7 +318,7 @@ long mm_resume(struct mm *mm)
     if (!rc)
         rc = map_runs(mm, &r);
     if (!rc && r.count)
-        rc = read_runs(&r);
+        rc = read_runs(mm, &r);
     if (!rc)
         rc = protect_all(mm, &r);
     if (r.run)

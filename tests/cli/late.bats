@@ -91,13 +91,84 @@ sys.exit(not 0 < small < large)' || fail "large memory comes first"
     [ "$(cat out)" = "$good" ] || fail "$(cat out errors)"
 }
 
-@test "damage deep in the file is found before anything runs" {
+flip() { # a few bytes of file, at; -> bad
+    cp file bad
+    printf '\xa5\x5a\xa5' | dd of=bad bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+
+# One line, whatever it had written before: its memory is not all there.
+lost() { # WORD...
+    output=
+    refused 125 resume: "$@"
+    [ -z "$("$BAILEY" ps -aq)" ] || fail "something is left"
+}
+
+@test "what does not fit is found before it is used" {
     begin
     size=$(stat -c %s file)
-    for at in 100000 $((size / 2)) $((size - 200000)); do
-        cp file bad
-        printf '\xa5\x5a\xa5' | dd of=bad bs=1 seek="$at" conv=notrunc 2>/dev/null
+    for cut in $((size / 2)) $((size - 1)); do
+        head -c "$cut" file >bad
         bailey resume bad
+        refused 125 bad "cut short"
+    done
+    flip 5000 # the kernel's memory
+    bailey resume bad
+    refused 125 resume: bad changed
+    flip $((size - 100)) # the trailer
+    bailey resume bad
+    refused 125 bad
+    for at in $((size / 2)) $((size - 200000)); do
+        flip "$at"
+        bailey resume bad
+        lost bad changed
+        bailey resume -d --name lost bad
+        "$BAILEY" wait lost >code || true
+        [ "$(cat code)" = 125 ] || fail "$(cat code)"
+        [[ $("$BAILEY" logs lost 2>&1 | tail -n 1) == "bailey: resume: bad: the snapshot was changed"* ]] ||
+            fail "$("$BAILEY" logs lost 2>&1)"
+        "$BAILEY" rm lost >/dev/null
+        bailey snapshot verify bad
         refused 125 bad changed
     done
+}
+
+@test "pages are there for those who ask first, each as it was" {
+    "$BAILEY" snapshot keygen key
+    "$BAILEY" run -d --name ask -- python3 -c '
+import mmap, os, random, threading, time
+page = lambda: random.randbytes(1300) + b"some text that is there again " * 92
+areas = [mmap.mmap(-1, 24 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for i in range(3)]
+pages = [(a, p) for a in range(3) for p in range(24 << 8)]
+for a, p in pages: areas[a][p << 12:(p << 12) + 4096] = (b"%2d %6d " % (a, p) + page()).ljust(4096)
+boot = lambda: open("/proc/sys/kernel/random/boot_id").read()
+print("ready", flush=True)
+old = boot()
+while boot() == old: time.sleep(0.001)
+def look(seed):
+    for a, p in random.Random(seed).sample(pages, 3000):
+        if areas[a][p << 12:(p << 12) + 10] != b"%2d %6d " % (a, p): os._exit(1)
+children = []
+for n in range(2):
+    children.append(os.fork())
+    if not children[-1]:
+        areas[n].resize(30 << 20) # moved
+        look(n)
+        os._exit(0)
+threads = [threading.Thread(target=look, args=(n,)) for n in range(10, 13)]
+for t in threads: t.start()
+for t in threads: t.join()
+print("children", [os.waitpid(c, 0)[1] for c in children], flush=True)
+time.sleep(1000)' >/dev/null 3>&-
+    eventually 60 said_ready ask
+    "$BAILEY" save ask --encrypt key --sign key -o file >/dev/null
+    "$BAILEY" rm ask >/dev/null
+    "$BAILEY" resume -d --name ask --key key --signer key.pub file >/dev/null 3>&-
+    answer() { [ "$("$BAILEY" logs ask)" = "children [0, 0]" ]; }
+    eventually 60 answer || fail "$("$BAILEY" logs ask)"
+    "$BAILEY" kill ask >/dev/null
+    "$BAILEY" wait ask >/dev/null || true
+    "$BAILEY" rm ask >/dev/null
+    flip $(($(stat -c %s file) - 100000)) # nobody asks for it
+    bailey resume --key key bad
+    lost bad changed
 }

@@ -71,6 +71,25 @@ static int touch(void *context, uint32_t object, uint64_t offset, const void *da
     return 0;
 }
 
+/* Anything may be asked for. */
+static uint32_t any_frame(void *context)
+{
+    unsigned *sum = context;
+
+    return *sum % 3 ? *sum % 64 : SNAPSHOT_NO_FRAME;
+}
+
+static void no_matter(void *context) {}
+
+static void use_parts(struct snapshot_reader *r, unsigned *sum)
+{
+    const uint32_t frames = snapshot_info(r)->frames, start[] = {0, frames / 3, frames / 2};
+    const struct snapshot_parts parts = {start, 3, any_frame, no_matter};
+    struct snapshot_error err;
+
+    snapshot_load_parts(r, 0, UINT32_MAX, touch, &parts, sum, &err);
+}
+
 static void use(struct snapshot_reader *r)
 {
     static uint8_t buffer[16 * SNAPSHOT_PAGE];
@@ -96,6 +115,7 @@ static void use(struct snapshot_reader *r)
         snapshot_read_pages(r, object, range.offset, buffer, sizeof(buffer), &err);
     }
     snapshot_load(r, 0, UINT32_MAX, touch, &sum, &err);
+    use_parts(r, &sum);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -114,7 +114,7 @@ static void shared_pages(void)
     fflush(stdout);
     while (getchar() != EOF)
         ;
-    for (long fd = GATE_FD_PAGES; fd < GATE_FD_PAGES + 3; fd++) {
+    for (long fd = GATE_FD_RUNS; fd < GATE_FD_PAGES + 3; fd++) {
         if (gate(SYS_pwritev2, fd, (long)&iov, 1, 0, 0, 0) > 0)
             escaped("wrote to descriptor %ld", fd);
         if (gate(SYS_mmap, 0x10000000, PAGE_SIZE, 3, GATE_MMAP_SHARED_FILE, fd, 0) >= 0)

@@ -207,6 +207,79 @@ static void expect_load(struct snapshot_reader *r, uint64_t pages)
     pthread_mutex_destroy(&l.lock);
 }
 
+/* ---- by parts ---- */
+
+enum { PARTS_FRAMES = 12 };
+
+struct parts_log {
+    uint32_t wish, frames[PARTS_FRAMES], count, done;
+    pthread_mutex_t lock;
+};
+
+static uint32_t wish(void *context) { return ((struct parts_log *)context)->wish; }
+
+static void frame_done(void *context)
+{
+    __atomic_fetch_add(&((struct parts_log *)context)->done, 1, __ATOMIC_SEQ_CST);
+}
+
+static int note_frame(void *context, uint32_t object, uint64_t offset, const void *data,
+                      uint64_t len)
+{
+    struct parts_log *l = context;
+
+    assert_int_equal(len, 256 * PAGE);
+    pthread_mutex_lock(&l->lock);
+    l->frames[l->count++] = (uint32_t)(offset / len);
+    if (l->count == 2)
+        l->wish = 9; /* in the last part */
+    pthread_mutex_unlock(&l->lock);
+    return 0;
+}
+
+static void load_parts(unsigned threads, struct parts_log *l)
+{
+    static const uint32_t start[] = {0, 4, 8};
+    const struct snapshot_parts parts = {start, 3, wish, frame_done};
+    struct snapshot_reader *r =
+        reader(in_dir("a"), &(struct snapshot_read_options){.lazy = true, .threads = threads});
+
+    *l = (struct parts_log){.wish = 5};
+    pthread_mutex_init(&l->lock, NULL);
+    assert_int_equal(
+        snapshot_load_parts(r, SNAPSHOT_SPACE(0), SNAPSHOT_SPACE(9), note_frame, &parts, l, &err),
+        0);
+    assert_int_equal(l->count, PARTS_FRAMES);
+    assert_int_equal(l->done, PARTS_FRAMES);
+    pthread_mutex_destroy(&l->lock);
+    snapshot_reader_close(r);
+}
+
+/* What is asked for comes first; a part always in its own order. */
+static void test_parts(void **state)
+{
+    static const uint32_t expected[] = {4, 5, 8, 9, 10, 11, 0, 1, 2, 3, 6, 7};
+    struct snapshot_writer *w = writer(in_dir("a"), &plain_write);
+    struct parts_log l;
+
+    uint8_t *bytes = malloc(256 * PAGE);
+    for (uint64_t i = 0; i < PARTS_FRAMES; i++) {
+        memset(bytes, (int)i + 1, 256 * PAGE);
+        assert_int_equal(
+            snapshot_put_pages(w, SNAPSHOT_SPACE(0), i * 256 * PAGE, bytes, 256 * PAGE, &err), 0);
+    }
+    free(bytes);
+    finish(w);
+    load_parts(1, &l);
+    assert_memory_equal(l.frames, expected, sizeof(expected));
+    for (unsigned threads = 2; threads < 5; threads++) {
+        uint32_t next[] = {0, 4, 8};
+        load_parts(threads, &l);
+        for (uint32_t i = 0; i < l.count; i++)
+            assert_int_equal(l.frames[i], next[l.frames[i] / 4]++);
+    }
+}
+
 static void test_load(void **state)
 {
     write_standard("a", &plain_write, 1000, 1);
@@ -435,9 +508,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_load),
-        cmocka_unit_test(test_later_wins), cmocka_unit_test(test_warm),
-        cmocka_unit_test(test_pipe),       cmocka_unit_test(test_base),
-        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_parts),      cmocka_unit_test(test_later_wins),
+        cmocka_unit_test(test_warm),       cmocka_unit_test(test_pipe),
+        cmocka_unit_test(test_base),       cmocka_unit_test(test_keys),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
