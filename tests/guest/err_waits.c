@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "check.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
@@ -149,13 +150,13 @@ static void sleeping(void)
     CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
-/* Removes the object of that number in a moment. */
+/* Removes the object of that number once its parent sleeps on it. */
 static pid_t remover(int id, int kind)
 {
     pid_t pid = fork();
 
     if (!pid) {
-        usleep(100000);
+        let_sleep(getppid());
         if (kind == SYS_semctl)
             semctl(id, 0, IPC_RMID);
         else

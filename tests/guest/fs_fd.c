@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -146,8 +147,11 @@ static void locks(void)
     pthread_join(t, NULL);
     struct sigaction sa = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &sa, NULL);
-    alarm(1);
+    /* Again and again, so that a slow machine can't miss the call. */
+    struct itimerval often = {{0, 300000}, {0, 300000}}, never = {{0, 0}, {0, 0}};
+    setitimer(ITIMER_REAL, &often, NULL);
     CHECK_ERR(range(a, F_OFD_SETLKW, F_RDLCK, 0, 1), EINTR);
+    setitimer(ITIMER_REAL, &never, NULL);
     CHECK(range(b, F_OFD_SETLK, F_UNLCK, 0, 0) == 0);
     /* POSIX locks are the process's, and gone with any close. */
     CHECK(range(a, F_SETLK, F_WRLCK, 0, 10) == 0 && range(b, F_SETLK, F_WRLCK, 5, 10) == 0);

@@ -240,7 +240,10 @@ static void closed_meanwhile(void)
     CHECK(pipe(p) == 0);
     struct pollfd pf = {.fd = p[0], .events = POLLIN};
     pthread_create(&t, NULL, close_later, &p[0]);
-    CHECK(poll(&pf, 1, 100) == 1 && pf.revents == POLLNVAL); /* seen when the time is up */
+    int rc = 0;
+    for (int i = 0; i < 300 && rc == 0; i++) /* seen when the time is up */
+        rc = poll(&pf, 1, 100);
+    CHECK(rc == 1 && pf.revents == POLLNVAL);
     pthread_join(t, NULL);
     close(p[1]);
 }

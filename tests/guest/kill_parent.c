@@ -75,7 +75,7 @@ static void group_at_once(void)
         for (int i = 0; kill(-first, 0) == 0; i++) {
             while (waitpid(-first, &status, WNOHANG) > 0)
                 ;
-            if (i > 5000) {
+            if (i > 200000) { /* half a minute: the dying need CPU time, too */
                 missed++;
                 for (int again = 0; again < 100000 && kill(-first, SIGKILL) == 0; again++)
                     waitpid(-first, &status, WNOHANG);

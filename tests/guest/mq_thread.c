@@ -21,7 +21,7 @@ static void on_message(union sigval v)
 
 static int wait_for(int n)
 {
-    for (int i = 0; told < n && i < 5000; i++)
+    for (int i = 0; told < n && i < 60000; i++)
         usleep(1000);
     return told == n;
 }

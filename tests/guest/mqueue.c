@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "check.h"
 
 static char name[64];
@@ -18,33 +19,6 @@ static int wait_child(pid_t pid)
     int status;
 
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void pause_ms(long ms)
-{
-    struct timespec ts = {ms / 1000, ms % 1000 * 1000000};
-
-    nanosleep(&ts, NULL);
-}
-
-/* Until pid sleeps, as far as can be seen from here. */
-static void let_sleep(pid_t pid)
-{
-    char path[32], line[128] = "", *end;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (int i = 0; i < 5000; i++) {
-        FILE *f = fopen(path, "r");
-        int asleep =
-            f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) && end[2] == 'S';
-
-        if (f)
-            fclose(f);
-        if (asleep)
-            break;
-        pause_ms(1);
-    }
-    pause_ms(20);
 }
 
 static mqd_t make(int flags, long max, long size)

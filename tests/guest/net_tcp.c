@@ -79,6 +79,13 @@ static int events(int fd)
     return p.revents;
 }
 
+/* What the other side has done comes a moment later. */
+static void await(int fd, short event)
+{
+    for (int i = 0; i < 3000 && !(events(fd) & event); i++)
+        usleep(10000);
+}
+
 static void on_pipe(int sig) { pipes++; }
 
 static void names(int family)
@@ -117,7 +124,7 @@ static void refused(int family)
     fcntl(s, F_SETFL, O_NONBLOCK);
     CHECK_ERR(connect(s, &n.sa, loopback(&n, family, port)), EINPROGRESS);
     struct pollfd p = {s, POLLOUT, 0};
-    CHECK(poll(&p, 1, 1000) == 1 && p.revents == (POLLOUT | POLLERR | POLLHUP));
+    CHECK(poll(&p, 1, 20000) == 1 && p.revents == (POLLOUT | POLLERR | POLLHUP));
     CHECK(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == ECONNREFUSED);
     CHECK(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0);
     close(s);
@@ -132,7 +139,7 @@ static void nonblocking(int family)
 
     CHECK_ERR(connect(s, &n.sa, loopback(&n, family, port_of(l))), EINPROGRESS);
     struct pollfd p = {s, POLLOUT, 0};
-    CHECK(poll(&p, 1, 1000) == 1 && p.revents == POLLOUT);
+    CHECK(poll(&p, 1, 20000) == 1 && p.revents == POLLOUT);
     CHECK(getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err == 0);
     CHECK(connect(s, &n.sa, loopback(&n, family, port_of(l))) == 0);
     CHECK_ERR(connect(s, &n.sa, loopback(&n, family, port_of(l))), EISCONN);
@@ -177,7 +184,7 @@ static void peer_gone(int family)
     close(fd[1]);
     CHECK(read(fd[0], buf, 16) == 0);
     CHECK(write(fd[0], "x", 1) == 1);
-    usleep(10000);
+    await(fd[0], POLLERR);
     pipes = 0;
     CHECK_ERR(write(fd[0], "x", 1), EPIPE);
     CHECK(pipes == 1);
@@ -202,7 +209,7 @@ static void reset(int family, int by_linger)
     else
         CHECK(write(fd[0], "unread", 6) == 6);
     close(fd[1]);
-    usleep(10000);
+    await(fd[0], POLLERR);
     CHECK(events(fd[0]) == (POLLIN | POLLOUT | POLLRDHUP | POLLHUP | POLLERR));
     if (by_linger) {
         CHECK(read(fd[0], buf, 16) == 4);
@@ -298,7 +305,6 @@ static void listener_gone(int family)
 
     CHECK(connect(s, &n.sa, loopback(&n, family, port_of(l))) == 0);
     close(l);
-    usleep(10000);
     CHECK_ERR(read(s, &c, 1), ECONNRESET);
     close(s);
 }

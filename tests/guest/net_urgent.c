@@ -153,7 +153,7 @@ static void signals(void)
     CHECK(urgs == 0);
     CHECK(fcntl(b, F_SETOWN, getpid()) == 0);
     CHECK(send(a, "Y", 1, MSG_OOB) == 1);
-    for (int i = 0; !urgs && i < 1000; i++)
+    for (int i = 0; !urgs && i < 30000; i++)
         usleep(1000);
     CHECK(urgs == 1);
     CHECK(send(a, "z", 1, 0) == 1);

@@ -79,7 +79,7 @@ static void stat_fields(pid_t pid, char state)
     int id, parent;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (int i = 0; i < 500; i++) { /* it may still be on its way to sleep */
+    for (int i = 0; i < 3000; i++) { /* it may still be on its way to sleep */
         CHECK(slurp(path) > 0);
         CHECK(sscanf(buf, "%d (procfs) %c %d", &id, &got, &parent) == 3);
         if (got == state)

@@ -358,7 +358,7 @@ static void attach(void)
     int status;
 
     CHECK_ERR(pt(PTRACE_ATTACH, getpid(), 0, 0), EPERM);
-    CHECK_ERR(pt(PTRACE_ATTACH, 99999, 0, 0), ESRCH);
+    CHECK_ERR(pt(PTRACE_ATTACH, 0x7fffffff, 0, 0), ESRCH);
     CHECK_ERR(pt(PTRACE_CONT, pid, 0, 0), ESRCH);
     CHECK(status_field(pid, "TracerPid:") == 0);
     CHECK(pt(PTRACE_ATTACH, pid, 0, 0) == 0);
@@ -478,17 +478,19 @@ static void stranger(void)
 
 static void permission(void)
 {
-    pid_t pid = fork();
+    int ready[2];
+    char c;
 
+    CHECK(pipe(ready) == 0);
+    pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_DUMPABLE, 0);
+        write(ready[1], "x", 1);
         for (;;)
             pause();
     }
-    while (status_field(pid, "State:") < 0 && access("/proc/self", F_OK) != 0)
-        ;
+    CHECK(read(ready[0], &c, 1) == 1);
     if (geteuid() != 0) {
-        usleep(20000);
         CHECK_ERR(pt(PTRACE_ATTACH, pid, 0, 0), EPERM);
     }
     kill(pid, SIGKILL);
@@ -502,7 +504,7 @@ static void permission(void)
 
 int main(void)
 {
-    alarm(50);
+    alarm(300);
     signals();
     memory();
     calls();

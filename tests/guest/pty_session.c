@@ -3,7 +3,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "pty.h"
+#include "asleep.h"
+#include "terminal.h"
 
 static void on_signal(int sig)
 {
@@ -35,7 +36,7 @@ static void session_child(void)
     close(fd);
     for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
         signal(sigs[i], on_signal);
-    for (n = 0; n < 50; n++) {
+    for (n = 0; n < 3000; n++) { /* until it is killed */
         if (n == 0)
             write(slave, "R", 1);
         usleep(100000);
@@ -194,9 +195,11 @@ static void test_leader(void)
         if (fork() == 0) {
             write(1, "s", 1);
             sigsuspend(&old);
-            usleep(20000);
-            char c;
-            c = open("/dev/tty", O_RDWR) < 0 && errno == ENXIO ? 'n' : 'y';
+            char c = 'y';
+            for (int i = 0; i < 3000 && c == 'y'; i++) { /* a moment after the signal */
+                usleep(5000);
+                c = open("/dev/tty", O_RDWR) < 0 && errno == ENXIO ? 'n' : 'y';
+            }
             write(1, &c, 1);
             _exit(0);
         }
@@ -220,7 +223,7 @@ static void test_close(void)
     p = (struct pollfd){.fd = master, .events = POLLIN | POLLOUT};
     CHECK(write(slave, "last", 4) == 4);
     close(slave);
-    CHECK(poll(&p, 1, 1000) == 1 && (p.revents & POLLHUP));
+    CHECK(poll(&p, 1, 20000) == 1 && (p.revents & POLLHUP));
     CHECK(read(master, c, 8) == 4);
     CHECK_ERR(read(master, c, 8), EIO);
     CHECK(write(master, "w", 1) == 1); /* kept for who opens it next */
@@ -236,7 +239,7 @@ static void test_close(void)
         _exit(n == -1 && errno == EIO ? 0 : 1);
     }
     int status = -1;
-    usleep(100000);
+    let_sleep(pid);
     close(master);
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     close(slave);
@@ -248,7 +251,7 @@ static void test_close(void)
 
 int main(void)
 {
-    alarm(50);
+    alarm(300);
     test_signals();
     test_jobs();
     test_leader();

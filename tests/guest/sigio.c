@@ -31,7 +31,7 @@ static void on_io(int sig, siginfo_t *info, void *context)
 
 static int came(void)
 {
-    for (int i = 0; !count && i < 5000; i++)
+    for (int i = 0; !count && i < 60000; i++)
         usleep(1000);
     int n = count;
     count = 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "check.h"
 
 struct message {
@@ -39,29 +40,6 @@ static int wait_child(pid_t pid)
     int status;
 
     return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* Until pid sleeps, as far as can be seen from here. */
-static void let_sleep(pid_t pid)
-{
-    char path[32], line[128] = "";
-    struct timespec ms = {0, 1000000};
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-    for (int i = 0; i < 5000; i++) {
-        FILE *f = fopen(path, "r");
-        char *end;
-
-        if (f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) && end[2] == 'S') {
-            fclose(f);
-            break;
-        }
-        if (f)
-            fclose(f);
-        nanosleep(&ms, NULL);
-    }
-    for (int i = 0; i < 20; i++)
-        nanosleep(&ms, NULL);
 }
 
 static void order(void)

@@ -65,7 +65,7 @@ static void test_clocks(void)
 static void *burn(void *clock)
 {
     int64_t before = now(CLOCK_THREAD_CPUTIME_ID);
-    CHECK(before < 10 * MS);
+    CHECK(before < 50 * MS); /* less than the process has used */
     CHECK(pthread_getcpuclockid(pthread_self(), clock) == 0);
     spin(30);
     CHECK(now(CLOCK_THREAD_CPUTIME_ID) - before >= 30 * MS);
@@ -89,7 +89,8 @@ static void test_cpu_clocks(void)
     CHECK(now(CLOCK_THREAD_CPUTIME_ID) <= now(CLOCK_PROCESS_CPUTIME_ID));
     CHECK(pthread_create(&id, NULL, burn, &thread) == 0);
     pthread_join(id, NULL);
-    usleep(10000); /* joined, but perhaps not quite gone */
+    for (int i = 0; i < 3000 && clock_gettime(thread, &ts) == 0; i++)
+        usleep(10000); /* joined, but perhaps not quite gone */
     CHECK_ERR(clock_gettime(thread, &ts), EINVAL);
     CHECK(now(CLOCK_PROCESS_CPUTIME_ID) - before >= used + 30 * MS); /* ended threads count */
     CHECK(times(&t) > 0);
@@ -145,15 +146,38 @@ static void test_sleep(void)
     CHECK_ERR(syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC_RAW, 0, &ts, NULL), EOPNOTSUPP);
 }
 
-static volatile sig_atomic_t handled;
+static volatile sig_atomic_t handled, woken;
 static void on_signal(int sig) { handled++; }
 static pthread_t main_thread;
 
+/* Again and again: on a slow machine the sleep may not have begun. */
 static void *signal_later(void *sig)
 {
-    usleep(30000);
-    pthread_kill(main_thread, (int)(intptr_t)sig);
+    while (!woken) {
+        usleep(30000);
+        pthread_kill(main_thread, (int)(intptr_t)sig);
+    }
     return NULL;
+}
+
+/* How long a sleep of two seconds takes that a stop interrupts near its end. */
+static int64_t sleep_through_a_stop(void)
+{
+    struct timespec ts = {2, 0};
+    int64_t start = now(CLOCK_MONOTONIC);
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        usleep(1500000);
+        kill(getppid(), SIGSTOP);
+        usleep(30000);
+        kill(getppid(), SIGCONT);
+        _exit(0);
+    }
+    CHECK(nanosleep(&ts, NULL) == 0);
+    int64_t slept = now(CLOCK_MONOTONIC) - start;
+    CHECK(waitpid(pid, NULL, 0) == pid);
+    return slept;
 }
 
 static void test_interrupted_sleep(void)
@@ -166,24 +190,21 @@ static void test_interrupted_sleep(void)
     sigaction(SIGUSR1, &sa, NULL); /* a sleep is not restarted even so */
     sigaction(SIGCONT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     pthread_create(&id, NULL, signal_later, (void *)(intptr_t)SIGUSR1);
-    CHECK_ERR(nanosleep(&ts, &rem), EINTR);
-    CHECK(handled == 1 && rem.tv_sec * 1000000000 + rem.tv_nsec <= 9970 * MS);
-    pthread_join(id, NULL);
-    /* a signal without a handler: the sleep goes on to its end */
     int64_t start = now(CLOCK_MONOTONIC);
-    ts = (struct timespec){2, 0};
-    pid_t pid = fork();
-    if (pid == 0) {
-        usleep(1500000);
-        kill(getppid(), SIGSTOP);
-        usleep(30000);
-        kill(getppid(), SIGCONT);
-        _exit(0);
+    CHECK_ERR(nanosleep(&ts, &rem), EINTR);
+    int64_t slept = now(CLOCK_MONOTONIC) - start, left = rem.tv_sec * 1000000000 + rem.tv_nsec;
+    woken = 1;
+    CHECK(handled >= 1 && left < 10000 * MS && left + slept >= 10000 * MS);
+    pthread_join(id, NULL);
+    /* A signal without a handler: the sleep goes on to its end, and does not begin anew.  It may
+     * be late once on a busy machine. */
+    for (int i = 0; i < 4; i++) {
+        slept = sleep_through_a_stop();
+        CHECK(slept >= 2000 * MS);
+        if (slept < 3400 * MS)
+            break;
     }
-    CHECK(nanosleep(&ts, &rem) == 0);
-    int64_t slept = now(CLOCK_MONOTONIC) - start;
-    CHECK(slept >= 2000 * MS && slept < 3400 * MS);
-    CHECK(waitpid(pid, NULL, 0) == pid);
+    CHECK(slept < 3400 * MS);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* A pseudo terminal to try things on: master and slave, and what its tests share. */
-#ifndef GUEST_PTY_H
-#define GUEST_PTY_H
+#ifndef GUEST_TERMINAL_H
+#define GUEST_TERMINAL_H
 
 #include <fcntl.h>
 #include <poll.h>
@@ -40,8 +40,14 @@ static void drop_pair(void)
 
 static void type(const char *s) { CHECK(write(master, s, strlen(s)) == (ssize_t)strlen(s)); }
 
-/* Input goes to the slave a moment later on Linux. */
+/* Input goes to the slave a moment later on Linux, and so does what it changes. */
 static void settle(void) { usleep(30000); }
+#define EVENTUALLY(c)                                                                              \
+    do {                                                                                           \
+        for (int i_ = 0; i_ < 6000 && !(c); i_++)                                                  \
+            usleep(5000);                                                                          \
+        CHECK(c);                                                                                  \
+    } while (0)
 
 static int check_read(int fd, const char *what, int line)
 {
@@ -51,7 +57,7 @@ static int check_read(int fd, const char *what, int line)
     size_t done = 0, len = strlen(what);
 
     settle();
-    while (poll(&p, 1, done < len ? 2000 : 0) == 1 && done < sizeof(buf)) {
+    while (poll(&p, 1, done < len ? 20000 : 0) == 1 && done < sizeof(buf)) {
         n = read(fd, buf + done, sizeof(buf) - done);
         if (n <= 0)
             break;
