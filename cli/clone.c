@@ -228,7 +228,13 @@ static int start_worker(struct worker *w, struct memory_base *base, struct reque
     if (w->pid > 0)
         return 0;
     dup2(w->messages, STDERR_FILENO);
-    int code = start_some(base, r, n, p, first, step, ended);
+    int code = resume_prepare(&r->settled, &r->options);
+    if (code) {
+        p->copies[first].code = (uint32_t)code;
+        p->failed = true;
+    } else {
+        code = start_some(base, r, n, p, first, step, ended);
+    }
     *ended = true;
     return code;
 }
@@ -270,8 +276,6 @@ static int start_parallel(struct memory_base *base, struct request *r, const str
 
     count = count > WORKERS_MAX ? WORKERS_MAX : count;
     count = count > n->count ? n->count : count;
-    if (count == 1)
-        return start_some(base, r, n, p, 0, 1, ended);
     for (uint64_t i = 0; i < count; i++)
         w[i].pid = w[i].messages = -1;
     for (uint64_t i = 0; i < count && !code; i++) {

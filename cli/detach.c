@@ -15,6 +15,8 @@
 
 #include "complain.h"
 
+static int null = -1; /* opened before it might be out of reach */
+
 void detach_prepare(void)
 {
     DIR *dir = opendir("/proc/self/fd");
@@ -27,12 +29,14 @@ void detach_prepare(void)
     }
     if (dir)
         closedir(dir);
+    if (null < 0)
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
 }
 
 static void become_detached(int log, const int *fds, int count)
 {
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
+    if (null < 0)
+        null = open("/dev/null", O_RDWR | O_CLOEXEC);
     setsid();
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
@@ -42,6 +46,7 @@ static void become_detached(int log, const int *fds, int count)
             dup3(log, fds[i], O_CLOEXEC);
     if (null > STDERR_FILENO)
         close(null);
+    null = -1;
 }
 
 static void print_log(int log)
@@ -99,9 +104,9 @@ int detach(struct registration *r, const int *fds, int count)
         return code;
     }
     if (pid == 0) {
-        become_detached(log, fds, count);
         if (!r->unnamed)
             detach_prepare();
+        become_detached(log, fds, count);
         close(log);
         close(news[0]);
         r->news = news[1];

@@ -77,6 +77,8 @@ static const char *const *own_dirs(char *file)
     return list;
 }
 
+void registration_prepare(struct sandbox_config *config) { config->own_dirs = own_dirs(NULL); }
+
 void registration_attach(struct registration *r, struct sandbox_config *config, char *file)
 {
     config->own_dirs = own_dirs(file);

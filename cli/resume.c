@@ -230,6 +230,28 @@ int resume_run(struct settled *settled, struct memory_base *base, struct resume 
     return code;
 }
 
+/* Is there more than names by which the copies' monitors differ, or processes beside them? */
+static bool differ(const struct sandbox_config *c, const struct settings *given)
+{
+    const struct net_config *net = &given->network.config;
+
+    return net->rule_count || net->port_count || given->network.named || given->limits.output ||
+           given->limits.cpus || c->memory_limit || c->pids_max;
+}
+
+int resume_prepare(struct settled *settled, const struct resume *s)
+{
+    struct sandbox_config *c = &settled->description.config;
+    struct error err = {0};
+
+    if (differ(c, &s->given))
+        return 0;
+    registration_prepare(c);
+    return monitor_prepare_walls(c, &err) == 0
+               ? 0
+               : complain_text(err.text, err.hint[0] ? err.hint : NULL);
+}
+
 static int open_reader(struct memory_base *base, int fd, const struct resume *s, const char *path)
 {
     struct snapshot_read_options how = s->read;

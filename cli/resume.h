@@ -38,6 +38,10 @@ void settled_free(struct settled *settled);
 /* Goes on from it.  Returns an exit code: of the program, or, detached, of the start; then it
  * returns in the new process as well, when all is over.  s->name may be another than before. */
 int resume_run(struct settled *settled, struct memory_base *base, struct resume *s);
+/* In a process that goes on from it again and again, detached, and does nothing else: what the
+ * monitors of all have in common is made once, as far as that can be.  0 or an exit code after a
+ * message. */
+int resume_prepare(struct settled *settled, const struct resume *s);
 /* Frees what options hold. */
 void resume_end(struct resume *s);
 

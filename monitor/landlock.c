@@ -41,9 +41,9 @@ static uint64_t fs_rights(int abi)
     return (1ULL << count[abi < 5 ? abi : 5]) - 1;
 }
 
-static int make_ruleset(int abi, unsigned tcp, bool scoped)
+static int make_ruleset(int abi, uint64_t rights, unsigned tcp, bool scoped)
 {
-    struct ruleset set = {fs_rights(abi), 0, 0};
+    struct ruleset set = {rights, 0, 0};
     size_t size = offsetof(struct ruleset, net);
 
     if (abi >= 4 && tcp) {
@@ -57,25 +57,36 @@ static int make_ruleset(int abi, unsigned tcp, bool scoped)
     return (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
 }
 
+static int enter(int rules)
+{
+    if (rules < 0)
+        return -errno;
+    int rc = syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? -errno : 0;
+    close(rules);
+    return rc;
+}
+
 int landlock_deny_all(void)
 {
     int abi = landlock_abi();
 
     if (abi < 1)
         return -ENOSYS;
-    int fd = make_ruleset(abi, LANDLOCK_BIND | LANDLOCK_CONNECT, true);
-    if (fd < 0)
-        return -errno;
-    int rc = syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
-    close(fd);
-    return rc;
+    return enter(make_ruleset(abi, fs_rights(abi), LANDLOCK_BIND | LANDLOCK_CONNECT, true));
+}
+
+int landlock_nest(void)
+{
+    int abi = landlock_abi();
+
+    return abi < 2 ? 0 : enter(make_ruleset(abi, 1, 0, false));
 }
 
 int landlock_begin(unsigned tcp, bool scoped)
 {
     int abi = landlock_abi();
 
-    return abi < 2 ? -1 : make_ruleset(abi, tcp, scoped);
+    return abi < 2 ? -1 : make_ruleset(abi, fs_rights(abi), tcp, scoped);
 }
 
 void landlock_allow(int rules, int dir, uint64_t rights)
@@ -102,8 +113,4 @@ void landlock_allow_port(int rules, uint16_t port, unsigned tcp)
     syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &rule, 0);
 }
 
-void landlock_enforce(int rules)
-{
-    syscall(SYS_landlock_restrict_self, rules, 0);
-    close(rules);
-}
+void landlock_enforce(int rules) { enter(rules); }

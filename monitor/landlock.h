@@ -11,6 +11,10 @@ int landlock_abi(void);
 /* Denies the calling thread everything this kernel's Landlock can deny.  Needs
  * no_new_privs.  0, or -errno (-ENOSYS or -EOPNOTSUPP: not there). */
 int landlock_deny_all(void);
+/* A domain within the one the calling thread is in, which denies execution alone: where processes
+ * were split off behind common walls, so that none may touch another's.  0 also where there is no
+ * Landlock, and so no such wall; else -errno. */
+int landlock_nest(void);
 
 /* Rights, as <linux/landlock.h> has them; those the kernel does not know are left out. */
 #define LANDLOCK_READ       (1ULL << 3)              /* listing directories */

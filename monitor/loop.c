@@ -45,13 +45,15 @@ struct loop {
     uint64_t idle_cpu_ns; /* and what had been used by then */
 };
 
-static int64_t now_ms(void)
+int64_t now_us(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
+
+static int64_t now_ms(void) { return now_us() / 1000; }
 
 /* ---- messages ------------------------------------------------------------------------ */
 

@@ -124,6 +124,11 @@ int monitor_run(const struct sandbox_config *config, struct error *err);
  * common. */
 void monitor_prepare(void);
 
+/* After it, in a process that only splits off such that have the same configuration, without a
+ * network: their exports are opened and their common walls built here, once, and hold for this
+ * process as well.  Each one's monitor_run builds its own within.  -1: *err says why. */
+int monitor_prepare_walls(const struct sandbox_config *config, struct error *err);
+
 /* `bailey check`: one line per thing needed or useful: "ok", "missing" or "absent (works
  * without)".  Returns 0 if this host can run sandboxes, 1 if not. */
 int monitor_check(FILE *out);

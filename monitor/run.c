@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../abi/layout.h"
 #include "image.h"
+#include "landlock.h"
 #include "lockdown.h"
 #include "place.h"
 #include "policy.h"
@@ -212,12 +212,17 @@ static int make_exports(struct sandbox *s)
     for (size_t i = 0; i < s->config->volume_count; i++)
         if (export_volume(s, &s->config->volumes[i]) < 0)
             return -1;
-    s->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (s->proc_fds < 0) {
-        error_set(s->err, errno, "/proc/self/fd");
-        return error_hint(s->err, "/proc must be mounted");
-    }
     return 0;
+}
+
+/* Of this process, whoever was prepared. */
+static int open_proc(struct sandbox *s)
+{
+    s->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (s->proc_fds >= 0)
+        return 0;
+    error_set(s->err, errno, "/proc/self/fd");
+    return error_hint(s->err, "/proc must be mounted");
 }
 
 /* ---- the process -------------------------------------------------------------------------- */
@@ -265,12 +270,21 @@ static void close_all(struct sandbox *s)
             close(fd);
 }
 
-static uint64_t now_us(void)
-{
-    struct timespec t;
+static struct sandbox sandbox;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000;
+static void begin(struct sandbox *s, const struct sandbox_config *config, struct error *err)
+{
+    if (s->config && !s->prepared) /* only another one of this process leaves anything to clear */
+        memset(s, 0, sizeof(*s));
+    memset(err, 0, sizeof(*err));
+    s->config = config;
+    s->err = err;
+    s->segment_fd = s->pool_fd = s->poll_fd = s->probe_fd = s->kick_fd = s->lifeline = -1;
+    s->resumed.runs = -1;
+    s->save_deadline = INT64_MAX;
+    s->listener = s->proc_fds = s->tty_saved_fd = s->manage_fd = -1;
+    s->workdir_fd = s->prepared ? s->workdir_fd : -1;
+    fill_stdio_gaps(s);
 }
 
 void monitor_prepare(void)
@@ -282,8 +296,24 @@ void monitor_prepare(void)
     boot_prepare();
 }
 
+int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
+{
+    begin(&sandbox, config, err);
+    sandbox.prepared = make_exports(&sandbox) == 0 && lockdown_files(&sandbox) == 0;
+    return sandbox.prepared ? 0 : -1;
+}
+
+/* What is shared with others that were split off is shared no further. */
+static int build_walls(struct sandbox *s)
+{
+    if (!s->prepared)
+        return make_exports(s) < 0 ? -1 : lockdown_files(s);
+    int rc = landlock_nest();
+    return rc < 0 ? error_set(s->err, -rc, "a Landlock domain of its own") : 0;
+}
+
 /* What the library OS counted came before, from inside. */
-static void tell_stats(const struct sandbox *s, uint64_t start, uint64_t run)
+static void tell_stats(const struct sandbox *s, int64_t start, int64_t run)
 {
     struct rusage use;
 
@@ -293,48 +323,39 @@ static void tell_stats(const struct sandbox *s, uint64_t start, uint64_t run)
         use.ru_minflt + use.ru_majflt, use.ru_majflt, use.ru_nvcsw, use.ru_nivcsw,
         use.ru_utime.tv_sec * 1000000 + use.ru_utime.tv_usec,
         use.ru_stime.tv_sec * 1000000 + use.ru_stime.tv_usec);
-    say("stats: start %llu us, run %llu us, %llu control calls, %llu opens, %llu refused",
-        (unsigned long long)start, (unsigned long long)run, (unsigned long long)s->count.calls,
+    say("stats: start %lld us, run %lld us, %llu control calls, %llu opens, %llu refused",
+        (long long)start, (long long)run, (unsigned long long)s->count.calls,
         (unsigned long long)s->count.opens, (unsigned long long)s->count.refused);
 }
 
 int monitor_run(const struct sandbox_config *config, struct error *err)
 {
-    static struct sandbox s;
+    struct sandbox *s = &sandbox;
     struct sigaction pipe_before, size_before;
     sigset_t mask_before;
-    uint64_t start = now_us(), running;
+    int64_t start = now_us(), running;
 
-    if (s.config) /* not the first one of this process: only then is there anything to clear */
-        memset(&s, 0, sizeof(s));
-    memset(err, 0, sizeof(*err));
-    s.config = config;
-    s.err = err;
-    s.segment_fd = s.pool_fd = s.poll_fd = s.probe_fd = s.kick_fd = s.lifeline = -1;
-    s.resumed.runs = -1;
-    s.save_deadline = INT64_MAX;
-    s.listener = s.proc_fds = s.workdir_fd = s.tty_saved_fd = s.manage_fd = -1;
-    fill_stdio_gaps(&s);
+    begin(s, config, err);
     sigaction(SIGPIPE, NULL, &pipe_before);
     sigaction(SIGXFSZ, NULL, &size_before);
-    take_signals(&s, &mask_before);
+    take_signals(s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (make_exports(&s) < 0 || lockdown_files(&s) < 0 || sandbox_spawn(&s) < 0) {
-        s.failed = true;
-        s.exit_code = err->exit_code;
-        sandbox_kill(&s);
+    if (build_walls(s) < 0 || open_proc(s) < 0 || sandbox_spawn(s) < 0) {
+        s->failed = true;
+        s->exit_code = err->exit_code;
+        sandbox_kill(s);
     } else {
         running = now_us();
-        sandbox_loop(&s);
+        sandbox_loop(s);
         if (config->stats)
-            tell_stats(&s, running - start, now_us() - running);
+            tell_stats(s, running - start, now_us() - running);
     }
-    close_all(&s);
+    close_all(s);
     place_identity(false); /* the caller goes on as who it was */
     umask(umask_before);
     sigaction(SIGPIPE, &pipe_before, NULL);
     sigaction(SIGXFSZ, &size_before, NULL);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
-    return s.exit_code;
+    return s->exit_code;
 }

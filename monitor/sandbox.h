@@ -34,7 +34,6 @@ struct export
 
 struct counters {
     uint64_t calls, opens, refused;
-    uint64_t start_ns, first_call_ns;
 };
 
 struct sandbox {
@@ -46,6 +45,7 @@ struct sandbox {
     char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
     int workdir_fd;
     char cwd[4096]; /* guest path program 1 starts in */
+    bool prepared;  /* by monitor_prepare_walls, in a process this one was split off from */
     bool stdio_closed[3];
     sigset_t signals; /* blocked here, taken by the loop */
     int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
@@ -89,6 +89,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b);
 /* loop.c: serves until the sandbox has ended, then leaves nothing behind. */
 void sandbox_loop(struct sandbox *s);
 void sandbox_kill(struct sandbox *s);
+int64_t now_us(void); /* the clock of all deadlines */
 /* Makes the inside look at what was left in boot_info. */
 void sandbox_mail(struct sandbox *s);
 /* Ends the sandbox with a failure of Bailey's own (exit code 125). */

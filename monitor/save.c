@@ -49,14 +49,6 @@ static struct {
     bool beside, done; /* by that thread */
 } writing;
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client)
 {
     if (!s->config->save)

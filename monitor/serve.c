@@ -12,7 +12,6 @@
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "contract.h"
@@ -107,14 +106,6 @@ static long give_descriptor(struct sandbox *s, struct request *r, uint64_t id)
     return handle < 0 ? -error : handle;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void sandbox_serve(struct sandbox *s)
 {
     static struct request request;
@@ -123,8 +114,7 @@ void sandbox_serve(struct sandbox *s)
     memset(&notif, 0, sizeof(notif));
     if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0)
         return; /* the caller was killed meanwhile */
-    if (s->count.calls++ == 0)
-        s->count.first_call_ns = now_ns();
+    s->count.calls++;
     request.pid = (int)notif.pid;
     uint64_t words[6];
     memcpy(words, notif.data.args, sizeof(words));

@@ -33,3 +33,10 @@ int monitor_check(FILE *out)
 bool monitor_path_visible(const char *path, const char *workdir) { return true; }
 
 void monitor_prepare(void) {}
+
+int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
+{
+    (void)config;
+    (void)err;
+    return 0;
+}
