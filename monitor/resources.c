@@ -16,10 +16,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "place.h"
+#include "serve.h"
 
 #define OWN_THREADS 8   /* of the library OS itself */
 #define OWN_HANDLES 256 /* host descriptors the library OS keeps for itself */
@@ -74,7 +74,6 @@ static void add_process(struct usage *u, pid_t pid)
 {
     char path[64], line[128];
     unsigned long long value;
-    struct timespec t;
 
     snprintf(path, sizeof(path), "/proc/%d/status", pid);
     FILE *status = fopen(path, "re");
@@ -86,8 +85,8 @@ static void add_process(struct usage *u, pid_t pid)
     }
     if (status)
         fclose(status);
-    if (clock_gettime((clockid_t)(~(unsigned)pid << 3 | 2), &t) == 0) /* its CPU clock */
-        u->cpu_ns += (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    int64_t ns = process_cpu_ns(pid);
+    u->cpu_ns += ns > 0 ? (uint64_t)ns : 0;
 }
 
 static uint64_t bytes_of(int fd)

@@ -71,13 +71,9 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     saved->version = BOOT_VERSION;
     saved->flags = (saved->flags & ~of_run) | (fresh->flags & of_run) | BOOT_RESUME;
     memcpy(saved->stdio, fresh->stdio, sizeof(saved->stdio));
+    /* Other handles are always the same, and this is the build that wrote them. */
     saved->trace_handle = fresh->trace_handle;
     saved->diff_handle = fresh->diff_handle;
-    saved->poll_handle = fresh->poll_handle;
-    saved->kick_handle = fresh->kick_handle;
-    saved->probe_handle = fresh->probe_handle;
-    saved->seg_handle = fresh->seg_handle;
-    saved->pool_handle = fresh->pool_handle;
     saved->pages_handle = GATE_FD_PAGES;
     saved->runs_handle = GATE_FD_RUNS;
     saved->memory_total = fresh->memory_total;

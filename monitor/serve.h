@@ -36,6 +36,9 @@ handler serve_open, serve_control, serve_attributes_get, serve_attributes_set, s
     serve_make, serve_rename, serve_remove, serve_random, serve_report, serve_thread_interrupt,
     serve_freeze_ready;
 
+/* CPU time of a host process, or -ESRCH. */
+int64_t process_cpu_ns(pid_t pid);
+
 /* An unreaped child of ours in the sandbox's process group. */
 bool process_is_ours(const struct sandbox *s, int pid);
 

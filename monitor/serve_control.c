@@ -184,7 +184,7 @@ static int64_t total_of_thread(pid_t tid)
     return got == 1 ? (int64_t)ns : -EIO;
 }
 
-static int64_t total_of_process(pid_t pid)
+int64_t process_cpu_ns(pid_t pid)
 {
     struct timespec t;
     clockid_t clock = (clockid_t)(~(unsigned)pid << 3 | 2); /* CPU clock of a process */
@@ -206,7 +206,7 @@ static int64_t cpu_time(const struct sandbox *s, int64_t who, uint64_t what)
     if (getpgid(id) != s->group)
         return -ESRCH;
     if (what == 0)
-        return who > 0 ? total_of_thread(id) : total_of_process(id);
+        return who > 0 ? total_of_thread(id) : process_cpu_ns(id);
     snprintf(path, sizeof(path), who > 0 ? "/proc/%d/task/%d/stat" : "/proc/%d/stat", id, id);
     return times_of_stat(path, what);
 }
