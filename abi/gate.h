@@ -30,22 +30,29 @@ struct image_header {
  * return EPIPE, EFBIG), all others keep their default action. */
 #define GATE_INTERRUPT_SIGNAL 23 /* SIGURG */
 
-/* Descriptors every picoprocess has.  close() of those below GATE_FD_FIRST is refused. */
-#define GATE_FD_LIFELINE 0 /* pipe whose end kills the sandbox's process group */
-#define GATE_FD_SEGMENT  1
-#define GATE_FD_POOL     2
-#define GATE_FD_POLL     3 /* epoll; boot_info.poll_handle */
-#define GATE_FD_KICK     4 /* eventfd, registered in it for EPOLLIN with cookie GATE_KICK_COOKIE */
-#define GATE_FD_PROBE    5 /* a second epoll, empty; boot_info.probe_handle */
-#define GATE_FD_FIRST    6
-#define GATE_FD_STDIN    6 /* boot_info.stdio[0].handle, or closed */
-#define GATE_FD_STDOUT   7
-#define GATE_FD_STDERR   8
-#define GATE_FD_TRACE    9
-#define GATE_FD_DIFF     10
-#define GATE_FD_RUNS     11 /* boot_info.runs_handle */
-#define GATE_FD_PAGES    13 /* boot_info.pages_handle, and those that follow it */
-#define GATE_KICK_COOKIE (~0ULL)
+/* Descriptors every picoprocess has.  close() of those below GATE_FD_FIRST is refused.
+ *
+ * The lifeline is a pipe whose end kills the sandbox's process group.  The kernel signals the
+ * members one after the other, without a lock against fork: a process whose parent comes late in
+ * that row is missed.  So a new process looks at the lifeline first of all (pal/threads.c), and
+ * for those that don't there is a second reader, for which the kernel goes through the row again.
+ */
+#define GATE_FD_LIFELINE       0
+#define GATE_FD_SEGMENT        1
+#define GATE_FD_POOL           2
+#define GATE_FD_POLL           3 /* epoll; boot_info.poll_handle */
+#define GATE_FD_KICK           4 /* eventfd, in it for EPOLLIN with cookie GATE_KICK_COOKIE */
+#define GATE_FD_PROBE          5 /* a second epoll, empty; boot_info.probe_handle */
+#define GATE_FD_LIFELINE_AGAIN 6
+#define GATE_FD_FIRST          7
+#define GATE_FD_STDIN          7 /* boot_info.stdio[0].handle, or closed */
+#define GATE_FD_STDOUT         8
+#define GATE_FD_STDERR         9
+#define GATE_FD_TRACE          10
+#define GATE_FD_DIFF           11
+#define GATE_FD_RUNS           12 /* boot_info.runs_handle */
+#define GATE_FD_PAGES          14 /* boot_info.pages_handle, and those that follow it */
+#define GATE_KICK_COOKIE       (~0ULL)
 
 /* clone: two exact flag words.  Threads: VM, FS, FILES, SIGHAND, THREAD, SYSVSEM,
  * PARENT_SETTID, CHILD_CLEARTID.  Address spaces: FILES, PARENT, PARENT_SETTID,

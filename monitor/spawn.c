@@ -9,7 +9,7 @@
  * Death of the monitor: PR_SET_PDEATHSIG covers the first host process; the lifeline, a
  * pipe whose only write end the monitor has, makes the kernel send SIGKILL to the whole
  * process group when it is closed, which covers those forked later (nobody inside can
- * leave the group or close the read end).
+ * leave the group or close the read end; abi/gate.h says why there are two of it).
  */
 #include "sandbox.h"
 
@@ -167,6 +167,7 @@ static int place_descriptors(const struct plan *p)
     const int count = GATE_FD_PAGES + (int)s->resumed.count;
     int from[GATE_FD_PAGES + BOOT_PAGES_MAX] = {
         [GATE_FD_LIFELINE] = p->lifeline_read,
+        [GATE_FD_LIFELINE_AGAIN] = -1,
         [GATE_FD_SEGMENT] = s->segment_fd,
         [GATE_FD_POOL] = s->pool_fd,
         [GATE_FD_POLL] = s->poll_fd,
@@ -209,12 +210,16 @@ static void raise_file_limit(void)
 
 static int arm_lifeline(void)
 {
-    int flags = fcntl(GATE_FD_LIFELINE, F_GETFL);
+    char byte;
 
-    if (fcntl(GATE_FD_LIFELINE, F_SETOWN, -getpid()) < 0 ||
-        fcntl(GATE_FD_LIFELINE, F_SETSIG, SIGKILL) < 0 ||
-        fcntl(GATE_FD_LIFELINE, F_SETFL, flags | O_ASYNC | O_NONBLOCK) < 0)
-        return -errno;
+    if (open("/proc/self/fd/0", O_RDONLY) != GATE_FD_LIFELINE_AGAIN)
+        return -EBADF;
+    for (int fd = GATE_FD_LIFELINE; fd >= 0; fd = fd ? -1 : GATE_FD_LIFELINE_AGAIN)
+        if (fcntl(fd, F_SETOWN, -getpid()) < 0 || fcntl(fd, F_SETSIG, SIGKILL) < 0 ||
+            fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) < 0)
+            return -errno;
+    if (read(GATE_FD_LIFELINE, &byte, 1) == 0)
+        _exit(1); /* too late for a signal */
     return 0;
 }
 

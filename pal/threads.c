@@ -1,4 +1,5 @@
 /* Threads and address spaces of the contract. */
+#include "../abi/gate.h"
 #include "pal.h"
 
 #define CLONE_VM             0x100
@@ -64,11 +65,23 @@ static void read_ahead(struct thread *t)
     (void)*(volatile char *)t->regs;
 }
 
+/* Has the monitor died while this process was made?  abi/gate.h says why it may have to ask. */
+static bool orphaned(void)
+{
+    u8 byte;
+    const struct host_iovec iov = {&byte, 1};
+
+    return host_read(GATE_FD_LIFELINE, &iov, 1, HOST_AT_POSITION, 0) == 0;
+}
+
 _Noreturn void pal_thread_main(struct thread *t);
 _Noreturn void pal_thread_main(struct thread *t)
 {
-    if (t->new_space)
+    if (t->new_space) {
+        if (orphaned())
+            host_space_exit();
         read_ahead(t);
+    }
     pal_thread_setup(t);
     upcall_thread_start(t);
 }

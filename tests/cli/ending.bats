@@ -58,6 +58,18 @@ gone() { ! ps -p $picos >/dev/null; }
     ended_as 137
 }
 
+@test "killing bailey while processes are being made leaves none of them" {
+    for i in {1..40}; do
+        start -- sh -c 'for i in 1 2 3; do while :; do /bin/true; done & done; echo ready; wait'
+        session=$(ps -o sid= -p $(head -n 1 <<<"$picos") | tr -d ' ')
+        sleep 0.0$((i % 5))
+        kill -KILL "$main"
+        wait "$main" || true
+        eventually 10 none_of "$session" || fail "left: $(ps -o pid,ppid,stat,wchan:20,comm -s "$session")"
+    done
+}
+none_of() { ! ps -o stat= -s "$1" | grep -q '^[^ZX]'; } # SESSION: but for whom init hasn't collected
+
 @test "killing a picoprocess ends the run with one line" {
     start -- sh -c 'echo ready; while :; do :; done'
     kill -KILL $(head -n 1 <<<"$picos")
