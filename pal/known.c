@@ -7,8 +7,9 @@
  * mapped, all of a mapping at once, before anybody runs there: two changes of protection and
  * the pages that are written, for all of them.
  *
- * The ELF interpreter's CPUID instructions are found by looking for them when it is mapped for
- * the ENOUGHth time, where CPUID is slow (core/cpuid.c): nothing traps there.
+ * CPUID instructions of the ELF interpreter, or of a program that is linked statically, are found
+ * by looking for them when it is mapped for the ENOUGHth time, where CPUID is slow (core/cpuid.c):
+ * nothing traps there.
  *
  * A plan holds for the bytes of a function.  Their sum is compared before anything is written, so
  * a file may change, or another one get its number.
@@ -47,7 +48,7 @@ struct known_file {
     u64 dev, ino; /* ino 0: free */
     u64 used;
     u32 count;
-    u32 loads; /* how often it was the interpreter; at ENOUGH it is searched */
+    u32 loads; /* how often it was what a program starts with; at ENOUGH it is searched */
     struct known_site sites[KNOWN_SITES];
 };
 
@@ -227,7 +228,7 @@ static void search(const struct text *t, u64 addr)
     kfree(s);
 }
 
-void rewrite_interpreter(struct file *f)
+void rewrite_starter(struct file *f)
 {
     struct known_file *file;
 

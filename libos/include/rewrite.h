@@ -17,8 +17,9 @@ void rewrite_settled(struct thread *t) __attribute__((weak));
 /* A file has been mapped at [addr, addr + len), to be executed, and nobody can be there yet: what
  * is known of its call sites from other address spaces is rewritten at once. */
 void rewrite_mapped(struct mm *mm, uptr addr, size_t len) __attribute__((weak));
-/* The program's ELF interpreter is about to be mapped, which asks the CPU many things. */
-void rewrite_interpreter(struct file *f) __attribute__((weak));
+/* The program's ELF interpreter is about to be mapped, or a program without one: what asks the CPU
+ * many things when it starts. */
+void rewrite_starter(struct file *f) __attribute__((weak));
 /* The program owns gs: call sites of this address space go back to trapping. */
 void sites_forbid(struct mm *mm);
 struct sites *sites_copy(const struct sites *old); /* NULL: none or no memory */

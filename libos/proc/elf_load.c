@@ -101,8 +101,8 @@ static long load_interp(struct mm *mm, struct file *f, const struct elf_header *
     u64 bias;
     long rc = choose_bias(mm, h, true, &bias);
 
-    if (rc == 0 && rewrite_interpreter)
-        rewrite_interpreter(f);
+    if (rc == 0 && rewrite_starter)
+        rewrite_starter(f);
     if (rc == 0)
         rc = map_segments(mm, f, h, bias);
     if (rc)
@@ -118,6 +118,8 @@ long elf_load(struct mm *mm, struct file *f, const struct elf_header *h, struct 
     u64 bias;
     long rc = choose_bias(mm, h, false, &bias);
 
+    if (rc == 0 && !interp && rewrite_starter)
+        rewrite_starter(f); /* linked statically */
     if (rc == 0)
         rc = map_segments(mm, f, h, bias);
     if (rc)
