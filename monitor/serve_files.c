@@ -276,6 +276,14 @@ static int set_attributes(struct sandbox *s, int fd, unsigned mask, const struct
     return 0;
 }
 
+/* A URI, or NULL for none that could be read, on a writable export. */
+static int writable_place(struct sandbox *s, const char *uri, struct place *place)
+{
+    int rc = uri ? place_find(s, uri, place) : MALFORMED;
+
+    return rc == 0 && place->export->read_only ? -EROFS : rc;
+}
+
 long serve_attributes_set(struct sandbox *s, struct request *r)
 {
     const unsigned known = HOST_SET_MODE | HOST_SET_UID | HOST_SET_GID | HOST_SET_SIZE |
@@ -291,14 +299,9 @@ long serve_attributes_set(struct sandbox *s, struct request *r)
             return -EPERM;
         return fd < 0 ? fd : set_attributes(s, fd, r->set.mask, &r->set.attr);
     }
-    const char *uri = request_string(r, sizeof(r->set), NULL);
-    if (!uri)
-        return MALFORMED;
-    int rc = place_find(s, uri, &place);
+    int rc = writable_place(s, request_string(r, sizeof(r->set), NULL), &place);
     if (rc < 0)
         return rc;
-    if (place.export->read_only)
-        return -EROFS;
     int fd = place_open(s, &place, O_PATH, 0);
     if (fd < 0)
         return fd;
@@ -315,17 +318,12 @@ long serve_attributes_set(struct sandbox *s, struct request *r)
 
 /* ---- make, rename, remove ------------------------------------------------------------------ */
 
-/* Finds the parent of a URI on a writable export. */
 static int writable_parent(struct sandbox *s, const char *uri, struct place *place,
                            struct parent *parent)
 {
-    int rc = place_find(s, uri, place);
+    int rc = writable_place(s, uri, place);
 
-    if (rc < 0)
-        return rc;
-    if (place->export->read_only)
-        return -EROFS;
-    return place_parent(s, place, parent);
+    return rc < 0 ? rc : place_parent(s, place, parent);
 }
 
 static int make_link(struct sandbox *s, const struct place *place, const struct parent *parent,
@@ -352,8 +350,9 @@ long serve_make(struct sandbox *s, struct request *r)
     const char *target = uri ? request_string(r, next, NULL) : NULL;
     struct place place;
     struct parent p;
+    mode_t type;
 
-    if (!uri || !target)
+    if (!target)
         return MALFORMED;
     int rc = writable_parent(s, uri, &place, &p);
     if (rc < 0)
@@ -369,10 +368,9 @@ long serve_make(struct sandbox *s, struct request *r)
         rc = make_link(s, &place, &p, target);
         break;
     case HOST_MAKE_FIFO:
-        rc = mknodat(p.dir, p.name, S_IFIFO | (r->make.mode & MODE_FILE), 0) < 0 ? -errno : 0;
-        break;
     case HOST_MAKE_SOCKET:
-        rc = mknodat(p.dir, p.name, S_IFSOCK | (r->make.mode & MODE_FILE), 0) < 0 ? -errno : 0;
+        type = r->make.kind == HOST_MAKE_FIFO ? S_IFIFO : S_IFSOCK;
+        rc = mknodat(p.dir, p.name, type | (r->make.mode & MODE_FILE), 0) < 0 ? -errno : 0;
         break;
     default:
         rc = -EINVAL;
@@ -389,8 +387,6 @@ long serve_rename(struct sandbox *s, struct request *r)
     struct place from_place, to_place;
     struct parent a, b;
 
-    if (!from || !to)
-        return MALFORMED;
     if (r->rename.flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
     int rc = writable_parent(s, from, &from_place, &a);
@@ -410,13 +406,10 @@ long serve_rename(struct sandbox *s, struct request *r)
 
 long serve_remove(struct sandbox *s, struct request *r)
 {
-    const char *uri = request_string(r, sizeof(r->remove), NULL);
     struct place place;
     struct parent p;
+    int rc = writable_parent(s, request_string(r, sizeof(r->remove), NULL), &place, &p);
 
-    if (!uri)
-        return MALFORMED;
-    int rc = writable_parent(s, uri, &place, &p);
     if (rc < 0)
         return rc;
     if (unlinkat(p.dir, p.name, r->remove.dir ? AT_REMOVEDIR : 0) < 0)
