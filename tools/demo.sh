@@ -67,7 +67,7 @@ def tick():
         time.sleep(0.01)
         ticks += 1
 threading.Thread(target=tick, daemon=True).start()
-for step in range(1, 9):
+for step in range(1, 21):
     rows = np.sqrt(rows * rows + step)
     time.sleep(0.2)
     print(f'step {step}: sum {rows.sum():.3f}, the thread ticks: {ticks > step * 5}', flush=True)

@@ -23,7 +23,7 @@ teardown() {
 # A peer on the host; $port is where it listens.
 peer() { # WHAT ARGUMENT...
     : >peer.out
-    sleep 60 | python3 peer.py "$@" >peer.out 2>peer.err 3>&- &
+    sleep 1000 | python3 peer.py "$@" >peer.out 2>peer.err 3>&- &
     others+=($!)
     eventually 10 test -s peer.out || fail "no peer: $(cat peer.err)"
     port=$(head -n 1 peer.out)
@@ -39,14 +39,14 @@ inside() {
     done
     shift
     : >out
-    timeout 60 "$BAILEY" run "${options[@]}" -v "$place:/t:ro" -- python3 /t/inside.py "$@" >out 2>err </dev/null 3>&- &
+    timeout 300 "$BAILEY" run "${options[@]}" -v "$place:/t:ro" -- python3 /t/inside.py "$@" >out 2>err </dev/null 3>&- &
     main=$!
     others+=("$main")
     eventually 20 grep -q ready out || fail "not started: $(cat err)"
     port=$(sed -n 's/.*published at .*:\([0-9]*\).*/\1/p' err | head -n 1)
 }
 
-outside() { try timeout 60 python3 peer.py "$@" </dev/null; }
+outside() { try timeout 300 python3 peer.py "$@" </dev/null; }
 run_inside() { # OPTIONS -- WHAT...
     local options=()
     while [ "$1" != -- ]; do

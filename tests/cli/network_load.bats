@@ -14,7 +14,7 @@ load network
     eventually 30 grep -q 2000 alone.out || fail "$(cat alone.out)"
     bailey save -o ended loop
     wait "$main" || true
-    timeout 60 "$BAILEY" resume -q --name again --grant ended >out 2>err </dev/null 3>&- &
+    timeout 300 "$BAILEY" resume -q --name again --grant ended >out 2>err </dev/null 3>&- &
     main=$!
     others+=("$main")
     eventually 20 "$BAILEY" exec again true 2>/dev/null
@@ -55,9 +55,9 @@ memory_outside() {
     cat >script <<'END'
 ip link set lo up
 ip route add 192.0.2.0/24 dev lo
-timeout 60 $BAILEY run -p 127.0.0.1:8080:80 -v "$PWD:/t:ro" -- python3 /t/inside.py loop 80 21 >out 2>err </dev/null 3>&- &
+timeout 300 $BAILEY run -p 127.0.0.1:8080:80 -v "$PWD:/t:ro" -- python3 /t/inside.py loop 80 21 >out 2>err </dev/null 3>&- &
 main=$!
-for i in $(seq 200); do grep -q ready out && break; sleep 0.1; done
+for i in $(seq 1200); do grep -q ready out && break; sleep 0.1; done
 before=$(memory_outside)
 python3 peer.py syns 8080 10000
 after=$(memory_outside)
@@ -67,7 +67,7 @@ cat out
 END
     export BAILEY
     { declare -f memory_outside; cat script; } >whole
-    try timeout 60 unshare -rn bash whole
+    try timeout 300 unshare -rn bash whole
     [[ $output != *"not permitted"* && $stderr != *"not permitted"* ]] || skip "no raw sockets"
     answered 0 "40 True
 ready

@@ -30,7 +30,7 @@ web 54 ECONNREFUSED
 
 @test "a named network: a member that ends, is killed, is saved: the next by its name has the datagrams" {
     inside --name web --net name=demo -- udp 53 1
-    timeout 60 "$BAILEY" run --name db --net name=demo -v "$place:/t:ro" -- \
+    timeout 300 "$BAILEY" run --name db --net name=demo -v "$place:/t:ro" -- \
         python3 /t/inside.py ask web 53 100000 >client.out 2>&1 </dev/null 3>&- &
     others+=($!)
     wait "$main"
@@ -43,7 +43,7 @@ web 54 ECONNREFUSED
     bailey save -o saved web
     answered 0 saved
     wait "$main" || true
-    timeout 60 "$BAILEY" resume -q --grant saved >out 2>err </dev/null 3>&- &
+    timeout 300 "$BAILEY" resume -q --grant saved >out 2>err </dev/null 3>&- &
     others+=($!)
     eventually 20 grep -q 198 out || fail "$(cat client.out err)"
 }

@@ -40,7 +40,7 @@ def everything(c):
 
 
 def get(port, address='127.0.0.1'):
-    with socket.create_connection((address, int(port)), 20) as c:
+    with socket.create_connection((address, int(port)), 60) as c:
         c.sendall(b'ping')
         c.shutdown(socket.SHUT_WR)
         print(everything(c).decode())
@@ -49,14 +49,14 @@ def get(port, address='127.0.0.1'):
 def udp(port, address='127.0.0.1'):
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.settimeout(20)
+        s.settimeout(60)
         s.sendto(b'ping', (address, int(port)))
         print(s.recv(65536).decode())
 
 
 def refused(port):
     try:
-        socket.create_connection(('127.0.0.1', int(port)), 20)
+        socket.create_connection(('127.0.0.1', int(port)), 60)
     except ConnectionRefusedError:
         print('refused')
 
@@ -108,7 +108,7 @@ def flood(port, n):
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kept = []
     for _ in range(int(n)):
-        kept.append(socket.create_connection(('127.0.0.1', int(port)), 20))
+        kept.append(socket.create_connection(('127.0.0.1', int(port)), 60))
     print(len(kept), flush=True)
     sys.stdin.read()
 
@@ -121,7 +121,7 @@ def echoed(c, text=b'hello'):
 def besiege(port, n, other):
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    with socket.create_connection(('127.0.0.1', int(other)), 20) as c:
+    with socket.create_connection(('127.0.0.1', int(other)), 60) as c:
         kept, back = [], 0
         for i in range(int(n)):
             s = socket.socket()
@@ -158,30 +158,30 @@ def half_open(port):
 def syns(port, n):
     port = int(port)
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    early = socket.create_connection(('127.0.0.1', port), 20)
+    early = socket.create_connection(('127.0.0.1', port), 60)
     back, most = 0, 0
     for i in range(int(n)):
         raw.sendto(syn(bytes([192, 0, 2, 1 + i % 250]), 1024 + i // 250, port), ('127.0.0.1', 0))
         if i % 500 == 499:
             most = max(most, half_open(port))
-            with socket.create_connection(('127.0.0.1', port), 20) as c:
+            with socket.create_connection(('127.0.0.1', port), 60) as c:
                 back += echoed(early) + echoed(c)
     print(back, most > 0)
 
 
 def abort(port, n):
     for _ in range(int(n)):
-        reset(socket.create_connection(('127.0.0.1', int(port)), 20))
+        reset(socket.create_connection(('127.0.0.1', int(port)), 60))
 
 
 def digest(port):
-    with socket.create_connection(('127.0.0.1', int(port)), 20) as c:
+    with socket.create_connection(('127.0.0.1', int(port)), 60) as c:
         data = everything(c)
     print(len(data), hashlib.sha256(data).hexdigest())
 
 
 def rounds_of(port, n, done):
-    with socket.create_connection(('127.0.0.1', port), 20) as c:
+    with socket.create_connection(('127.0.0.1', port), 60) as c:
         for i in range(n):
             c.sendall(b'%8d' % i)
             if c.recv(8, socket.MSG_WAITALL) != b'%8d' % i:

@@ -122,7 +122,7 @@ def picture():
 
 
 before, cpu, clock = picture(), time.process_time(), time.monotonic()
-save()
+saved = save()
 after = picture()
 for what in before:
     if what == os.getpid():  # the descriptors of a listing come and go
@@ -134,7 +134,7 @@ same('session', session.ask('os.getsid(0) == os.getpid() == os.getpgrp()'), True
 same('group', group.ask(f'os.getpgrp() == os.getpid() and os.getsid(0) == {os.getsid(0)}'), True)
 same('parent', group.ask('os.getppid()'), os.getpid())
 same('of its own', limited.ask('(resource.getrlimit(resource.RLIMIT_NOFILE), os.nice(0), os.getcwd(), os.umask(0))'),
-     ((50, 60), 3 + os.nice(0), '/usr', 0o11))
+     ((50, 60), min(19, 3 + os.nice(0)), '/usr', 0o11))
 same('waited for', os.waitstatus_to_exitcode(os.waitpid(ended, 0)[1]), 44)
 same('waited for, killed', os.waitpid(killed, 0)[1], signal.SIGKILL)
 refused('waited for twice', 10, os.waitpid, killed, 0)
@@ -143,7 +143,8 @@ same('signalled', os.waitpid(group.pid, 0)[1], signal.SIGTERM)
 same('ended', session.end(), 6)
 refused('gone', 3, signal.pidfd_send_signal, pidfd, 0)
 new = Child()
-same('numbers go on', new.pid not in everyone and new.pid > max(everyone), True)
+# A host's numbers may begin anew.
+same('numbers go on', new.pid not in everyone and (not saved or new.pid > max(everyone)), True)
 for child in (new, limited, nested):
     same('ended', child.end(), 6)
 os.write(w, b'x' * 2)

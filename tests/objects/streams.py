@@ -160,6 +160,7 @@ class Internet:
             (socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
             (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE))], [1, 1, 77])
         same('names', (self.client.getpeername(), self.server.getpeername()), (self.address, self.client.getsockname()))
+        select.select([], [], [self.urgent_end], 60)
         same('urgent', (self.urgent_end.recv(10, socket.MSG_OOB), self.urgent_end.recv(10)), (b'!', b'ab'))
         accepted = [self.listener.accept()[0] for _ in range(3)]
         same('sent before it was accepted', accepted[0].recv(100), b'waits')

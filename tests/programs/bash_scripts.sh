@@ -10,4 +10,4 @@ two $x
 B
 mapfile -t a < <(printf "%s\n" x y z); echo ${#a[@]} ${a[2]}'
 bash -c 'for i in 1 2 3 4; do (exit $i) & p[i]=$!; done; for i in 1 2 3 4; do wait ${p[i]}; echo -n "$? "; done; echo'
-echo 'kill -STOP $$; echo continued' > self; bash self & p=$!; sleep 0.3; kill -CONT $p; wait $p; echo $?
+echo 'kill -STOP $$; echo continued' > self; bash self & p=$!; until [ "$(cut -d' ' -f3 /proc/$p/stat)" = T ]; do sleep 0.05; done; kill -CONT $p; wait $p; echo $?

@@ -30,7 +30,7 @@ added
 B
 dd if=/dev/zero of=z bs=1k count=4 2>/dev/null; cmp z z && ls -l z | awk '{ print $5 }'
 awk 'BEGIN { for (i = 0; i < 5; i++) a[i] = i * i; for (i in a) s += a[i]; print s }'
-ps | grep -c '[a]sh.sh'; pidof no-such-program; echo $?
+ps | grep '[a]sh.sh' | grep -c "^ *$$ "; pidof no-such-program; echo $?
 timeout 0.2 sleep 5; echo $?
 vi -c ':%s/x/y/' -c ':wq' z2 < /dev/null > /dev/null 2>&1; test -e nosuch || echo "not there"
 EOF

@@ -61,7 +61,8 @@ print(e(b.send,b'x')); a.send(b'q'); b.close(); print(e(a.recv,1),e(a.send,b'x')
 a,b=socket.socketpair()
 r,w=os.pipe(); socket.send_fds(a,[b'fd'],[w,r]); m,fds,fl,ad=socket.recv_fds(b,10,5); print(m,len(fds),fl); os.write(fds[0],b'zz'); print(os.read(r,5))
 b.setsockopt(1,16,1); a.send(b'c'); m=b.recvmsg(10,100); print(m[0],m[1][0][:2],len(m[1][0][2]),m[2], struct.unpack('3i',m[1][0][2])[0]==os.getpid())
-for name in ('./ipct.sock','\0abc'):
+own='\0'+os.getcwd()[-14:]+'.' # abstract names are the host's: one that no other run has
+for name in ('./ipct.sock',own+'abc'):
   for T in (socket.SOCK_STREAM,socket.SOCK_SEQPACKET):
     if name[0]=='.' and os.path.exists(name): os.unlink(name)
     l=socket.socket(socket.AF_UNIX,T); l.bind(name); c=socket.socket(socket.AF_UNIX,T); print(e(c.connect,name)); l.listen(1); print(e(l.bind,name)); 
@@ -72,11 +73,11 @@ for name in ('./ipct.sock','\0abc'):
     p=select.poll();p.register(l);p.register(x); print([ev for fd,ev in p.poll(0)])
     l.close(); print(e(q[0].recv,1),e(x.connect,name)); s.close(); c.close()
 os.unlink('./ipct.sock')
-d1=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);d1.bind('\0d1'); d2=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); d2.bind(''); d2.setblocking(False)
+d1=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);d1.bind(own+'d1'); d2=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); d2.bind(''); d2.setblocking(False)
 n=0
 try:
-    while 1: d2.sendto(b'm',  '\0d1'); n+=1
+    while 1: d2.sendto(b'm',  own+'d1'); n+=1
 except OSError as x: print(n,x.errno)
-m,ad=d1.recvfrom(10); print(m,len(ad)); print(e(d2.send,b'x')); d2.connect('\0d1'); print(e(d2.send,b'x'), e(d2.sendto,b'y','/nonexist')); d1.close(); print(e(d2.send,b'x'),e(d2.send,b'x'))
+m,ad=d1.recvfrom(10); print(m,len(ad)); print(e(d2.send,b'x')); d2.connect(own+'d1'); print(e(d2.send,b'x'), e(d2.sendto,b'y','/nonexist')); d1.close(); print(e(d2.send,b'x'),e(d2.send,b'x'))
 s=socket.socket(); s.bind(('127.0.0.1',0)); print(s.getsockname()[0], e(socket.socket().connect,('127.0.0.1',1)))
 END

@@ -1,5 +1,6 @@
 # needs: python3
 # Which address leads where: both families, wildcards, mapped addresses, and their errors.
+python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null || exit 77
 cat > a.py <<'E'
 import errno, socket
 

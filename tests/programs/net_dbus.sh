@@ -11,7 +11,7 @@ sed -i "s|path=bus|path=$PWD/bus|" conf
 dbus-daemon --config-file=conf --nofork --print-address=1 > address 2>log &
 pid=$!
 n=0
-until [ -s address ]; do n=$((n + 1)); [ $n -lt 100 ] || break; sleep 0.05; done
+until [ -s address ]; do n=$((n + 1)); [ $n -lt 600 ] || break; sleep 0.05; done
 DBUS_SESSION_BUS_ADDRESS=$(cat address)
 export DBUS_SESSION_BUS_ADDRESS
 call() { dbus-send --session --print-reply --dest=org.freedesktop.DBus / "org.freedesktop.DBus.$1" $2; }
@@ -24,7 +24,7 @@ n=0
 until grep -q there seen; do
     dbus-send --session --type=signal / com.example.Test.Hello string:there
     n=$((n + 1))
-    [ $n -lt 100 ] || break
+    [ $n -lt 600 ] || break
     sleep 0.05
 done
 grep -m 1 -o there seen

@@ -9,7 +9,7 @@ unix=$!
 python3 - "$port" <<'E'
 import socket, sys, time
 def connected(family, address):
-    for i in range(200):
+    for i in range(1000):
         s = socket.socket(family)
         try:
             s.connect(address)

@@ -33,9 +33,9 @@ conf "$2" > conf
 kill -HUP "$(cat pid)"
 at=http://127.0.0.1:$2
 n=0
-until curl -s $at/small; do n=$((n + 1)); [ $n -lt 100 ] || break; sleep 0.05; done
+until curl -s $at/small; do n=$((n + 1)); [ $n -lt 600 ] || break; sleep 0.05; done
 kill -QUIT "$(cat pid)"
 n=0
-while [ -e pid ]; do n=$((n + 1)); [ $n -lt 100 ] || break; sleep 0.05; done
+while [ -e pid ]; do n=$((n + 1)); [ $n -lt 600 ] || break; sleep 0.05; done
 [ ! -e pid ] && echo ended
 grep -v www/none errors

@@ -29,7 +29,7 @@ start() {
         postgres >>log 2>&1 &
         pid=$!
         m=0
-        while [ $m -lt 100 ] && kill -0 $pid 2>/dev/null; do
+        while [ $m -lt 900 ] && kill -0 $pid 2>/dev/null; do
             pg_isready -q && return
             m=$((m + 1))
             sleep 0.1

@@ -29,12 +29,16 @@ pid=$!
 me=$(id -un)
 options="-F none -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
 go() { ssh $options -p "$port" "$@" 2>go.err; code=$?; grep -v 'chdir to home' go.err >&2; return $code; }
-n=0
-until go "$me@127.0.0.1" true 2>errors; do
-    n=$((n + 1))
-    [ $n -lt 50 ] || { kill $pid; exit 77; } # not for this user
-    sleep 0.1
-done
+python3 - "$port" <<'E'
+import socket, sys, time
+for n in range(1000):
+    try:
+        socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(100)
+        break
+    except OSError:
+        time.sleep(0.05)
+E
+go "$me@127.0.0.1" true 2>errors || { kill $pid; exit 77; } # not for this user
 echo input | go "$me@127.0.0.1" 'echo inside; tr a-z A-Z; exit 3'
 echo $?
 go -tt "$me@127.0.0.1" 'test -t 0 && echo on a terminal; exit 4' </dev/null | tr -d '\r' | grep -v 'chdir to home'

@@ -8,7 +8,7 @@ pid=$!
 n=0
 until curl -s --cacert cert.pem "https://localhost:$port/" > page; do
     n=$((n + 1))
-    [ $n -lt 100 ] || break
+    [ $n -lt 600 ] || break
     sleep 0.05
 done
 grep -c '<HTML>' page

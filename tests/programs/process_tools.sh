@@ -7,8 +7,10 @@ cat > family.sh <<'EOF'
 # Three children and a grandchild, with names of their own.
 mkfifo ready
 cp "$(command -v sleep)" napper && cp "$(command -v sleep)" dozer
-./napper 1000 & ./napper 2000 & (./dozer 3000 & echo $! > dozer.pid; echo > ready; wait) &
+./napper 1000 & one=$!; ./napper 2000 & two=$!; (./dozer 3000 & echo $! > dozer.pid; echo > ready; wait) &
 read x < ready
+is() { until [ "$(cat /proc/$1/comm)" = $2 ]; do sleep 0.05; done; } # not the shell's copy any more
+is $one napper; is $two napper; is $(cat dozer.pid) dozer
 echo $$ > family.pid
 echo > started
 wait
@@ -18,11 +20,12 @@ mkfifo started
 bash ./family.sh 2> /dev/null &
 read x < started
 family=$(cat family.pid)
+until [ "$(ps -o stat= -p "$family" | cut -c1)" = S ]; do sleep 0.05; done
 echo "== ps"
 ps -o comm=,args= --ppid "$family" | sort
 ps -o ppid= -p "$(cat dozer.pid)" | tr -d ' ' | xargs -I{} ps -o comm= -p {}
 ps -o stat=,ni=,nlwp=,user= -p "$family" | tr -s ' '
-ps -C napper -o pid= | wc -l
+ps -C napper -o ppid= | grep -cw "$family" # the host may have others
 ps axo pid,comm | awk -v p="$family" '$1 == p { print $2 }'
 echo "== pgrep"
 pgrep -P "$family" | wc -l
@@ -38,7 +41,7 @@ top -b -n 2 -d 0.1 | grep -c '^ *PID'
 echo "== signals"
 one=$(pgrep -P "$family" -f 'napper 1000')
 becomes() { # STATE: of that process, after a moment
-    i=0; until [ "$(ps -o stat= -p "$one" | cut -c1)" = "$1" ] || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
+    i=0; until [ "$(ps -o stat= -p "$one" | cut -c1)" = "$1" ] || [ $i = 300 ]; do i=$((i + 1)); sleep 0.1; done
     ps -o stat= -p "$one" | cut -c1
 }
 pkill -STOP -P "$family" -f 'napper 1000'; becomes T
@@ -52,7 +55,7 @@ pgrep -P "$family" napper || echo "no napper"
 killall -q -e -s 0 dozer && echo found; kill "$(cat dozer.pid)"; wait; echo "all ended"
 echo "== /proc"
 sh -c 'tr "\0" " " < /proc/$PPID/cmdline; echo; grep -c . /proc/self/maps > /dev/null && echo maps; readlink /proc/self/cwd | sed "s,.*/,,"'
-env -i ONE=1 TWO=2 sleep 5 & p=$!
+env -i ONE=1 TWO=2 sleep 1000 & p=$!
 i=0; until [ "$(cat /proc/$p/comm)" = sleep ] || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
 awk '{ print $2 }' /proc/$p/stat; tr '\0' '\n' < /proc/$p/environ | sort; tr '\0' ' ' < /proc/$p/cmdline; echo
 kill $p; wait $p 2>/dev/null; echo $?

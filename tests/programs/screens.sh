@@ -16,7 +16,7 @@ class Screen:
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
         self.seen = b''
 
-    def wait(self, text, seconds=30):
+    def wait(self, text, seconds=120):
         end = time.monotonic() + seconds
         while not re.search(text, self.plain()):
             ready, _, _ = select.select([self.fd], [], [], max(0, end - time.monotonic()))
@@ -99,4 +99,4 @@ y.keys(b'1/0\r'); y.wait(rb'ZeroDivisionError[^>]*>>> ')
 y.keys(b'\x04')
 print('python', y.end())
 EOF
-timeout 100 /usr/bin/python3 -u drive.py
+timeout 400 /usr/bin/python3 -u drive.py

@@ -29,7 +29,7 @@ for keys, answer in [
     print(keys, seen)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
-timeout 40 python3 drive.py
+timeout 150 python3 drive.py
 
 export TERM=xterm TMUX_TMPDIR="$PWD"
 t() { tmux -L test -f /dev/null "$@"; }
@@ -39,7 +39,7 @@ t -D 2> server.log &
 new() { t -N new-session -d -x 80 -y 24 "sh -c 'stty size; tty | tr -d 0-9; cat'" 2> new.log; }
 i=0; until new || [ $i = 100 ]; do i=$((i + 1)); sleep 0.1; done
 shown() { # waits until the pane has $2 lines with $1
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    for i in $(seq 200); do
         t capture-pane -p > pane
         [ "$(grep -c "$1" pane)" = "$2" ] && break
         sleep 0.2

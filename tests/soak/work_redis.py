@@ -38,7 +38,7 @@ class Redis:
 
 
 def connect(family, address):
-    for _ in range(500):
+    for _ in range(3000):
         try:
             return Redis(family, address)
         except OSError:

@@ -258,7 +258,7 @@ int main(int argc, char **argv)
         NEED(pid >= 0);
         if (pid == 0)
             one_round(rounds);
-        for (long limit = now_ms() + 30000; waitpid(pid, &status, WNOHANG) == 0; usleep(1000))
+        for (long limit = now_ms() + 120000; waitpid(pid, &status, WNOHANG) == 0; usleep(1000))
             if (now_ms() > limit)
                 die("round %u hangs in process %d", rounds, pid);
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 42)

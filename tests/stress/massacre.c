@@ -429,7 +429,7 @@ static long massacre(pid_t *workers, long seconds)
 
     for (int i = 0; i < KINDS; i++)
         since[i] = now_ms();
-    while (now_ms() < end) {
+    while (now_ms() < end || killed <= 10) {
         pid_t pid = chance(3) ? workers[chance(KINDS)] : anyone();
         killed += pid > 0 && kill(pid, SIGKILL) == 0;
         usleep(chance(10000));
