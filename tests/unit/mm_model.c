@@ -103,6 +103,7 @@ long filemem_extent(struct filemem *fm, u64 off, size_t len, u64 *at, size_t *ru
 int erofs_place(u64 *at) { return -1; }
 struct sites *sites_copy(const struct sites *old) { return NULL; }
 void sites_free(struct sites *s) {}
+void aio_exit(struct mm *mm) {}
 struct file *memfd_file_new(const char *name, u64 size, u32 flags) { return NULL; }
 
 /* Checks a subtree; its number of nodes. */
