@@ -205,7 +205,8 @@ static long receive_all(struct receiving *r)
     struct unix_msg *last = NULL;
     long rc = 0;
 
-    while (r->m->data->left && !r->stop) {
+    target = MAX(target, 1L); /* who wants nothing waits all the same */
+    do {
         struct unix_msg *msg = next_message(r, last);
 
         if (!msg) {
@@ -222,7 +223,7 @@ static long receive_all(struct receiving *r)
         if (rc)
             break;
         last = peek ? msg : NULL;
-    }
+    } while (r->m->data->left && !r->stop);
     return r->done ? r->done : rc == 1 ? 0 : rc;
 }
 

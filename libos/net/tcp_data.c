@@ -304,6 +304,18 @@ static long wait_data(struct receiving *r)
     return socket_sleep_error(rc, s->opt.receive_timeout, r->deadline);
 }
 
+/* Who wants no bytes waits for some all the same; but whatever ends that, no error does. */
+static long wait_for_nothing(struct receiving *r)
+{
+    long rc = state_ended(r->t) ? ended(r->t) : wait_data(r);
+
+    if (rc == 1)
+        return 0;
+    if (rc && !(r->m->flags & MSG_DONTWAIT) && (rc == -EAGAIN || signal_pending()))
+        return 0;
+    return rc;
+}
+
 static long receive_all(struct receiving *r)
 {
     struct tcp_sock *t = r->t;
@@ -311,10 +323,8 @@ static long receive_all(struct receiving *r)
         (long)(r->m->flags & MSG_WAITALL ? r->want : MIN(r->want, (size_t)t->i.s.opt.receive_low));
     long rc = 0;
 
-    if (!r->want && !READ_ONCE(t->in.bytes)) { /* waits for something all the same */
-        rc = state_ended(t) ? ended(t) : wait_data(r);
-        return rc == 1 ? 0 : rc;
-    }
+    if (!r->want && !READ_ONCE(t->in.bytes))
+        return wait_for_nothing(r);
     while (r->want) {
         rc = take_some(r);
         if (rc < 0)
