@@ -98,7 +98,7 @@ long sys_rt_sigtimedwait(uptr set, uptr uinfo, uptr timeout, size_t size)
         return -EFAULT;
     if (rc == -ETIMEDOUT)
         return -EAGAIN;
-    if (rc == -EINTR) {
+    if (rc == -EINTR && !signal_pending()) { /* a stop ends it as well */
         *r = (struct restart){.valid = true, .nr = NR_rt_sigtimedwait, .deadline = deadline};
         return -ERESTART_RESTARTBLOCK;
     }
