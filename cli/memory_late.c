@@ -24,9 +24,10 @@
 #include "memory_file.h"
 
 /* Less comes at once. */
-#define LATE_MIN (16UL << 20)
-#define PART_MIN (4UL << 20)
-#define TEXT_MAX 512u
+#define LATE_MIN   (16UL << 20)
+#define PART_MIN   (4UL << 20)
+#define TEXT_MAX   512u
+#define FILES_ELSE 32u /* descriptors there are otherwise, and more */
 
 struct late {
     struct memory_base *base;
@@ -40,15 +41,18 @@ bool memory_is_late(const struct places *p, const struct snapshot_reader *r)
     return p->size >= LATE_MIN && !snapshot_info(r)->incremental && !p->in_file;
 }
 
-/* As many as there may be: what is waited for then comes sooner. */
+/* As many as there may be: what is waited for then comes sooner.  Each is a descriptor, three where
+ * the first host process begins. */
 uint32_t memory_late_parts(const struct places *p)
 {
     struct rlimit limit = {0};
-    uint64_t parts = p->size / PART_MIN;
+    uint64_t parts = p->size / PART_MIN, room = 0;
 
     getrlimit(RLIMIT_NOFILE, &limit);
-    if (parts > limit.rlim_cur / 8)
-        parts = limit.rlim_cur / 8;
+    if (limit.rlim_cur > FILES_ELSE)
+        room = (limit.rlim_cur - FILES_ELSE) / 8;
+    if (parts > room)
+        parts = room;
     return parts > BOOT_PAGES_MAX ? BOOT_PAGES_MAX : parts ? (uint32_t)parts : 1;
 }
 
