@@ -72,9 +72,12 @@ suites:
 	    $(BUILD)/upstream.jsonl >$(BUILD)/suites.md
 	@mv $(BUILD)/suites.md docs/suites.md
 
-# Which errors of the manual pages the guest tests provoke: docs/errno-coverage.md.
+# Which errors of the manual pages the guest tests provoke, which calls they let wait and interrupt:
+# docs/errno-coverage.md, docs/blocking.md.
 errnos:
 	@tools/deps.sh suites
+	@python3 tools/blocking_table.py check
+	@python3 tools/blocking_table.py markdown docs/blocking.md
 	@python3 tools/errno_coverage.py markdown docs/errno-coverage.md
 
 # Every parser of outside data under libFuzzer, FUZZ_SECONDS each.

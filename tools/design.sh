@@ -78,6 +78,14 @@ compatibility() {
 }
 rule "docs/compatibility.md is what the tables say" compatibility
 
+blocking() {
+    local now=$build/blocking.md
+    python3 tools/blocking_table.py check 2>&1
+    python3 tools/blocking_table.py markdown "$now"
+    diff -q docs/blocking.md "$now" >/dev/null || echo "run make errnos and commit it"
+}
+rule "every call that can sleep is interrupted by a test, as docs/blocking.md says" blocking
+
 contract_page() {
     python3 tools/gen_contract.py markdown "$build/contract.md" abi/contract.tbl
     diff -q docs/contract.md "$build/contract.md" >/dev/null || echo "run make docs and commit it"
