@@ -8,8 +8,8 @@
  * the pages that are written, for all of them.
  *
  * CPUID instructions of the ELF interpreter, or of a program that is linked statically, are found
- * by looking for them when it is mapped for the ENOUGHth time, where CPUID is slow (core/cpuid.c):
- * nothing traps there.
+ * by looking for them, where CPUID is slow (core/cpuid.c): nothing traps there.  All of them
+ * when it is mapped for the ENOUGHth time, and at the first those that are found soon.
  *
  * A plan holds for the bytes of a function.  Their sum is compared before anything is written, so
  * a file may change, or another one get its number.
@@ -31,6 +31,8 @@
 #define KNOWN_FILES 8u
 #define KNOWN_SITES 64u
 #define CHUNK       PAGE_SIZE
+#define SHORT       512u      /* bytes of a function that is soon decoded */
+#define SMALL       0x40000UL /* a text that is soon searched */
 
 enum known_state { KNOWN_COUNTING, KNOWN_PLANNED, KNOWN_NOT };
 
@@ -44,11 +46,14 @@ struct known_site {
     u8 offsets[STOLEN_MAX + 1]; /* as in struct rewrite_plan */
 };
 
+enum look { LOOK_NOT, LOOK_QUICKLY, LOOK };
+
 struct known_file {
     u64 dev, ino; /* ino 0: free */
     u64 used;
     u32 count;
-    u32 loads; /* how often it was what a program starts with; at ENOUGH it is searched */
+    u32 loads;        /* how often it was what a program starts with, up to ENOUGH */
+    enum look looked; /* for CPUID */
     struct known_site sites[KNOWN_SITES];
 };
 
@@ -93,6 +98,7 @@ static struct known_file *file_of(const struct inode *i, bool make)
     oldest->ino = i->ino;
     oldest->used = ++known.clock;
     oldest->count = oldest->loads = 0;
+    oldest->looked = LOOK_NOT;
     return oldest;
 }
 
@@ -173,6 +179,7 @@ void known_note(struct mm *mm, u64 site)
 
 struct search {
     const struct text *t;
+    enum look how;
     struct function f; /* the last one found */
     u32 count;
     struct known_site found[KNOWN_SITES / 2];
@@ -184,23 +191,51 @@ static void found_cpuid(struct search *s, u64 at)
 
     if (s->count == KNOWN_SITES / 2)
         return;
-    if (!s->f.code || at < s->f.start || at >= s->f.end) {
+    if (at < s->f.start || at >= s->f.end) {
         kfree(s->f.code);
-        if (!function_at(s->t, at, &s->f))
-            return;
+        s->f.start = s->f.end = 0;
+        function_at(s->t, at, &s->f);
     }
+    if (!s->f.code || (s->how == LOOK_QUICKLY && s->f.end - s->f.start > SHORT))
+        return;
     if (plan_site(&s->f, at, SITE_CPUID, k))
         s->count++;
 }
 
-static void search_chunk(struct search *s, const u8 *code, size_t n, u64 offset)
+/* Most of what a program's start asks, in short functions: mov $leaf, %eax; cpuid. */
+static bool quick(const u8 *code, const u8 *p)
 {
-    for (const u8 *p = code; p + 1 < code + n; p++)
-        if (p[0] == 0x0f && p[1] == 0xa2)
-            found_cpuid(s, offset + (u64)(p - code));
+    u32 leaf;
+
+    if (p - code < 5 || p[-5] != 0xb8)
+        return false;
+    memcpy(&leaf, p - 4, 4);
+    return cpuid_kept(leaf);
 }
 
-static void search(const struct text *t, u64 addr)
+/* Does one of 8 bytes end a CPUID? */
+static bool may_end(const u8 *p)
+{
+    const u64 ones = 0x0101010101010101;
+    u64 word;
+
+    memcpy(&word, p, 8);
+    word ^= 0xa2 * ones;
+    return (word - ones) & ~word & (0x80 * ones);
+}
+
+static void search_chunk(struct search *s, const u8 *code, size_t n, u64 offset)
+{
+    for (size_t i = 0; i + 9 <= n; i += 8) {
+        if (!may_end(code + i + 1))
+            continue;
+        for (const u8 *p = code + i; p < code + i + 8; p++)
+            if (p[0] == 0x0f && p[1] == 0xa2 && (s->how == LOOK || quick(code, p)))
+                found_cpuid(s, offset + (u64)(p - code));
+    }
+}
+
+static void search(const struct text *t, u64 addr, enum look how)
 {
     struct search *s = kzalloc(sizeof(*s));
     u8 *code = kmalloc(CHUNK + 1);
@@ -208,6 +243,7 @@ static void search(const struct text *t, u64 addr)
 
     if (s && code) {
         s->t = t;
+        s->how = how;
         for (u64 at = addr; at < t->end; at += CHUNK) {
             size_t n = MIN(CHUNK + 1, t->end - at);
             if (copy_from_user(code, at, n))
@@ -236,7 +272,7 @@ void rewrite_starter(struct file *f)
         return;
     lock(&known.lock);
     file = file_of(f->inode, true);
-    if (file && file->loads <= ENOUGH)
+    if (file && file->loads < ENOUGH)
         file->loads++;
     unlock(&known.lock);
 }
@@ -254,16 +290,20 @@ struct batch {
 };
 
 /* The sites planned in the mapping: a copy, or NULL. */
-static struct batch *take_known(const struct text *t, u64 end, bool *look)
+static struct batch *take_known(const struct text *t, u64 end, enum look *look)
 {
     struct batch *b = NULL;
     struct known_file *file;
 
     lock(&known.lock);
     file = file_of(t->file->inode, false);
-    *look = file && file->loads == ENOUGH;
+    *look = LOOK_NOT;
+    if (file && file->loads >= ENOUGH && file->looked < LOOK)
+        *look = LOOK;
+    else if (file && file->loads && !file->looked && end - t->offset <= SMALL)
+        *look = LOOK_QUICKLY;
     if (*look)
-        file->loads++;
+        file->looked = *look;
     else if (file && file->count)
         b = kmalloc(sizeof(*b) + file->count * sizeof(b->sites[0]));
     for (u32 i = 0; b && i < file->count; i++) {
@@ -344,7 +384,7 @@ void rewrite_mapped(struct mm *mm, uptr addr, size_t len)
 {
     struct batch *b;
     struct text t;
-    bool look;
+    enum look look;
 
     if ((boot()->flags & BOOT_NO_REWRITE) || (current()->attention & ATTN_GS) ||
         current()->tracee.tracer || !READ_ONCE(known.clock) || !text_at(mm, addr, &t))
@@ -354,7 +394,7 @@ void rewrite_mapped(struct mm *mm, uptr addr, size_t len)
     b = take_known(&t, t.offset + len, &look);
     if (look) {
         if (cpuid_slow())
-            search(&t, addr);
+            search(&t, addr, look);
         b = take_known(&t, t.offset + len, &look);
     }
     if (b && b->count && (b->mm = mm) && (b->s = sites_of(mm))) {

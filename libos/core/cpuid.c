@@ -80,7 +80,7 @@ static struct {
 } kept;
 
 /* Leaves whose answer is that of every CPU of the machine: not 1, 0xb, 0x1f, 0x8000001e. */
-static bool alike(u32 leaf)
+bool cpuid_kept(u32 leaf)
 {
     return leaf == 0 || leaf == 2 || leaf == 4 || leaf == 7 || leaf == 0xd || leaf == 0x14 ||
            leaf == 0x19 || leaf == 0x80000000 || (leaf >= 0x80000002 && leaf <= 0x80000008) ||
@@ -140,7 +140,7 @@ void cpuid_dispatch(struct regs *regs)
     u32 leaf = (u32)regs->rax, subleaf = has_subleaves(leaf) ? (u32)regs->rcx : 0;
     struct cpuid r;
 
-    if (!alike(leaf) || !cpuid_slow()) {
+    if (!cpuid_kept(leaf) || !cpuid_slow()) {
         r = cpuid_read(leaf, (u32)regs->rcx);
     } else if (!find_kept(leaf, subleaf, &r)) {
         r = cpuid_read(leaf, subleaf);
