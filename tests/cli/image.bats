@@ -367,7 +367,7 @@ for _ in range(r.choice([1, 5, 50, 500])):
     data[r.randrange(max(4096, tail), len(data))] = r.choice([0, 255, r.randrange(256)])
 open('bad.erofs', 'wb').write(data)
 END
-        in_image bad.erofs --timeout 20 -- sh -c 'find / -xdev >/dev/null 2>&1; cat /etc/* >/dev/null 2>&1; exit 0'
+        in_image bad.erofs --timeout 200 -- sh -c 'find / -xdev >/dev/null 2>&1; cat /etc/* >/dev/null 2>&1; exit 0'
         [[ $stderr != *panic* ]] || fail "seed $seed"
         [ "$status" != 124 ] || fail "seed $seed took too long"
     done
@@ -378,7 +378,7 @@ END
     head -c 4000000 /dev/urandom >world/big
     built world
     cp out.erofs victim.erofs
-    timeout 30 "$BAILEY" run --image victim.erofs -v "$place:/host" -- sh -c \
+    timeout 300 "$BAILEY" run --image victim.erofs -v "$place:/host" -- sh -c \
         ': >/host/up; while [ ! -e /host/go ]; do :; done
          cat /big >/dev/null 2>/dev/null && echo whole || echo failed' >answer 2>errors &
     run=$!
@@ -695,7 +695,7 @@ for _ in range(r.choice([1, 5, 50])):
     data[at] = r.choice([0, 255, r.randrange(256)])
 open('bad.erofs', 'wb').write(data)
 END
-        in_image bad.erofs --timeout 20 -- sh -c 'find / -xdev >/dev/null 2>&1; cat /etc/* >/dev/null 2>&1; exit 0'
+        in_image bad.erofs --timeout 200 -- sh -c 'find / -xdev >/dev/null 2>&1; cat /etc/* >/dev/null 2>&1; exit 0'
         [[ $stderr != *panic* ]] || fail "seed $seed"
         [ "$status" != 124 ] || fail "seed $seed took too long"
     done

@@ -7,6 +7,8 @@ while [ "$n" -lt 30 ]; do
     echo "$n" >&3
     echo "$n"
     sleep 0.1
+    # The save may take its time to begin: the copy goes on.
+    while [ "$n" = 10 ] && [ "$(cat /dev/bailey/generation)" = 0 ]; do sleep 0.1; done
 done | while read -r x; do
     sum=$((sum + x))
     echo "line $x sum $sum"
