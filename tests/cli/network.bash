@@ -20,6 +20,8 @@ teardown() {
     cd / && rm -rf "$place"
 }
 
+has_ipv6() { python3 -c 'import socket; socket.socket(socket.AF_INET6).bind(("::1", 0))' 2>/dev/null; }
+
 # A peer on the host; $port is where it listens.
 peer() { # WHAT ARGUMENT...
     : >peer.out

@@ -33,6 +33,7 @@ load network
 }
 
 @test "published: IPv6, UDP" {
+    has_ipv6 || skip "a host without IPv6"
     inside -p '[::1]:0:53/udp' -p 127.0.0.1:0:53/udp -- udp 53 2
     [ "$(grep -c published err)" = 2 ]
     port=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' err)
@@ -67,7 +68,9 @@ load network
         bailey run -q -p "127.0.0.1:0:81" -p "$address:80" -- sh -c 'echo started'
         refused 125 "$address" "in use"
     done
-    bailey run -q -p "[::1]:$first:80" -p "127.0.0.2:$first:80" -- echo started
+    local six=()
+    ! has_ipv6 || six=(-p "[::1]:$first:80")
+    bailey run -q "${six[@]}" -p "127.0.0.2:$first:80" -- echo started
     answered 0 started
     inside -p 127.0.0.1:0:80 -- serve 80 2
     outside get "$port"
@@ -336,6 +339,7 @@ loop"
 
 # In a network of its own, with addresses that are this machine's and no loopback's.
 @test "addresses, networks and names in a network namespace" {
+    has_ipv6 || skip "a host without IPv6"
     unshare -rn true 2>/dev/null || skip "no user namespaces"
     command -v ip >/dev/null || skip "no ip"
     cat >script <<END

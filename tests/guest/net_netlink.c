@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ipv6.h"
 
 static void addresses(void)
 {
@@ -155,6 +156,7 @@ static void listed(void)
 
 int main(void)
 {
+    need_ipv6();
     addresses();
     look_ups();
     ioctls();

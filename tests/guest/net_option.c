@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ipv6.h"
 
 union name {
     struct sockaddr sa;
@@ -274,6 +275,7 @@ static void files(void)
 
 int main(void)
 {
+    need_ipv6();
     ports();
     group();
     backlog();

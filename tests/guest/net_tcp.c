@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ipv6.h"
 
 union name {
     struct sockaddr sa;
@@ -361,6 +362,7 @@ static void bulk(int family)
 
 int main(void)
 {
+    need_ipv6();
     struct sigaction sa = {.sa_handler = on_pipe};
 
     sigaction(SIGPIPE, &sa, NULL);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ipv6.h"
 
 union name {
     struct sockaddr sa;
@@ -299,6 +300,7 @@ static void group(void)
 
 int main(void)
 {
+    need_ipv6();
     for (int i = 0; i < 2; i++) {
         int family = i ? AF_INET6 : AF_INET;
 
