@@ -282,5 +282,7 @@ void resume_source(struct memory_source *source, struct memory_base *b)
 {
     *source = (struct memory_source){
         .context = b, .note = source_note, .fill = source_fill, .private_memory = source_private};
+    if (b->memory.runs >= 0)
+        source->ready = &b->memory;
     memcpy(source->image, snapshot_info(b->reader)->image, sizeof(source->image));
 }

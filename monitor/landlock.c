@@ -57,7 +57,7 @@ static int make_ruleset(int abi, uint64_t rights, unsigned tcp, bool scoped)
     return (int)syscall(SYS_landlock_create_ruleset, &set, size, 0);
 }
 
-static int enter(int rules)
+int landlock_enforce(int rules)
 {
     if (rules < 0)
         return -errno;
@@ -72,14 +72,15 @@ int landlock_deny_all(void)
 
     if (abi < 1)
         return -ENOSYS;
-    return enter(make_ruleset(abi, fs_rights(abi), LANDLOCK_BIND | LANDLOCK_CONNECT, true));
+    return landlock_enforce(
+        make_ruleset(abi, fs_rights(abi), LANDLOCK_BIND | LANDLOCK_CONNECT, true));
 }
 
 int landlock_nest(void)
 {
     int abi = landlock_abi();
 
-    return abi < 2 ? 0 : enter(make_ruleset(abi, 1, 0, false));
+    return abi < 2 ? 0 : landlock_enforce(make_ruleset(abi, 1, 0, false));
 }
 
 int landlock_begin(unsigned tcp, bool scoped)
@@ -112,5 +113,3 @@ void landlock_allow_port(int rules, uint16_t port, unsigned tcp)
 
     syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &rule, 0);
 }
-
-void landlock_enforce(int rules) { enter(rules); }

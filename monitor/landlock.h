@@ -33,7 +33,7 @@ int landlock_begin(unsigned tcp, bool scoped);
 void landlock_allow(int rules, int dir, uint64_t rights);
 void landlock_allow_path(int rules, const char *path, uint64_t rights);
 void landlock_allow_port(int rules, uint16_t port, unsigned tcp);
-/* From here on, for the calling thread; takes the descriptor. */
-void landlock_enforce(int rules);
+/* From here on, for the calling thread; takes the descriptor.  0 or -errno. */
+int landlock_enforce(int rules);
 
 #endif

@@ -62,6 +62,9 @@ struct memory_source { /* what it gives was checked: it is what was written */
     /* What it tells the inside of them goes to boot, which is shared memory. */
     int (*private_memory)(void *context, struct memory_private *memory, struct boot_info *boot,
                           struct error *err);
+    /* What that would give, where it is there already: then the start need not wait for the
+     * rest, or NULL. */
+    const struct memory_private *ready;
 };
 
 #endif

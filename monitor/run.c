@@ -18,6 +18,8 @@
 #include "place.h"
 #include "policy.h"
 
+#define DIRECTORY (O_PATH | O_DIRECTORY)
+
 void sandbox_config_init(struct sandbox_config *config)
 {
     *config = (struct sandbox_config){
@@ -51,12 +53,15 @@ bool monitor_path_visible(const char *path, const char *workdir)
 
 /* ---- exports ------------------------------------------------------------------------ */
 
-static int open_directory(struct sandbox *s, const char *path)
+int sandbox_open(struct sandbox *s, const char *path, int flags)
 {
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, flags | O_CLOEXEC);
 
-    if (fd < 0)
+    if (fd < 0) {
         error_set(s->err, errno, "%s", path);
+        if (strncmp(path, "/proc/", 6) == 0)
+            error_hint(s->err, "/proc must be mounted");
+    }
     return fd;
 }
 
@@ -155,7 +160,7 @@ static int export_volume(struct sandbox *s, const struct sandbox_volume *v)
         if (!ex->file)
             return error_set(s->err, ENOMEM, "volume");
     }
-    ex->dir = open_directory(s, real);
+    ex->dir = sandbox_open(s, real, DIRECTORY);
     if (ex->dir < 0)
         return error_wrap(s->err, "volume");
     s->export_count++;
@@ -199,7 +204,7 @@ static int export_root(struct sandbox *s)
     if (!host && absent(c->root_dir))
         return add_absent(s, ex);
     s->export_count++;
-    ex->dir = open_directory(s, host ? "/" : c->root_dir);
+    ex->dir = sandbox_open(s, host ? "/" : c->root_dir, DIRECTORY);
     return ex->dir < 0 ? error_wrap(s->err, "root") : 0;
 }
 
@@ -213,16 +218,6 @@ static int make_exports(struct sandbox *s)
         if (export_volume(s, &s->config->volumes[i]) < 0)
             return -1;
     return 0;
-}
-
-/* Of this process, whoever was prepared. */
-static int open_proc(struct sandbox *s)
-{
-    s->proc_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (s->proc_fds >= 0)
-        return 0;
-    error_set(s->err, errno, "/proc/self/fd");
-    return error_hint(s->err, "/proc must be mounted");
 }
 
 /* ---- the process -------------------------------------------------------------------------- */
@@ -341,7 +336,8 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     take_signals(s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (build_walls(s) < 0 || open_proc(s) < 0 || sandbox_spawn(s) < 0) {
+    if (build_walls(s) < 0 || (s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY)) < 0 ||
+        sandbox_spawn(s) < 0) {
         s->failed = true;
         s->exit_code = err->exit_code;
         sandbox_kill(s);

@@ -75,6 +75,9 @@ struct sandbox {
     bool exited;      /* program 1 ended by itself */
 };
 
+/* run.c: a descriptor of a file of the host's, or -1 with s->err. */
+int sandbox_open(struct sandbox *s, const char *path, int flags);
+
 /* spawn.c: objects, first host process, filter; the program's first instruction runs
  * when it returns 0. */
 int sandbox_spawn(struct sandbox *s);

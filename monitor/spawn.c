@@ -38,6 +38,7 @@
 #include "image.h"
 #include "landlock.h"
 #include "lockdown.h"
+#include "memory_file.h"
 #include "resources.h"
 #include "save.h"
 
@@ -368,8 +369,6 @@ static _Noreturn void child_main(const struct plan *p)
     /* Its limits come on top of others: without them it runs as well. */
     if (p->s->config->cgroup_fd >= 0 && write(p->s->config->cgroup_fd, "0", 1) < 0)
         errno = 0;
-    p->s->boot->host_pid = getpid(); /* interrupts name it */
-    *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(p->report, STAGE_SESSION, errno);
@@ -387,6 +386,8 @@ static _Noreturn void child_main(const struct plan *p)
     if ((rc = install_signals(&p->image.header)) < 0)
         child_fail(FD_REPORT, STAGE_SIGNALS, -rc);
     wait_for_boot_info();
+    p->s->boot->host_pid = getpid(); /* interrupts name it */
+    *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
     if ((rc = move_vdso(&p->s->boot->vdso)) < 0)
         child_fail(FD_REPORT, STAGE_MAP, -rc);
     /* Threads and address spaces inherit it. */
@@ -443,7 +444,11 @@ static int resume_segment(struct sandbox *s)
 /* What need not be done before is done while the child prepares itself. */
 static int meanwhile(struct sandbox *s, const struct image *image, int socket)
 {
-    if (!s->config->resume) {
+    const struct memory_source *from = s->config->resume;
+
+    if (from && from->ready && resume_segment(s) < 0)
+        return -1;
+    if (!from) {
         image_copy_data(image, s->segment);
         if (boot_fill(s, s->boot) < 0)
             return -1;
@@ -451,7 +456,7 @@ static int meanwhile(struct sandbox *s, const struct image *image, int socket)
     raise_file_limit();
     if (write(socket, "", 1) < 0)
         errno = 0; /* it has failed and said why */
-    if (!s->config->resume)
+    if (!from)
         madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
     return lockdown_calls(s);
 }
@@ -498,17 +503,16 @@ void spawn_prepare(void)
 int sandbox_spawn(struct sandbox *s)
 {
     uint64_t flags = NOTIF_SYNC_WAKE;
+    const struct memory_source *from = s->config->resume;
 
     plan.s = s;
-    if (image_find(&plan.image, s->err) < 0 || make_memory(s) < 0 || make_events(s) < 0)
+    if (image_find(&plan.image, s->err) < 0 || make_memory(s) < 0 || make_events(s) < 0 ||
+        (plan.exe = sandbox_open(s, "/proc/self/exe", O_RDONLY)) < 0)
         return -1;
-    plan.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (plan.exe < 0) {
-        error_set(s->err, errno, "/proc/self/exe");
-        return error_hint(s->err, "/proc must be mounted");
-    }
     spawn_prepare();
-    if (s->config->resume && resume_segment(s) < 0)
+    if (from && from->ready)
+        s->resumed = *from->ready;
+    else if (from && resume_segment(s) < 0)
         return -1;
     int rc = start_child(&plan);
     close(plan.exe);
