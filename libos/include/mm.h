@@ -152,6 +152,7 @@ long pool_alloc(size_t len, u64 *offset);
 void pool_free(u64 offset, size_t len);
 /* Counts pages that came to hold data (or no longer do); -ENOMEM at the memory limit. */
 long pool_charge(u64 pages);
+bool pool_has(u64 pages); /* could so many more be charged? */
 void pool_uncharge(u64 pages);
 static inline void *pool_ptr(u64 offset) { return (void *)(POOL_BASE + offset); }
 u64 pool_used(void); /* bytes charged */

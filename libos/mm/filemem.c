@@ -231,13 +231,14 @@ static long reserve(struct filemem *fm, u64 page, u64 want)
     if (rc)
         return rc;
     n.pages = plan(fm, i, page, want, &n.page);
-    if (pool_alloc((u64)n.pages << PAGE_SHIFT, &n.off)) {
-        n.page = page; /* the pool is nearly used up: be modest */
-        n.pages = 1;
-        rc = pool_alloc(PAGE_SIZE, &n.off);
-        if (rc)
-            return rc;
+    while ((rc = pool_alloc((u64)n.pages << PAGE_SHIFT, &n.off)) && n.pages > 1) {
+        u64 end = n.page + n.pages; /* the pool is nearly used up: be modest */
+
+        n.page = page;
+        n.pages = (u32)MIN(n.pages / 2, end - page);
     }
+    if (rc)
+        return rc;
     if (n.pages > 64) {
         n.map = kzalloc(ALIGN_UP(n.pages, 64u) / 8);
         if (!n.map) {
@@ -472,11 +473,33 @@ void filemem_punch(struct filemem *fm, u64 off, u64 len)
     write_unlock(&fm->lock);
 }
 
+/* Could all of [page, end) get data?  What can't is refused before any of it is taken. */
+static long may_allocate(struct filemem *fm, u64 page, u64 end)
+{
+    const struct filemem_quota *q = fm->quota;
+    u64 missing = 0;
+
+    for (u32 i = find(fm, page); page < end; i++) {
+        struct extent *e = extent_at(fm, i);
+        u64 from = e ? MAX(page, e->page) : end, to = e ? MIN(end, e->page + e->pages) : end;
+
+        if (from >= end) {
+            missing += end - page;
+            break;
+        }
+        missing += from - page + count_missing(e, from - e->page, to - e->page);
+        page = to;
+    }
+    if (q && q->max && READ_ONCE(q->used) + missing > q->max)
+        return -ENOSPC;
+    return pool_has(missing) ? 0 : -ENOSPC;
+}
+
 long filemem_allocate(struct filemem *fm, u64 off, u64 len)
 {
     u64 page = off >> PAGE_SHIFT, end = PAGE_ALIGN(off + len) >> PAGE_SHIFT;
-    long rc = 0;
     write_lock(&fm->lock);
+    long rc = may_allocate(fm, page, end);
     while (page < end && !rc) {
         long i = reserve(fm, page, end - page);
         if (i < 0) {

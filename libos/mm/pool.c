@@ -307,6 +307,15 @@ long pool_charge(u64 pages)
     return 0;
 }
 
+bool pool_has(u64 pages)
+{
+    u64 used = __atomic_load_n(&pool.charged, __ATOMIC_RELAXED) + pages;
+    u64 limit = boot()->memory_limit;
+
+    return used <= POOL_SIZE >> PAGE_SHIFT &&
+           (!limit || (used << PAGE_SHIFT) + kalloc_used() <= limit);
+}
+
 void pool_uncharge(u64 pages) { __atomic_sub_fetch(&pool.charged, pages, __ATOMIC_RELAXED); }
 
 u64 pool_used(void) { return __atomic_load_n(&pool.charged, __ATOMIC_RELAXED) << PAGE_SHIFT; }

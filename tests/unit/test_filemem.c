@@ -1,5 +1,7 @@
 /* Random operations on an in-memory file against a plain array, and on the page pool
  * against a list of what was handed out.  Run under the sanitizers. */
+#include <linux/errno.h>
+
 #include "mm.h"
 #include "uio.h"
 #include "unit.h"
@@ -85,6 +87,10 @@ static void random_file(unsigned seed, bool mapped)
             check_all(&fm);
     }
     check_all(&fm);
+    u64 held = fm.pages;
+    assert_true(filemem_allocate(&fm, 0, 1UL << 44) == -ENOSPC && fm.pages == held);
+    quota.max = quota.used + 1000;
+    assert_true(filemem_allocate(&fm, LIMIT, 2000 * PAGE_SIZE) == -ENOSPC && fm.pages == held);
     filemem_free(&fm);
     assert_true(quota.used == 0 && pool_used() == before);
 }
