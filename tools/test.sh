@@ -21,6 +21,7 @@
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
+umask 022 # whatever it is here: sandboxes begin with that
 cd "$(dirname "$0")/.."
 build=$(realpath "$1")
 sanitized=$build-sanitize
