@@ -68,22 +68,25 @@ bool cpuid_serve(struct regs *regs)
 #define KEPT       48u
 #define HYPERVISOR (1u << 31) /* leaf 1, ecx */
 #define HYBRID     (1u << 15) /* leaf 7, edx: CPUs of several kinds */
+#define RDTSCP     (1u << 27) /* leaf 0x80000001, edx */
+#define OWN_LEAF   1u         /* has the number of the CPU in it */
 
 static struct {
     struct lock lock;
     u32 count;
-    bool asked, slow;
+    bool asked, slow, numbered;
     struct {
         u32 leaf, subleaf;
         struct cpuid answer;
     } at[KEPT];
 } kept;
 
-/* Leaves whose answer is that of every CPU of the machine: not 1, 0xb, 0x1f, 0x8000001e. */
+/* Leaves whose answer is that of every CPU of the machine: not 1, 0xb, 0x1f, 0x8000001e.  Of those
+ * the first, which every program asks for, is kept for each CPU. */
 bool cpuid_kept(u32 leaf)
 {
     return leaf == 0 || leaf == 2 || leaf == 4 || leaf == 7 || leaf == 0xd || leaf == 0x14 ||
-           leaf == 0x19 || leaf == 0x80000000 || (leaf >= 0x80000002 && leaf <= 0x80000008) ||
+           leaf == 0x19 || leaf == 0x80000000 || (leaf >= 0x80000001 && leaf <= 0x80000008) ||
            leaf == 0x8000001d;
 }
 
@@ -98,6 +101,7 @@ bool cpuid_slow(void)
         return false;
     if (!READ_ONCE(kept.asked)) {
         kept.slow = (cpuid_read(1, 0).ecx & HYPERVISOR) && !(cpuid_read(7, 0).edx & HYBRID);
+        kept.numbered = kept.slow && cpuid_read(0x80000001, 0).edx & RDTSCP;
         __atomic_store_n(&kept.asked, true, __ATOMIC_RELEASE);
     }
     return kept.slow;
@@ -135,17 +139,36 @@ static void keep(u32 leaf, u32 subleaf, const struct cpuid *answer)
     unlock(&kept.lock);
 }
 
+/* What Linux numbers this CPU, in the key of an answer. */
+static u32 cpu_number(void)
+{
+    u32 number;
+
+    __asm__ volatile("rdtscp" : "=c"(number) : : "eax", "edx");
+    return number;
+}
+
+static struct cpuid answer(u32 leaf, u32 subleaf)
+{
+    bool own = leaf == OWN_LEAF;
+    struct cpuid r;
+    u32 key;
+
+    if (!cpuid_slow() || (own ? !kept.numbered : !cpuid_kept(leaf)))
+        return cpuid_read(leaf, subleaf);
+    key = own ? cpu_number() : has_subleaves(leaf) ? subleaf : 0;
+    if (find_kept(leaf, key, &r))
+        return r;
+    r = cpuid_read(leaf, subleaf);
+    if (!own || cpu_number() == key) /* nor was moved meanwhile */
+        keep(leaf, key, &r);
+    return r;
+}
+
 void cpuid_dispatch(struct regs *regs)
 {
-    u32 leaf = (u32)regs->rax, subleaf = has_subleaves(leaf) ? (u32)regs->rcx : 0;
-    struct cpuid r;
+    struct cpuid r = answer((u32)regs->rax, (u32)regs->rcx);
 
-    if (!cpuid_kept(leaf) || !cpuid_slow()) {
-        r = cpuid_read(leaf, (u32)regs->rcx);
-    } else if (!find_kept(leaf, subleaf, &r)) {
-        r = cpuid_read(leaf, subleaf);
-        keep(leaf, subleaf, &r);
-    }
     regs->rax = r.eax;
     regs->rbx = r.ebx;
     regs->rcx = r.ecx;
