@@ -96,5 +96,7 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     memcpy(saved->ports, fresh->ports, sizeof(saved->ports));
     saved->mailbox_signals = 0;
     saved->freeze = saved->save_done = 0;
+    for (uint32_t i = 0; i < sizeof(saved->mounts) / sizeof(saved->mounts[0]); i++)
+        saved->mounts[i].attr = fresh->mounts[i].attr;
     saved->winsize_changed = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
 }

@@ -110,6 +110,14 @@ void random_reseed(void)
     wipe(fresh, sizeof(fresh));
 }
 
+void random_resume(void)
+{
+    lock(&rng.lock);
+    take_first_seed(); /* another one, of this copy's monitor */
+    rng.since_reseed = 0;
+    unlock(&rng.lock);
+}
+
 void random_mix(const void *buf, size_t n)
 {
     const u8 *p = buf;

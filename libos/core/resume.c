@@ -188,7 +188,7 @@ _Noreturn void resume_start(struct boot_info *b)
     hostio_forget();
     jobs_forget();
     renew_threads(me);
-    random_reseed();
+    random_resume();
     cpuid_forget();
     inet_host_resume();
     hostpoll_resume();

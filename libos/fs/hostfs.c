@@ -492,7 +492,8 @@ static bool look_at_root(struct hostfs *fs)
     char uri[24];
 
     snprintf(uri, sizeof(uri), "dir:%u/", fs->index);
-    if (host_attributes_get(uri, -1, &a) < 0)
+    a = boot()->mounts[fs->index].attr;
+    if (!a.mode && host_attributes_get(uri, -1, &a) < 0)
         return true;
     bool same = is_inode(fs->super.root->inode, &a);
     root->host_ino = a.ino;

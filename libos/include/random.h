@@ -15,6 +15,8 @@ void random_mix(const void *buf, size_t n);
 /* Replaces the key with fresh host randomness: at start, and after a resume or clone
  * before the first instruction of the program, so that copies never share a stream. */
 void random_reseed(void);
+/* In a resumed copy: with what its monitor left there. */
+void random_resume(void);
 
 /* RFC 8439 with a 64-bit counter and a zero nonce. */
 void chacha20_block(const u32 key[8], u64 counter, u32 out[16]);
