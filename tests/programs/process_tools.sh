@@ -24,7 +24,7 @@ until [ "$(ps -o stat= -p "$family" | cut -c1)" = S ]; do sleep 0.05; done
 echo "== ps"
 ps -o comm=,args= --ppid "$family" | sort
 ps -o ppid= -p "$(cat dozer.pid)" | tr -d ' ' | xargs -I{} ps -o comm= -p {}
-ps -o stat=,ni=,nlwp=,user= -p "$family" | tr -s ' '
+ps -o stat=,nlwp=,user= -p "$family" | tr -d 'N<' | tr -s ' ' # whoever runs this may be nice
 ps -C napper -o ppid= | grep -cw "$family" # the host may have others
 ps axo pid,comm | awk -v p="$family" '$1 == p { print $2 }'
 echo "== pgrep"
@@ -46,7 +46,7 @@ becomes() { # STATE: of that process, after a moment
 }
 pkill -STOP -P "$family" -f 'napper 1000'; becomes T
 pkill -CONT -P "$family" -f 'napper 1000'; becomes S
-renice -n 5 -p "$family" | sed 's/^[0-9]*/N/'
+renice -n 19 -p "$family" | sed 's/^[0-9]*/N/; s/old priority [0-9]*/old priority N/'
 ps -o ni= -p "$family" | tr -d ' '
 kill -0 "$family" && echo alive
 pkill -P "$family" napper
