@@ -52,7 +52,7 @@ void fs_ctx_put(struct fs_ctx *c)
 /* Puts p (a reference is taken) in place of one of the context's. */
 static void change_place(struct path_s *which, const struct path_s *p)
 {
-    struct fs_ctx *c = current()->proc->fs;
+    struct fs_ctx *c = current_fs();
     struct path_s old;
 
     dentry_get(p->dentry);
@@ -66,7 +66,7 @@ static void change_place(struct path_s *which, const struct path_s *p)
     path_put(&old);
 }
 
-void fs_set_cwd(const struct path_s *p) { change_place(&current()->proc->fs->cwd, p); }
+void fs_set_cwd(const struct path_s *p) { change_place(&current_fs()->cwd, p); }
 
 long sys_chdir(uptr name)
 {
@@ -108,7 +108,7 @@ long sys_chroot(uptr name)
     if (rc == 0 && !capable(CAP_SYS_CHROOT))
         rc = -EPERM;
     if (rc == 0)
-        change_place(&current()->proc->fs->root, &p);
+        change_place(&current_fs()->root, &p);
     path_put(&p);
     return rc;
 }
@@ -134,7 +134,7 @@ static long cwd_text(const struct path_s *cwd, char *buf, char **start)
 
 long sys_getcwd(uptr out, size_t size)
 {
-    struct fs_ctx *c = current()->proc->fs;
+    struct fs_ctx *c = current_fs();
     char *buf = kmalloc(PATH_MAX_), *start;
     struct path_s cwd;
     long rc;
@@ -157,5 +157,5 @@ long sys_getcwd(uptr out, size_t size)
 
 long sys_umask(u32 mask)
 {
-    return __atomic_exchange_n(&current()->proc->fs->umask, mask & 0777, __ATOMIC_RELAXED);
+    return __atomic_exchange_n(&current_fs()->umask, mask & 0777, __ATOMIC_RELAXED);
 }

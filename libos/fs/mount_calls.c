@@ -139,10 +139,8 @@ long sys_mount(uptr source, uptr target, uptr type, u64 flags, uptr data)
 /* ---- umount -----------------------------------------------------------------------------------
  */
 
-static bool process_uses(struct process *p, struct mount *m)
+static bool place_uses(struct fs_ctx *fs, struct mount *m)
 {
-    struct fs_ctx *fs = p->fs;
-    struct files *t = p->files;
     bool used = false;
 
     if (fs) {
@@ -150,6 +148,16 @@ static bool process_uses(struct process *p, struct mount *m)
         used = fs->cwd.mnt == m || fs->root.mnt == m;
         unlock(&fs->lock);
     }
+    return used;
+}
+
+static bool process_uses(struct process *p, struct mount *m)
+{
+    struct files *t = p->files;
+    struct thread *thread;
+    bool used = place_uses(p->fs, m);
+
+    list_for_each(thread, &p->threads, link) used |= place_uses(thread->own_fs, m);
     if (t && !used) {
         lock(&t->lock);
         for (u32 n = 0; n < t->size && !used; n++)

@@ -51,7 +51,7 @@ static void made(struct name_target *n, u32 mask)
         fsnotify(dir, n->d, IN_CREATE | mask, n->d->name, 0);
 }
 
-static u32 umask_now(void) { return current()->proc->fs->umask; }
+static u32 umask_now(void) { return current_fs()->umask; }
 
 long sys_mkdirat(int dirfd, uptr name, u32 mode)
 {

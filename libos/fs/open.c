@@ -228,7 +228,7 @@ static struct file *open_create(int dirfd, const char *name, u32 flags, u32 mode
     struct file *f = NULL;
     long rc = walk_begin(&w, dirfd, name, lookup);
 
-    mode &= 07777 & ~current()->proc->fs->umask;
+    mode &= 07777 & ~current_fs()->umask;
     while (rc == 0) {
         rc = walk_parent(&w);
         if (rc)
@@ -260,7 +260,7 @@ static struct file *open_unnamed(struct path_s *dir, u32 flags, u32 mode)
         return ERR_PTR(rc);
     if (!di->ops->tmpfile)
         return ERR_PTR(-EOPNOTSUPP);
-    i = di->ops->tmpfile(di, S_IFREG | (mode & 07777 & ~current()->proc->fs->umask));
+    i = di->ops->tmpfile(di, S_IFREG | (mode & 07777 & ~current_fs()->umask));
     if (IS_ERR(i))
         return (struct file *)i;
     snprintf(name, sizeof(name), "#%lu", i->ino);

@@ -81,7 +81,7 @@ static bool put_way(struct text *t, struct path_s p, const struct path_s *root)
 
 char *path_text_from(const struct path_s *p, char *buf, size_t len, bool *reachable)
 {
-    struct fs_ctx *fs = current()->proc->fs;
+    struct fs_ctx *fs = current_fs();
     struct text t = text_in(buf, len, p->dentry->flags & DENTRY_DELETED);
     struct path_s root;
 

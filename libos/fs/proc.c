@@ -82,11 +82,30 @@ struct mm *proc_mm(const struct pseudo *p) { return TAKE(p, mm); }
 
 struct files *proc_files(const struct pseudo *p) { return TAKE(p, files); }
 
-struct fs_ctx *proc_fs(const struct pseudo *p) { return TAKE(p, fs); }
+/* The thread's; for a process as a whole that of the thread with its number. */
+struct fs_ctx *proc_fs(const struct pseudo *p)
+{
+    struct process *proc = proc_get(p);
+    struct fs_ctx *fs = NULL;
+    struct thread *t;
+
+    if (!proc)
+        return NULL;
+    lock(&proc->lock);
+    if (!proc->zombie) {
+        t = thread_find(proc, p->tid ? p->tid : p->pid);
+        fs = t && t->own_fs ? t->own_fs : proc->fs;
+    }
+    if (fs)
+        ref_get(&fs->refs);
+    unlock(&proc->lock);
+    process_put(proc);
+    return fs;
+}
 
 long proc_fs_path(const struct pseudo *p, bool root, struct path_s *out)
 {
-    struct fs_ctx *fs = TAKE(p, fs);
+    struct fs_ctx *fs = proc_fs(p);
 
     if (!fs)
         return -ENOENT;

@@ -129,7 +129,7 @@ static void snapshot_thread(struct snapshot *s, const struct process *proc, stru
     s->no_new_privs = t->no_new_privs;
     s->affinity = t->affinity[0];
     s->cred = t->cred;
-    s->umask = proc->fs ? proc->fs->umask : 0;
+    s->umask = t->own_fs ? t->own_fs->umask : proc->fs ? proc->fs->umask : 0;
     s->fdsize = proc->files ? (s32)proc->files->size : 0;
     s->arg_start = proc->arg_start;
     s->arg_end = proc->arg_end;

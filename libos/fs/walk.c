@@ -21,7 +21,7 @@
 
 static void path_of_root(struct walk *w)
 {
-    struct fs_ctx *fs = current()->proc->fs;
+    struct fs_ctx *fs = current_fs();
 
     if (w->root.dentry)
         return;
@@ -49,7 +49,7 @@ static void go_to_root(struct walk *w)
 static long starting_place(int dirfd, bool must_be_dir, struct path_s *out)
 {
     if (dirfd == AT_FDCWD) {
-        struct fs_ctx *fs = current()->proc->fs;
+        struct fs_ctx *fs = current_fs();
         lock(&fs->lock);
         *out = fs->cwd;
         dentry_get(out->dentry);

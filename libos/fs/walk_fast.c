@@ -43,7 +43,7 @@ static bool start_kept(const struct fast *f)
 
 static bool start_in(struct fast *f, bool root)
 {
-    struct fs_ctx *fs = current()->proc->fs;
+    struct fs_ctx *fs = current_fs();
 
     f->fs = fs;
     f->fs_seq = __atomic_load_n(&fs->seq, __ATOMIC_ACQUIRE);

@@ -114,6 +114,8 @@ struct thread {
     struct thread *vfork_parent;
     struct waitq exit_wait;
     u32 dumpable, no_new_privs, keep_caps, pdeath_signal, timer_slack;
+    struct fs_ctx
+        *own_fs;    /* a place of its own, or NULL: the process's; changed under proc->lock */
     u32 over_limit; /* became a user that had too many processes: proc/ids.c */
     int trace_args;
     bool exiting;
@@ -214,6 +216,14 @@ static inline struct thread *current(void)
     return t;
 }
 #endif
+
+/* Where the calls of this thread are: nearly always where the process is. */
+static inline struct fs_ctx *current_fs(void)
+{
+    struct thread *t = current();
+
+    return unlikely(t->own_fs != NULL) ? t->own_fs : t->proc->fs;
+}
 
 static inline struct boot_info *boot(void) { return (struct boot_info *)(SEG_BASE + SEG_BOOT); }
 

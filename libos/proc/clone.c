@@ -119,15 +119,18 @@ static long start_thread(struct thread *t, const struct clone_request *r)
 {
     struct process *p = current()->proc;
     s32 tid = t->tid; /* started, t may be gone again at once */
-    long rc;
+    long rc = fs_for_thread(t, r->flags & CLONE_FS);
 
+    if (rc)
+        return rc;
+    t->proc = p;
     lock(&p->lock);
     if (p->group_exit || p->execing) { /* nor do we return to see it */
         unlock(&p->lock);
+        fs_leave(t);
         set_attention(ATTN_EXIT);
         return -EAGAIN;
     }
-    t->proc = p;
     list_add_tail(&p->threads, &t->link);
     p->nthreads++;
     unlock(&p->lock);
@@ -145,6 +148,7 @@ static long start_thread(struct thread *t, const struct clone_request *r)
         list_del(&t->link);
         p->nthreads--;
         unlock(&p->lock);
+        fs_leave(t);
         return -EAGAIN;
     }
     return tid;

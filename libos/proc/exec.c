@@ -357,6 +357,7 @@ static long exec_program(struct exec_job *job)
     rc = unshare_tables(p);
     if (rc)
         return rc;
+    fs_become_process(t);
     robust_list_exit(t);
     if (t->clear_child_tid && p->mm->host_threads > 1) {
         put_user((s32)0, t->clear_child_tid);

@@ -256,6 +256,7 @@ _Noreturn void thread_exit(int code)
     if (t == thread_slot(0) && READ_ONCE(p->nthreads) > 1)
         hostpoll_start(); /* the monitor interrupts us when it has something to say */
     ref_get(&mm->refs);
+    fs_leave(t);
     lock(&p->lock);
     if (!p->group_exit)
         p->exit_status = (code & 0xff) << 8;

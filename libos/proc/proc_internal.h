@@ -55,6 +55,11 @@ long args_from_user(struct exec_args *a, uptr argv, uptr envp);
 long args_for_script(struct exec_args *a, const char *interp, const char *arg, const char *script);
 /* A program to be run: `name` as a shell finds it in `path`, with arguments that it takes
  * over.  NULL and *rc: there is none such.  Whose eyes look for it: current(). */
+/* A new thread of the process: with the places of the one that makes it, or a copy of them.
+ * unshare.c */
+long fs_for_thread(struct thread *t, bool share);
+void fs_leave(struct thread *t);          /* its own places, if it has any, go */
+void fs_become_process(struct thread *t); /* the only thread's are the process's from now on */
 /* It became a user that has more threads than it may have; so it may not run a program.  ids.c */
 bool user_exceeded(struct thread *t);
 struct exec_job *exec_job_new(const char *name, const char *path, struct exec_args *args, long *rc);

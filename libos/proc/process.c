@@ -164,10 +164,10 @@ struct process *process_new(u64 flags)
         p->files = files_copy(old->files);
     }
     if (flags & CLONE_FS) {
-        p->fs = old->fs;
+        p->fs = current_fs();
         ref_get(&p->fs->refs);
     } else {
-        p->fs = fs_ctx_copy(old->fs);
+        p->fs = fs_ctx_copy(current_fs());
     }
     if (flags & CLONE_SIGHAND) {
         p->sighand = old->sighand;

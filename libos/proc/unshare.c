@@ -1,7 +1,8 @@
 /* unshare and kcmp: what a process has in common with others.
  *
- * Tables of descriptors and places (root, working directory) belong to processes: threads of
- * one process always share them, and a thread that wants its own is told ENOSYS.  There are no
+ * Places (root, working directory, umask) belong to the process; a thread may have its own
+ * (thread->own_fs).  Tables of descriptors belong to processes alone: threads of one
+ * process always share them, and a thread that wants its own is told ENOSYS.  There are no
  * namespaces but the sandbox's own.
  */
 #include <linux/capability.h>
@@ -40,21 +41,69 @@ long files_unshare(void)
     return 0;
 }
 
+/* Of several threads the one that asks goes its own way. */
 static long fs_unshare(void)
 {
-    struct process *p = current()->proc;
-    struct fs_ctx *old = p->fs, *new;
+    struct thread *t = current();
+    struct process *p = t->proc;
+    struct fs_ctx *old = current_fs(), *new;
+    bool alone = t->own_fs || p->nthreads == 1;
 
-    if (READ_ONCE(old->refs) == 1)
+    if (alone && READ_ONCE(old->refs) == 1)
         return 0;
     new = fs_ctx_copy(old);
     if (!new)
         return -ENOMEM;
+    lock(&p->lock); /* /proc reads it there */
+    if (!alone || t->own_fs)
+        t->own_fs = new;
+    else
+        p->fs = new;
+    unlock(&p->lock);
+    if (alone)
+        fs_ctx_put(old);
+    return 0;
+}
+
+long fs_for_thread(struct thread *t, bool share)
+{
+    struct fs_ctx *own = current()->own_fs;
+
+    if (share && !own)
+        return 0;
+    if (share)
+        ref_get(&own->refs);
+    else
+        own = fs_ctx_copy(current_fs());
+    t->own_fs = own;
+    return own ? 0 : -ENOMEM;
+}
+
+void fs_leave(struct thread *t)
+{
+    struct fs_ctx *own;
+
+    if (likely(!t->own_fs))
+        return;
+    lock(&t->proc->lock);
+    own = t->own_fs;
+    t->own_fs = NULL;
+    unlock(&t->proc->lock);
+    fs_ctx_put(own);
+}
+
+void fs_become_process(struct thread *t)
+{
+    struct process *p = t->proc;
+    struct fs_ctx *old = p->fs;
+
+    if (!t->own_fs)
+        return;
     lock(&p->lock);
-    p->fs = new;
+    p->fs = t->own_fs;
+    t->own_fs = NULL;
     unlock(&p->lock);
     fs_ctx_put(old);
-    return 0;
 }
 
 long sys_unshare(u64 flags)
@@ -70,7 +119,7 @@ long sys_unshare(u64 flags)
         return -EINVAL;
     if (flags & NAMESPACES)
         return flags & CLONE_NEWUSER ? -ENOSPC : -EPERM;
-    if ((flags & OF_PROCESS & ~CLONE_SYSVSEM) && p->nthreads > 1)
+    if ((flags & CLONE_FILES) && p->nthreads > 1)
         return -ENOSYS;
     if (flags & CLONE_FS)
         rc = fs_unshare();
@@ -98,7 +147,7 @@ static const void *open_file(struct process *p, u64 number)
 
 /* The thing of that kind that p has: compared only, so its end meanwhile does no harm.
  * p->lock held. */
-static long thing_of(struct process *p, int type, u64 number, const void **thing)
+static long thing_of(struct process *p, struct thread *t, int type, u64 number, const void **thing)
 {
     switch (type) {
     case KCMP_FILE:
@@ -111,7 +160,7 @@ static long thing_of(struct process *p, int type, u64 number, const void **thing
         *thing = p->files;
         return 0;
     case KCMP_FS:
-        *thing = p->fs;
+        *thing = t->own_fs ? t->own_fs : p->fs;
         return 0;
     case KCMP_SIGHAND:
         *thing = p->sighand;
@@ -153,7 +202,7 @@ static long look(s32 tid, int type, u64 number, const struct kcmp_epoll_slot *sl
     if (t && p->files && p->fs)
         rc = trace_access(p, t);
     if (rc == 0)
-        rc = slot ? watched(p, slot, side) : thing_of(p, type, number, &side->thing);
+        rc = slot ? watched(p, slot, side) : thing_of(p, t, type, number, &side->thing);
     unlock(&p->lock);
     process_put(p);
     return rc;

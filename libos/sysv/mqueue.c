@@ -141,7 +141,7 @@ static struct mqueue *mq_new(const char *name, u32 mode, const struct mq_attr *a
 
     if (!q)
         return NULL;
-    q->inode = inode_new(&anon_super, S_IFREG | (mode & 07777 & ~current()->proc->fs->umask));
+    q->inode = inode_new(&anon_super, S_IFREG | (mode & 07777 & ~current_fs()->umask));
     if (!q->inode) {
         kfree(q);
         return NULL;
