@@ -35,11 +35,7 @@ struct late {
     struct boot_info *boot;
 };
 
-/* Pages of the base do not come in the order of this file. */
-bool memory_is_late(const struct places *p, const struct snapshot_reader *r)
-{
-    return p->size >= LATE_MIN && !snapshot_info(r)->incremental && !p->in_file;
-}
+bool memory_is_late(const struct places *p) { return p->size >= LATE_MIN && !p->in_file; }
 
 /* As many as there may be: what is waited for then comes sooner.  Each is a descriptor, three where
  * the first host process begins. */
@@ -89,8 +85,7 @@ static int unpack(struct late *l, struct snapshot_error *error)
                                          .done = frame_done};
     const struct memory_private *m = &l->base->memory;
 
-    if (snapshot_load_parts(l->base->reader, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1), fill,
-                            &parts, l, error))
+    if (snapshot_load_parts(l->base->reader, &l->places->pieces, fill, &parts, l, error))
         return -1;
     for (uint32_t i = 0; i < m->count; i++)
         if (sealed_object_close(m->pages[i]))

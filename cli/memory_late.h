@@ -6,7 +6,7 @@
 #include "memory_places.h"
 
 /* Is it worth while, and can it be? */
-bool memory_is_late(const struct places *p, const struct snapshot_reader *r);
+bool memory_is_late(const struct places *p);
 /* In how many parts they had best come. */
 uint32_t memory_late_parts(const struct places *p);
 /* Begins to fill b->memory's streams, and tells of it in boot.  0 or -1 with errno. */

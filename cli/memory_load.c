@@ -135,7 +135,7 @@ static int make_streams(struct memory_private *m, uint32_t count)
 static int make_streams_of(struct memory_base *b, struct places *p, struct boot_info *boot,
                            struct snapshot_error *error)
 {
-    bool late = boot && memory_is_late(p, b->reader);
+    bool late = boot && memory_is_late(p);
 
     if (!p->in_file && places_cut(p, late ? memory_late_parts(p) : 1))
         return -1;
@@ -152,7 +152,7 @@ static int make_streams_of(struct memory_base *b, struct places *p, struct boot_
 static int make_private(struct memory_base *b, struct boot_info *boot, struct snapshot_error *error)
 {
     struct places places;
-    int rc = places_list(&places, b->reader, b->in_file);
+    int rc = places_list(&places, b->reader, b->in_file, error);
 
     if (rc == 0)
         rc = make_streams_of(b, &places, boot, error);

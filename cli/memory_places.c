@@ -40,45 +40,33 @@ static struct place place_of(struct places *p, const struct snapshot_range *rang
     return place;
 }
 
-/* Counts (p->list NULL) or lists the ranges of private memory. */
-static void go_over(struct places *p, const struct snapshot_reader *r)
+int places_list(struct places *p, const struct snapshot_reader *r, bool in_file,
+                struct snapshot_error *err)
 {
-    struct snapshot_range range;
-    uint32_t at = snapshot_find_range(r, MEMORY_SPACE(0), 0), space = 0;
+    uint32_t space = 0;
 
-    p->count = p->size = 0;
-    while (snapshot_next_range(r, &at, &range) && range.object < MEMORY_SPACE(SPACES_MAX)) {
-        uint32_t n = range.object - MEMORY_SPACE(0);
-        if (!p->list) {
-            p->spaces = n + 1;
-        } else {
-            while (space <= n)
-                p->first[space++] = p->count;
-            p->list[p->count] = place_of(p, &range);
-        }
-        p->count++;
-    }
-    while (p->list && space <= p->spaces)
-        p->first[space++] = p->count;
-}
-
-int places_list(struct places *p, const struct snapshot_reader *r, bool in_file)
-{
     *p = (struct places){.in_file = in_file, .parts = 1};
-    go_over(p, r);
-    struct place *list = calloc(p->count + 1, sizeof(*p->list));
-    p->first = calloc(p->spaces + 1, sizeof(*p->first));
-    if (!list || !p->first) {
-        free(list);
+    if (snapshot_pieces_make(&p->pieces, r, MEMORY_SPACE(0), MEMORY_SPACE(SPACES_MAX - 1), err))
         return -1;
+    const struct snapshot_range *pieces = p->pieces.list;
+    uint64_t count = p->pieces.count;
+    p->spaces = count ? pieces[count - 1].object - MEMORY_SPACE(0) + 1 : 0;
+    p->list = calloc(count + 1, sizeof(*p->list));
+    p->first = calloc(p->spaces + 1, sizeof(*p->first));
+    if (!p->list || !p->first)
+        return -1;
+    for (uint64_t i = 0; i < count; i++) {
+        while (space <= pieces[i].object - MEMORY_SPACE(0))
+            p->first[space++] = i;
+        p->list[i] = place_of(p, &pieces[i]);
     }
-    p->list = list;
-    go_over(p, r);
+    p->first[p->spaces] = count;
     return 0;
 }
 
 void places_free(struct places *p)
 {
+    snapshot_pieces_free(&p->pieces);
     free(p->list);
     free(p->first);
     *p = (struct places){.parts = 1};
@@ -95,12 +83,12 @@ static int by_frame(const void *a, const void *b)
 
 int places_cut(struct places *p, uint32_t parts)
 {
-    struct place **list = calloc(p->count + 1, sizeof(*list));
+    struct place **list = calloc(p->pieces.count + 1, sizeof(*list));
     uint64_t at = 0, n = 0;
 
     if (!list)
         return -1;
-    for (uint64_t i = 0; i < p->count; i++)
+    for (uint64_t i = 0; i < p->pieces.count; i++)
         if (p->list[i].at != BOOT_RUN_ZERO)
             list[n++] = &p->list[i];
     qsort(list, n, sizeof(struct place *), by_frame);
@@ -151,7 +139,7 @@ int places_write_runs(const struct places *p, int fd)
 {
     uint64_t total = 0, at = SPACES_MAX * sizeof(struct boot_space);
     struct boot_space *spaces = calloc(p->spaces + 1, sizeof(*spaces));
-    struct boot_run *list = calloc(p->count + 1, sizeof(*list));
+    struct boot_run *list = calloc(p->pieces.count + 1, sizeof(*list));
     int rc = -1;
 
     if (spaces && list) {

@@ -14,17 +14,18 @@ struct place {
     uint32_t part;          /* the stream, which holds a part of the file's frames */
 };
 struct places {
-    struct place *list; /* of all spaces, by space and address */
-    uint64_t count;
+    struct snapshot_pieces pieces;         /* what the file and its bases have */
+    struct place *list;                    /* a place for each, by space and address */
     uint32_t spaces;                       /* with something in them */
     uint64_t *first;                       /* of each space, and one more */
     uint64_t size;                         /* of all streams together */
     bool in_file;                          /* the stream is the file itself */
     uint32_t parts, start[BOOT_PAGES_MAX]; /* first frame of each */
 };
-/* Both: 0 or -1, with errno. */
-int places_list(struct places *p, const struct snapshot_reader *r, bool in_file);
-/* Cuts them into so many parts at most, of about the same size. */
+/* 0 or -1. */
+int places_list(struct places *p, const struct snapshot_reader *r, bool in_file,
+                struct snapshot_error *err);
+/* Both: 0 or -1, with errno.  Cuts them into so many parts at most, of about the same size. */
 int places_cut(struct places *p, uint32_t parts);
 int places_write_runs(const struct places *p, int fd);
 void places_free(struct places *p);

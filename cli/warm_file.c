@@ -95,7 +95,8 @@ int warm_file_check(struct memory_base *b, struct snapshot_error *err)
 
     b->in_file = mappable(snapshot_warm_fd(b->reader), &st);
     if (!b->in_file)
-        return snapshot_info(b->reader)->file_size < SMALL ? snapshot_check(b->reader, err) : 0;
+        return snapshot_info(b->reader)->size_with_bases < SMALL ? snapshot_check(b->reader, err)
+                                                                 : 0;
     describe(text, &st, snapshot_info(b->reader));
     note_path(path, sizeof(path), &st);
     if (*path && remembered(path, text))

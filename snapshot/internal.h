@@ -126,6 +126,8 @@ struct snapshot_reader {
 /* ---- reader.c ---- */
 int reader_cache_make(struct snapshot_reader *r);
 void reader_cache_free(struct snapshot_reader *r);
+void range_describe(const struct snapshot_reader *r, const struct range *range,
+                    struct snapshot_range *out);
 /* Reads, checks and unpacks frame n into plain (FRAME_BYTES); stored: STORED_MAX of scratch. */
 int reader_frame(const struct snapshot_reader *r, uint32_t n, ZSTD_DCtx *zctx, uint8_t *stored,
                  uint8_t *plain, struct snapshot_error *err);

@@ -21,6 +21,8 @@ struct sweep {
     uint32_t first, last; /* objects */
     snapshot_load_fn *fn;
     void *context;
+    const struct snapshot_pieces *pieces; /* what to hand out, or NULL: the ranges of r */
+    uint32_t frames;
     /* Which ranges are in which frame: by_frame[start[n]] up to by_frame[start[n + 1]]. */
     uint32_t *start, *by_frame;
     atomic_uint next;
@@ -110,8 +112,7 @@ static int hand_out_frame(struct sweep *s, uint32_t n, struct bench *b, struct s
         any = wanted(s, &ranges[s->by_frame[i]]);
     if (!any)
         return 0;
-    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err) ||
-        (s->turns && turns_await(s->turns, n)))
+    if (reader_frame(s->r, n, b->zctx, b->stored, b->plain, err))
         return -1;
     for (uint32_t i = s->start[n]; i < s->start[n + 1]; i++) {
         const struct range *r = &ranges[s->by_frame[i]];
@@ -121,9 +122,36 @@ static int hand_out_frame(struct sweep *s, uint32_t n, struct bench *b, struct s
                   (uint64_t)r->pages * SNAPSHOT_PAGE))
             return fail(err, SNAPSHOT_MISUSE, "%s: loading was stopped", s->r->path);
     }
-    if (s->done)
-        s->done(s->context);
     return 0;
+}
+
+/* Of the file itself, or of one of its bases. */
+static int hand_out_pieces(struct sweep *s, uint32_t n, struct bench *b, struct snapshot_error *err)
+{
+    const struct snapshot_reader *r = s->r;
+    uint32_t in_file = n;
+
+    if (s->start[n] == s->start[n + 1])
+        return 0;
+    for (; in_file >= r->index.frame_count; r = r->base)
+        in_file -= r->index.frame_count;
+    if (reader_frame(r, in_file, b->zctx, b->stored, b->plain, err) || turns_await(s->turns, n))
+        return -1;
+    for (uint32_t i = s->start[n]; i < s->start[n + 1]; i++) {
+        const struct snapshot_range *p = &s->pieces->list[s->by_frame[i]];
+        if (s->fn(s->context, p->object, p->offset, b->plain + (size_t)p->page * SNAPSHOT_PAGE,
+                  p->len))
+            return fail(err, SNAPSHOT_MISUSE, "%s: loading was stopped", r->path);
+    }
+    s->done(s->context);
+    return 0;
+}
+
+static int do_frame(struct sweep *s, uint32_t n, struct bench *b, struct snapshot_error *err)
+{
+    if (s->check_only)
+        return check_frame(s, n, b, err);
+    return s->pieces ? hand_out_pieces(s, n, b, err) : hand_out_frame(s, n, b, err);
 }
 
 /* ---- the threads ---- */
@@ -161,9 +189,9 @@ static void *sweeper(void *arg)
     }
     while (!atomic_load(&s->failed)) {
         uint32_t n = take_frame(s);
-        if (n >= s->r->index.frame_count)
+        if (n >= s->frames)
             break;
-        if (s->check_only ? check_frame(s, n, &b, &err) : hand_out_frame(s, n, &b, &err))
+        if (do_frame(s, n, &b, &err))
             stop(s, &err);
         if (s->turns)
             turns_end(s->turns, n);
@@ -180,8 +208,8 @@ static int sweep(struct sweep *s)
     unsigned wanted_threads = thread_count(s->r->threads), started = 0;
     sigset_t all, old;
 
-    if (wanted_threads > s->r->index.frame_count)
-        wanted_threads = s->r->index.frame_count;
+    if (wanted_threads > s->frames)
+        wanted_threads = s->frames;
     pthread_mutex_init(&s->lock, NULL);
     /* The process's signals are the caller's business. */
     sigfillset(&all);
@@ -198,7 +226,7 @@ static int sweep(struct sweep *s)
 
 int reader_check_all(struct snapshot_reader *r, struct snapshot_error *err)
 {
-    struct sweep s = {.r = r, .check_only = true, .err = err};
+    struct sweep s = {.r = r, .check_only = true, .frames = r->index.frame_count, .err = err};
     int rc = sweep(&s);
 
     r->checked = rc == 0;
@@ -207,32 +235,41 @@ int reader_check_all(struct snapshot_reader *r, struct snapshot_error *err)
 
 /* ---- handing out ---- */
 
+/* Where the i'th range is; none from RANGE_BASE on. */
+static uint32_t frame_of(const struct sweep *s, size_t i)
+{
+    if (!s->pieces)
+        return s->r->index.ranges[i].frame;
+    return s->pieces->list[i].where == SNAPSHOT_IN_FRAME ? s->pieces->list[i].frame : RANGE_ZERO;
+}
+
 static int sort_by_frame(struct sweep *s)
 {
-    const struct index *index = &s->r->index;
+    size_t count = s->pieces ? s->pieces->count : s->r->index.range_count;
 
-    s->start = calloc((size_t)index->frame_count + 2, sizeof(*s->start));
-    s->by_frame = calloc((size_t)index->range_count + 1, sizeof(*s->by_frame));
+    s->start = calloc((size_t)s->frames + 2, sizeof(*s->start));
+    s->by_frame = calloc(count + 1, sizeof(*s->by_frame));
     if (!s->start || !s->by_frame)
         return -1;
-    for (uint32_t i = 0; i < index->range_count; i++)
-        if (index->ranges[i].frame < RANGE_BASE)
-            s->start[index->ranges[i].frame + 2]++;
-    for (uint32_t n = 1; n < index->frame_count + 2; n++)
+    for (size_t i = 0; i < count; i++)
+        if (frame_of(s, i) < RANGE_BASE)
+            s->start[frame_of(s, i) + 2]++;
+    for (size_t n = 1; n < (size_t)s->frames + 2; n++)
         s->start[n] += s->start[n - 1];
     /* start[n + 1] moves from the begin of frame n to its end, where start[n + 1] belongs. */
-    for (uint32_t i = 0; i < index->range_count; i++)
-        if (index->ranges[i].frame < RANGE_BASE)
-            s->by_frame[s->start[index->ranges[i].frame + 1]++] = i;
+    for (size_t i = 0; i < count; i++)
+        if (frame_of(s, i) < RANGE_BASE)
+            s->by_frame[s->start[frame_of(s, i) + 1]++] = (uint32_t)i;
     return 0;
 }
 
-static int by_first(const void *a, const void *b, void *ranges)
+static int by_page(const void *a, const void *b, void *list)
 {
-    const struct range *x = (struct range *)ranges + *(const uint32_t *)a;
-    const struct range *y = (struct range *)ranges + *(const uint32_t *)b;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    const struct snapshot_range *x = (struct snapshot_range *)list + i,
+                                *y = (struct snapshot_range *)list + j;
 
-    return x->first != y->first ? (x->first < y->first ? -1 : 1) : x < y ? -1 : x > y;
+    return x->page != y->page ? (x->page < y->page ? -1 : 1) : i < j ? -1 : i > j;
 }
 
 static int hand_out_zeros(const struct sweep *s)
@@ -253,8 +290,13 @@ static int hand_out_zeros(const struct sweep *s)
 int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snapshot_load_fn *fn,
                   void *context, struct snapshot_error *err)
 {
-    struct sweep s = {
-        .r = r, .first = first, .last = last, .fn = fn, .context = context, .err = err};
+    struct sweep s = {.r = r,
+                      .first = first,
+                      .last = last,
+                      .fn = fn,
+                      .context = context,
+                      .frames = r->index.frame_count,
+                      .err = err};
     int rc = 0;
 
     if (sort_by_frame(&s) < 0)
@@ -271,23 +313,23 @@ int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snap
     return rc;
 }
 
-int snapshot_load_parts(struct snapshot_reader *r, uint32_t first, uint32_t last,
+int snapshot_load_parts(struct snapshot_reader *r, const struct snapshot_pieces *pieces,
                         snapshot_load_fn *fn, const struct snapshot_parts *parts, void *context,
                         struct snapshot_error *err)
 {
     struct sweep s = {.r = r,
-                      .first = first,
-                      .last = last,
                       .fn = fn,
                       .context = context,
                       .err = err,
-                      .turns = turns_make(parts, r->index.frame_count, context),
+                      .pieces = pieces,
+                      .frames = pieces->frames,
+                      .turns = turns_make(parts, pieces->frames, context),
                       .done = parts->done};
     int rc = !s.turns || sort_by_frame(&s) < 0 ? fail_errno(err, ENOMEM, r->path, NULL) : 0;
 
-    for (uint32_t n = 0; rc == 0 && n < r->index.frame_count; n++)
-        qsort_r(s.by_frame + s.start[n], s.start[n + 1] - s.start[n], sizeof(*s.by_frame), by_first,
-                (void *)r->index.ranges);
+    for (uint32_t n = 0; rc == 0 && n < s.frames; n++)
+        qsort_r(s.by_frame + s.start[n], s.start[n + 1] - s.start[n], sizeof(*s.by_frame), by_page,
+                pieces->list);
     if (rc == 0)
         rc = sweep(&s);
     turns_free(s.turns);

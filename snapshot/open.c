@@ -225,7 +225,7 @@ static void fill_info(struct snapshot_reader *r)
         !(len == 1 && name[0] == '.') && !(len == 2 && memcmp(name, "..", 2) == 0))
         memcpy(r->base_name, name, len);
     i->base_name = r->base_name;
-    i->file_size = r->trailer.file_size;
+    i->file_size = i->size_with_bases = r->trailer.file_size;
     i->frames = r->index.frame_count;
     i->ranges = r->index.range_count;
     i->metas = r->index.meta_count;
@@ -288,6 +288,8 @@ static int open_base(struct snapshot_reader *r, const struct snapshot_read_optio
         fail(err, SNAPSHOT_BASE, "%s: its base %s is missing", r->path, path);
     if (rc == 0 && memcmp(r->base->trailer.root, r->header.base, DIGEST_SIZE) != 0)
         rc = fail(err, SNAPSHOT_BASE, "%s: %s is not the base it was saved on", r->path, path);
+    if (rc == 0)
+        r->info.size_with_bases += r->base->info.size_with_bases;
     free(path);
     return rc;
 }

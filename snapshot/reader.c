@@ -73,8 +73,8 @@ const void *snapshot_meta(const struct snapshot_reader *r, const char *key, size
     return NULL;
 }
 
-static void describe(const struct snapshot_reader *r, const struct range *range,
-                     struct snapshot_range *out)
+void range_describe(const struct snapshot_reader *r, const struct range *range,
+                    struct snapshot_range *out)
 {
     *out = (struct snapshot_range){.object = range->object,
                                    .offset = range->offset,
@@ -96,9 +96,9 @@ bool snapshot_next_range(const struct snapshot_reader *r, uint32_t *at,
 
     if (*at >= r->index.range_count)
         return false;
-    describe(r, &r->index.ranges[(*at)++], range);
+    range_describe(r, &r->index.ranges[(*at)++], range);
     while (r->info.warm && *at < r->index.range_count) {
-        describe(r, &r->index.ranges[*at], &next);
+        range_describe(r, &r->index.ranges[*at], &next);
         if (next.object != range->object || next.where != range->where ||
             next.offset != range->offset + range->len ||
             (next.where == SNAPSHOT_IN_FRAME &&

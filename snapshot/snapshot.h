@@ -149,6 +149,7 @@ struct snapshot_info {
     uint8_t digest[32], signer[32];
     const char *base_name;      /* file name of the base when it was made, or "" */
     uint64_t file_size;         /* bytes */
+    uint64_t size_with_bases;   /* ... of those, too, as far as they were opened */
     uint64_t pages, zero_pages; /* in this file; remembered as zero */
     uint64_t base_pages;        /* referred to */
     uint32_t frames, ranges, metas;
@@ -213,8 +214,19 @@ typedef int snapshot_load_fn(void *context, uint32_t object, uint64_t offset, co
 int snapshot_load(struct snapshot_reader *r, uint32_t first, uint32_t last, snapshot_load_fn *fn,
                   void *context, struct snapshot_error *err);
 
-/* The same for what is in frames of this very file, cut into parts of whole frames: pieces of
- * a part come one after another, as the file has them; parts in an order that may change. */
+/* All ranges of the objects in [first, last], in place of those as in the base what the base has.
+ * Frames are numbered through this file and its bases: theirs come behind. */
+struct snapshot_pieces {
+    struct snapshot_range *list; /* by object and offset, disjoint */
+    size_t count;
+    uint32_t frames;
+};
+int snapshot_pieces_make(struct snapshot_pieces *to, const struct snapshot_reader *r,
+                         uint32_t first, uint32_t last, struct snapshot_error *err);
+void snapshot_pieces_free(struct snapshot_pieces *pieces);
+
+/* Gives the pieces that are in frames to fn.  The frames are cut into parts: pieces of a part come
+ * one after another, by frame and page; parts in an order that may change. */
 struct snapshot_parts {
     const uint32_t *start; /* of each the first frame, ascending, the first 0 */
     uint32_t count;        /* at least 1 */
@@ -224,7 +236,7 @@ struct snapshot_parts {
     void (*done)(void *context); /* after each frame that held some of the pieces */
 };
 #define SNAPSHOT_NO_FRAME (~0u)
-int snapshot_load_parts(struct snapshot_reader *r, uint32_t first, uint32_t last,
+int snapshot_load_parts(struct snapshot_reader *r, const struct snapshot_pieces *pieces,
                         snapshot_load_fn *fn, const struct snapshot_parts *parts, void *context,
                         struct snapshot_error *err);
 

@@ -91,8 +91,8 @@ sys.exit(not 0 < small < large)' || fail "large memory comes first"
     [ "$(cat out)" = "$good" ] || fail "$(cat out errors)"
 }
 
-flip() { # a few bytes of file, at; -> bad
-    cp file bad
+flip() { # AT [FILE]: a few bytes there -> bad
+    cp "${2:-file}" bad
     printf '\xa5\x5a\xa5' | dd of=bad bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
 
@@ -142,8 +142,11 @@ pages = [(a, p) for a in range(3) for p in range(24 << 8)]
 for a, p in pages: areas[a][p << 12:(p << 12) + 4096] = (b"%2d %6d " % (a, p) + page()).ljust(4096)
 boot = lambda: open("/proc/sys/kernel/random/boot_id").read()
 print("ready", flush=True)
-old = boot()
-while boot() == old: time.sleep(0.001)
+old, n = boot(), 0
+while boot() == old:
+    areas[n % 3][n // 3 << 12 | 20] ^= 1 # so that some pages differ from the base
+    n = (n + 1) % 3000
+    time.sleep(0.001)
 def look(seed):
     for a, p in random.Random(seed).sample(pages, 3000):
         if areas[a][p << 12:(p << 12) + 10] != b"%2d %6d " % (a, p): os._exit(1)
@@ -160,7 +163,9 @@ for t in threads: t.join()
 print("children", [os.waitpid(c, 0)[1] for c in children], flush=True)
 time.sleep(1000)' >/dev/null 3>&-
     eventually 60 said_ready ask
-    "$BAILEY" save ask --encrypt key --sign key -o file >/dev/null
+    "$BAILEY" save ask --keep --encrypt key -o base >/dev/null
+    "$BAILEY" save ask --base base --encrypt key --sign key -o file >/dev/null
+    [ "$(stat -c %s file)" -lt $(($(stat -c %s base) / 2)) ] || fail "it is not incremental"
     "$BAILEY" rm ask >/dev/null
     "$BAILEY" resume -d --name ask --key key --signer key.pub file >/dev/null 3>&-
     answer() { [ "$("$BAILEY" logs ask)" = "children [0, 0]" ]; }
@@ -168,7 +173,8 @@ time.sleep(1000)' >/dev/null 3>&-
     "$BAILEY" kill ask >/dev/null
     "$BAILEY" wait ask >/dev/null || true
     "$BAILEY" rm ask >/dev/null
-    flip $(($(stat -c %s file) - 100000)) # nobody asks for it
-    bailey resume --key key bad
-    lost bad changed
+    flip $(($(stat -c %s base) - 100000)) base # nobody asks for it
+    mv bad base
+    bailey resume --key key file
+    lost base changed
 }

@@ -85,9 +85,17 @@ static void use_parts(struct snapshot_reader *r, unsigned *sum)
 {
     const uint32_t frames = snapshot_info(r)->frames, start[] = {0, frames / 3, frames / 2};
     const struct snapshot_parts parts = {start, 3, any_frame, no_matter};
+    struct snapshot_pieces pieces;
     struct snapshot_error err;
 
-    snapshot_load_parts(r, 0, UINT32_MAX, touch, &parts, sum, &err);
+    if (snapshot_pieces_make(&pieces, r, 0, UINT32_MAX, &err))
+        return;
+    for (size_t i = 1; i < pieces.count; i++)
+        if (pieces.list[i].object == pieces.list[i - 1].object &&
+            pieces.list[i].offset < pieces.list[i - 1].offset + pieces.list[i - 1].len)
+            abort();
+    snapshot_load_parts(r, &pieces, touch, &parts, sum, &err);
+    snapshot_pieces_free(&pieces);
 }
 
 static void use(struct snapshot_reader *r)

@@ -196,6 +196,34 @@ static int count(void *context, uint32_t object, uint64_t offset, const void *da
     return 0;
 }
 
+static uint32_t no_wish(void *context) { return SNAPSHOT_NO_FRAME; }
+
+static void no_matter(void *context) {}
+
+/* The same by parts, with what is in bases resolved. */
+static void expect_parts(struct snapshot_reader *r, const struct loaded *expected)
+{
+    struct loaded l = {.r = r};
+    struct snapshot_pieces pieces;
+
+    assert_int_equal(snapshot_pieces_make(&pieces, r, 0, UINT32_MAX, &err), 0);
+    const uint32_t start[] = {0, pieces.frames / 2};
+    const struct snapshot_parts parts = {start, 2, no_wish, no_matter};
+    pthread_mutex_init(&l.lock, NULL);
+    for (size_t i = 0; i < pieces.count; i++) {
+        const struct snapshot_range *p = &pieces.list[i];
+        if (p->where == SNAPSHOT_ZERO)
+            assert_int_equal(count(&l, p->object, p->offset, NULL, p->len), 0);
+        else
+            assert_int_equal(p->where, SNAPSHOT_IN_FRAME);
+    }
+    assert_int_equal(snapshot_load_parts(r, &pieces, count, &parts, &l, &err), 0);
+    assert_int_equal(l.pages, expected->pages);
+    assert_int_equal(l.zeros, expected->zeros);
+    pthread_mutex_destroy(&l.lock);
+    snapshot_pieces_free(&pieces);
+}
+
 static void expect_load(struct snapshot_reader *r, uint64_t pages)
 {
     struct loaded l = {.r = r};
@@ -203,6 +231,7 @@ static void expect_load(struct snapshot_reader *r, uint64_t pages)
     pthread_mutex_init(&l.lock, NULL);
     assert_int_equal(snapshot_load(r, 0, UINT32_MAX, count, &l, &err), 0);
     assert_int_equal(l.pages, pages);
+    expect_parts(r, &l);
     assert_true(l.zeros > 0 && l.zeros < pages);
     pthread_mutex_destroy(&l.lock);
 }
@@ -244,11 +273,14 @@ static void load_parts(unsigned threads, struct parts_log *l)
     struct snapshot_reader *r =
         reader(in_dir("a"), &(struct snapshot_read_options){.lazy = true, .threads = threads});
 
+    struct snapshot_pieces pieces;
+
     *l = (struct parts_log){.wish = 5};
     pthread_mutex_init(&l->lock, NULL);
-    assert_int_equal(
-        snapshot_load_parts(r, SNAPSHOT_SPACE(0), SNAPSHOT_SPACE(9), note_frame, &parts, l, &err),
-        0);
+    assert_int_equal(snapshot_pieces_make(&pieces, r, SNAPSHOT_SPACE(0), SNAPSHOT_SPACE(9), &err),
+                     0);
+    assert_int_equal(snapshot_load_parts(r, &pieces, note_frame, &parts, l, &err), 0);
+    snapshot_pieces_free(&pieces);
     assert_int_equal(l->count, PARTS_FRAMES);
     assert_int_equal(l->done, PARTS_FRAMES);
     pthread_mutex_destroy(&l->lock);
