@@ -1,10 +1,11 @@
-/* Files of memory without a name: memfd_create, shared anonymous mappings. */
+/* Files of memory without a name: memfd_create, memfd_secret, shared anonymous mappings. */
 #include <linux/errno.h>
 #include <linux/fcntl.h>
 #include <linux/memfd.h>
 
 #include "fs.h"
 #include "lib.h"
+#include "mm.h"
 #include "syscalls_gen.h"
 #include "tmpfs.h"
 #include "usercopy.h"
@@ -31,18 +32,25 @@ static struct super *nameless_super(void)
     return nameless;
 }
 
-/* Shown in /proc as "/NAME (deleted)"; flags: MFD_*. */
-struct file *memfd_file_new(const char *name, u64 size, u32 flags)
+static struct inode *nameless_inode(u32 mode)
 {
-    char text[NAME_MAX_ + 16];
     struct super *s = nameless_super();
     if (!s)
         return ERR_PTR(-ENOMEM);
     struct inode *dir = s->root->inode;
-    struct inode *i = dir->ops->tmpfile(dir, flags & MFD_NOEXEC_SEAL ? 0666 : 0777);
+    struct inode *i = dir->ops->tmpfile(dir, mode);
+    if (!IS_ERR(i))
+        i->nlink = 0;
+    return i;
+}
+
+/* Shown in /proc as "/NAME (deleted)"; flags: MFD_*. */
+struct file *memfd_file_new(const char *name, u64 size, u32 flags)
+{
+    char text[NAME_MAX_ + 16];
+    struct inode *i = nameless_inode(flags & MFD_NOEXEC_SEAL ? 0666 : 0777);
     if (IS_ERR(i))
         return (void *)i;
-    i->nlink = 0;
     i->size = size;
     i->flags |= INODE_SEALABLE;
     i->seals = flags & (MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL) ? 0 : F_SEAL_SEAL;
@@ -56,6 +64,16 @@ struct file *memfd_file_new(const char *name, u64 size, u32 flags)
     return f;
 }
 
+static long enter(struct file *f, bool cloexec)
+{
+    if (IS_ERR(f))
+        return PTR_ERR(f);
+    long fd = fd_install(f, 0, cloexec);
+    if (fd < 0)
+        file_put(f);
+    return fd;
+}
+
 long sys_memfd_create(uptr uname, unsigned int flags)
 {
     char name[NAME_MAX_ + 1] = "memfd:";
@@ -67,7 +85,30 @@ long sys_memfd_create(uptr uname, unsigned int flags)
     if (n < 0)
         return n == -ENAMETOOLONG ? -EINVAL : n;
     struct file *f = memfd_file_new(name, 0, flags);
-    if (IS_ERR(f))
-        return PTR_ERR(f);
-    return fd_install(f, 0, flags & MFD_CLOEXEC);
+    return enter(f, flags & MFD_CLOEXEC);
+}
+
+/* ---- memory that can only be mapped, and shared ------------------------------------------ */
+
+static long secret_mmap(struct file *f, struct mapping_request *r)
+{
+    return r->shared ? tmpfs_file_ops.mmap(f, r) : -EINVAL;
+}
+
+static const struct file_ops secret_ops = {.mmap = secret_mmap};
+
+long sys_memfd_secret(unsigned int flags)
+{
+    struct inode *i;
+    struct file *f;
+
+    if (flags & ~(u32)O_CLOEXEC)
+        return -EINVAL;
+    i = nameless_inode(0600);
+    if (IS_ERR(i))
+        return PTR_ERR(i);
+    i->flags |= INODE_SIZED_ONCE;
+    f = file_anon_on(i, "/secretmem (deleted)", &secret_ops, NULL, O_RDWR | O_LARGEFILE);
+    inode_put(i);
+    return enter(f, flags & O_CLOEXEC);
 }

@@ -124,7 +124,7 @@ long tmpfs_setattr(struct dentry *d, struct inode *i, const struct setattr *a)
         return -EPERM;
     if (a->mask & ATTR_SIZE) {
         lock(&i->lock);
-        rc = tmpfs_set_size(i, a->size);
+        rc = i->size && (i->flags & INODE_SIZED_ONCE) ? -EINVAL : tmpfs_set_size(i, a->size);
         unlock(&i->lock);
     }
     return rc ? rc : inode_setattr(i, &rest);

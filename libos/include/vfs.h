@@ -160,10 +160,11 @@ struct inode {
     u32 seals;           /* F_SEAL_*, meaningful with INODE_SEALABLE */
     s32 mapped_shared;   /* writable shared mappings of it (kept by mm) */
 };
-#define INODE_SEALABLE 1u
-#define INODE_PIPE     4u /* of pipe(2): opening it again never waits */
-#define INODE_NOATIME  2u /* reading doesn't touch atime (proc, sys, host files) */
-#define INODE_LINKABLE 8u /* unnamed (O_TMPFILE), may be given a name */
+#define INODE_SEALABLE   1u
+#define INODE_PIPE       4u  /* of pipe(2): opening it again never waits */
+#define INODE_NOATIME    2u  /* reading doesn't touch atime (proc, sys, host files) */
+#define INODE_LINKABLE   8u  /* unnamed (O_TMPFILE), may be given a name */
+#define INODE_SIZED_ONCE 16u /* memfd_secret: its size is changed from 0 only */
 
 struct dentry {
     u32 refs;
