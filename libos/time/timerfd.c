@@ -127,6 +127,7 @@ static const struct file_ops timerfd_ops = {
 
 long sys_timerfd_create(int clockid, int flags)
 {
+    long fd;
     bool alarm = clockid == CLOCK_REALTIME_ALARM || clockid == CLOCK_BOOTTIME_ALARM;
     struct timerfd *tfd;
     struct file *f;
@@ -148,7 +149,10 @@ long sys_timerfd_create(int clockid, int flags)
         kfree(tfd);
         return PTR_ERR(f);
     }
-    return fd_install(f, 0, flags & TFD_CLOEXEC);
+    fd = fd_install(f, 0, flags & TFD_CLOEXEC);
+    if (fd < 0)
+        file_put(f);
+    return fd;
 }
 
 /* The timerfd behind fd with a reference on the file, or an error. */
