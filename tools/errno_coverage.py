@@ -5,7 +5,8 @@ usage: tools/errno_coverage.py [markdown FILE | missing [CALL...]]
 
 The errnos come from the ERRORS sections of section 2 (Debian's manpages-dev), the checks from
 tests/guest/*.c: CHECK_ERR(call(...), E) and CHECK(... call(...) ... && errno == E ...), where
-the call is the C library's function or syscall(SYS_name, ...).  What no program can provoke
+the call is the C library's function or syscall(SYS_name, ...), and the calls that wait in
+tests/guest/blocking_*.c.  What no program can provoke
 on purpose, or not everywhere, is in tests/guest/errno_exempt with its reason.
 """
 import gzip
@@ -13,6 +14,8 @@ import re
 import sys
 from collections import defaultdict
 from pathlib import Path
+
+import blocking_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = Path('/usr/share/man/man2')
@@ -147,6 +150,8 @@ def checked(names):
                 call = call_of(expression, names)
                 if call:
                     found[call] |= {SAME.get(e, e) for e in errnos}
+    for call, waits in blocking_table.cases().items():  # each ended by a handler
+        found[call] |= {'EINTR' for wait in waits if wait[2] == 'EINTR'}
     for forms in FORMS:
         forms = forms.split()
         together = set().union(*(found[f] for f in forms))
