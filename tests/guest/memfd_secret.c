@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,7 +21,7 @@ static void descriptor(int fd)
     struct stat st;
     char link[64] = "", c = 0;
 
-    CHECK_ERR(secret(1), EINVAL);
+    CHECK_ERR(syscall(SYS_memfd_secret, 1), EINVAL);
     CHECK_ERR(secret(O_NONBLOCK), EINVAL);
     int other = secret(O_CLOEXEC);
     CHECK(other >= 0 && fcntl(other, F_GETFD) == FD_CLOEXEC);
@@ -36,6 +37,17 @@ static void descriptor(int fd)
     CHECK_ERR(lseek(fd, 0, SEEK_SET), ESPIPE);
     CHECK_ERR(fallocate(fd, 0, 0, 4096), EOPNOTSUPP);
     CHECK_ERR(fcntl(fd, F_GET_SEALS), EINVAL);
+}
+
+static void no_room(int fd)
+{
+    struct rlimit all, few;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &all) == 0);
+    few = (struct rlimit){(rlim_t)fd, all.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    CHECK_ERR(syscall(SYS_memfd_secret, 0), EMFILE);
+    CHECK(setrlimit(RLIMIT_NOFILE, &all) == 0);
 }
 
 static void memory(int fd)
@@ -73,6 +85,7 @@ int main(void)
     if (fd < 0)
         return 77; /* older than Linux 5.14, or switched off */
     descriptor(fd);
+    no_room(fd);
     memory(fd);
     return check_result();
 }
