@@ -131,20 +131,6 @@ void image_copy_data(const struct image *image, uint8_t *segment)
                    ph[i].p_filesz);
 }
 
-/* The kernel copies page tables at fork only for mappings that own a page of their own;
- * without that, every forked process would fault the text in again, piece by piece.  So
- * the last page becomes one, by a write that changes nothing. */
-static int own_a_page(void *at, size_t size, int prot)
-{
-    volatile char *last = (char *)at + size - 1;
-
-    if (mprotect(at, size, PROT_READ | PROT_WRITE))
-        return -errno;
-    char same = *last;
-    *last = same;
-    return mprotect(at, size, prot) ? -errno : 0;
-}
-
 int image_map_text(const struct image *image, int exe_fd)
 {
     size_t count;
@@ -155,12 +141,19 @@ int image_map_text(const struct image *image, int exe_fd)
             continue;
         int prot = PROT_READ | (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
         void *at = (void *)ph[i].p_vaddr;
-        if (mmap(at, ph[i].p_memsz, prot, MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_POPULATE, exe_fd,
-                 (off_t)(image->file_offset + ph[i].p_offset)) != at)
+        if (mmap(at, ph[i].p_memsz, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
+                 exe_fd, (off_t)(image->file_offset + ph[i].p_offset)) != at)
             return -errno;
-        int rc = own_a_page(at, ph[i].p_memsz, prot);
-        if (rc)
-            return rc;
+        /* The kernel copies page tables at fork only for mappings that own a page of their own;
+         * without that, every forked process would fault the text in again, piece by piece.  So
+         * the last page becomes one, by a write that changes nothing, before the others are
+         * there, whose protection would have to change as well. */
+        volatile char *last = (char *)at + ph[i].p_memsz - 1;
+        char same = *last;
+        *last = same;
+        if (mprotect(at, ph[i].p_memsz, prot))
+            return -errno;
+        madvise(at, ph[i].p_memsz, MADV_POPULATE_READ); /* else they come by faults */
     }
     return 0;
 }
