@@ -31,7 +31,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
 timeout 150 python3 drive.py
 
-export TERM=xterm TMUX_TMPDIR="$PWD"
+# Who may not log in has a shell that runs nothing, and so no pane.
+export TERM=xterm TMUX_TMPDIR="$PWD" SHELL=/bin/sh
 t() { tmux -L test -f /dev/null "$@"; }
 # A server of our own that stays: one that new-session starts ends when it finds itself without
 # sessions, which a client may be just in time to see.
