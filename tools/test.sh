@@ -21,6 +21,8 @@
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
 #               when the caller is root
 set -u
+# Who runs this in the background may have these ignored, and then every test would.
+[ "${DEFAULT_SIGNALS-}" ] || DEFAULT_SIGNALS=1 exec env --default-signal=HUP,INT,QUIT "$0" "$@"
 umask 022 # whatever it is here: sandboxes begin with that
 cd "$(dirname "$0")/.."
 build=$(realpath "$1")
