@@ -271,11 +271,11 @@ static long commit(struct exec_job *job)
     set_exe(p, job->file);
     set_args(p, &job->args);
     set_comm(t, job->name);
+    p->forknoexec = false; /* before the files: that they are closed may tell somebody */
     files_exec(p->files);
     sighand_exec(p->sighand);
     reset_thread(t, l.entry, sp);
     p->dumpable = true;
-    p->forknoexec = false;
     vfork_done(t);
     if (unlikely(READ_ONCE(t->tracee.tracer)))
         trace_exec(t, p->pid);

@@ -78,7 +78,8 @@ static void waiting(void)
 static void groups(void)
 {
     pid_t pid = stopped_child(), leader = fork();
-    int p[2];
+    int p[2], called[2];
+    char byte;
 
     if (!leader) {
         setsid();
@@ -101,7 +102,7 @@ static void groups(void)
     CHECK(CALL(setpgid, pid, pid) == 0 && getpgid(pid) == pid);
     end(leader);
     end(pid);
-    CHECK(pipe(p) == 0);
+    CHECK(pipe(p) == 0 && pipe2(called, O_CLOEXEC) == 0);
     pid = fork();
     if (!pid) {
         setpgid(0, 0);
@@ -111,16 +112,9 @@ static void groups(void)
         execl("/bin/cat", "cat", (char *)NULL);
         _exit(1);
     }
-    CHECK(write(p[1], "", 0) == 0);
-    while (getpgid(pid) != pid)
-        sched_yield();
-    for (int tries = 0; tries < 5000; tries++) { /* until it has called exec */
-        errno = 0;
-        if (setpgid(pid, getpgrp()) < 0)
-            break;
-        setpgid(pid, pid);
-        usleep(1000);
-    }
+    close(called[1]);
+    CHECK(read(called[0], &byte, 1) == 0); /* exec has closed the other end */
+    close(called[0]);
     CHECK_ERR(CALL(setpgid, pid, getpgrp()), EACCES);
     end(pid);
     close(p[0]);
