@@ -341,8 +341,9 @@ static void named_noise(void)
         packet.head.error = below(3) ? 0 : (int32_t)any();
         memcpy(packet.head.address.ip, v4_mapped, 12);
         memcpy(packet.head.address.ip + 12, &to, 4);
-        send_towards(handle[below(2)], &packet, below(9) ? 1 + below(199) : sizeof(packet) - below(800),
-                     MSG_DONTWAIT, (int)below(4));
+        send_towards(handle[below(2)], &packet,
+                     below(9) ? 1 + below(199) : sizeof(packet) - below(800), MSG_DONTWAIT,
+                     (int)below(4));
         struct iovec iov = {&packet, sizeof(packet)};
         struct msghdr m = {NULL, 0, &iov, 1, NULL, 0, 0};
         long n = gate(SYS_recvmsg, handle[below(2)], (long)&m, MSG_DONTWAIT, 0, 0, 0);
