@@ -190,8 +190,10 @@ int places_fill(const struct places *p, const int *streams, uint32_t object, uin
     uint32_t space = object - MEMORY_SPACE(0);
     const uint8_t *bytes = data;
 
-    if (space >= p->spaces || !data)
-        return space >= p->spaces ? -1 : 0;
+    if (space >= p->spaces)
+        return -1;
+    if (!data) /* zeros: nothing stands there */
+        return 0;
     for (uint64_t n = find(p, space, offset);
          len && n < p->first[space + 1] && p->list[n].addr <= offset; n++) {
         const struct place *place = &p->list[n];

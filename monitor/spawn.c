@@ -209,16 +209,20 @@ static void raise_file_limit(void)
     }
 }
 
+static bool arm(int fd)
+{
+    return fcntl(fd, F_SETOWN, -getpid()) == 0 && fcntl(fd, F_SETSIG, SIGKILL) == 0 &&
+           fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) == 0;
+}
+
 static int arm_lifeline(void)
 {
     char byte;
 
     if (open("/proc/self/fd/0", O_RDONLY) != GATE_FD_LIFELINE_AGAIN)
         return -EBADF;
-    for (int fd = GATE_FD_LIFELINE; fd >= 0; fd = fd ? -1 : GATE_FD_LIFELINE_AGAIN)
-        if (fcntl(fd, F_SETOWN, -getpid()) < 0 || fcntl(fd, F_SETSIG, SIGKILL) < 0 ||
-            fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK) < 0)
-            return -errno;
+    if (!arm(GATE_FD_LIFELINE) || !arm(GATE_FD_LIFELINE_AGAIN))
+        return -errno;
     if (read(GATE_FD_LIFELINE, &byte, 1) == 0)
         _exit(1); /* too late for a signal */
     return 0;

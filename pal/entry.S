@@ -44,10 +44,9 @@
 #define ATTN_GS 16
 #define EFLAGS_TF 0x100
 
-    .text
-    .globl syscall_entry, syscall_entry_end
-    .balign 64
-syscall_entry:
+/* A struct regs on the library-OS stack, for code that was jumped to from the program: down to
+ * the code segment, and from rbx on. */
+    .macro frame_begin
     mov %rsp, %gs:T_USER_RSP
     mov %gs:T_STACK_TOP, %rsp
     pushq $0x2b
@@ -55,6 +54,21 @@ syscall_entry:
     pushfq
     cld
     pushq $0x33
+    .endm
+    .macro frame_end
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+    .text
+    .globl syscall_entry, syscall_entry_end
+    .balign 64
+syscall_entry:
+    frame_begin
     push %rcx
     push %rax
     push %rdi
@@ -66,12 +80,7 @@ syscall_entry:
     push %r9
     push %r10
     push EFLAGS - R10(%rsp)
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    frame_end
 syscall_entry_end:
     movl $1, %gs:T_STATE
     mov %rsp, %rdi
@@ -155,13 +164,7 @@ exit_to_program:
 /* A rewritten CPUID instruction: everything as there, and t->cpuid_back says where it ends. */
     .globl cpuid_entry
 cpuid_entry:
-    mov %rsp, %gs:T_USER_RSP
-    mov %gs:T_STACK_TOP, %rsp
-    pushq $0x2b
-    pushq %gs:T_USER_RSP
-    pushfq
-    cld
-    pushq $0x33
+    frame_begin
     pushq %gs:T_CPUID_BACK
     pushq $-1 /* no system call */
     push %rdi
@@ -173,12 +176,7 @@ cpuid_entry:
     push %r9
     push %r10
     push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    frame_end
     movl $1, %gs:T_STATE
     mov %rsp, %rdi
     call cpuid_dispatch

@@ -304,11 +304,9 @@ static struct batch *take_known(const struct text *t, u64 end, enum look *look)
         *look = LOOK_QUICKLY;
     if (*look)
         file->looked = *look;
-    else if (file && file->count)
-        b = kmalloc(sizeof(*b) + file->count * sizeof(b->sites[0]));
+    else if (file && file->count && (b = kmalloc(sizeof(*b) + file->count * sizeof(b->sites[0]))))
+        *b = (struct batch){.t = t};
     for (u32 i = 0; b && i < file->count; i++) {
-        if (i == 0)
-            *b = (struct batch){.t = t};
         const struct known_site *k = &file->sites[i];
         if (k->state == KNOWN_PLANNED && k->start >= t->offset && k->start + k->length <= end)
             b->sites[b->count++] = *k;

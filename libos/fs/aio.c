@@ -70,6 +70,16 @@ struct aio_context *aio_find(uptr address)
     return c;
 }
 
+/* Out of the list, whose reference is the caller's then; c may be NULL.  Under mm->aio_lock. */
+static struct aio_context *retire(struct aio_context *c)
+{
+    if (c) {
+        list_del(&c->link);
+        WRITE_ONCE(c->dead, true);
+    }
+    return c;
+}
+
 /* It is dead and out of the list. */
 static void end(struct aio_context *c)
 {
@@ -84,11 +94,7 @@ void aio_exit(struct mm *mm)
 
     for (;;) {
         lock(&mm->aio_lock);
-        c = list_first(&mm->aio, struct aio_context, link);
-        if (c) {
-            list_del(&c->link);
-            WRITE_ONCE(c->dead, true);
-        }
+        c = retire(list_first(&mm->aio, struct aio_context, link));
         unlock(&mm->aio_lock);
         if (!c)
             return;
@@ -162,11 +168,7 @@ static struct aio_context *take_out(struct mm *mm, uptr address)
     struct aio_context *c;
 
     lock(&mm->aio_lock);
-    c = in_list(mm, address);
-    if (c) {
-        list_del(&c->link);
-        WRITE_ONCE(c->dead, true);
-    }
+    c = retire(in_list(mm, address));
     unlock(&mm->aio_lock);
     return c;
 }

@@ -296,11 +296,16 @@ void pool_free(u64 offset, size_t len)
     unlock(&pool.lock);
 }
 
+static bool exceeds_limit(u64 used)
+{
+    u64 limit = boot()->memory_limit;
+
+    return limit && (used << PAGE_SHIFT) + kalloc_used() > limit;
+}
+
 long pool_charge(u64 pages)
 {
-    u64 used = __atomic_add_fetch(&pool.charged, pages, __ATOMIC_RELAXED);
-    u64 limit = boot()->memory_limit;
-    if (limit && (used << PAGE_SHIFT) + kalloc_used() > limit) {
+    if (exceeds_limit(__atomic_add_fetch(&pool.charged, pages, __ATOMIC_RELAXED))) {
         pool_uncharge(pages);
         return -ENOMEM;
     }
@@ -310,10 +315,8 @@ long pool_charge(u64 pages)
 bool pool_has(u64 pages)
 {
     u64 used = __atomic_load_n(&pool.charged, __ATOMIC_RELAXED) + pages;
-    u64 limit = boot()->memory_limit;
 
-    return used <= POOL_SIZE >> PAGE_SHIFT &&
-           (!limit || (used << PAGE_SHIFT) + kalloc_used() <= limit);
+    return used <= POOL_SIZE >> PAGE_SHIFT && !exceeds_limit(used);
 }
 
 void pool_uncharge(u64 pages) { __atomic_sub_fetch(&pool.charged, pages, __ATOMIC_RELAXED); }

@@ -20,6 +20,11 @@ static struct {
     u8 ip[OWN_MAX][16];
 } own;
 
+bool inet_same(const struct inet_addr *a, const struct inet_addr *b)
+{
+    return a->port == b->port && !memcmp(a->ip, b->ip, sizeof(a->ip));
+}
+
 bool inet_is_v4(const u8 ip[16]) { return !memcmp(ip, inet_v4_any, 12); }
 
 bool inet_is_any(const u8 ip[16])

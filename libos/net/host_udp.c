@@ -49,7 +49,7 @@ static bool is_named(const u8 ip[16])
 
 static void take_error(struct inet_sock *i, const struct inet_addr *from, s32 error)
 {
-    bool mine = i->remote.port == from->port && !memcmp(i->remote.ip, from->ip, 16);
+    bool mine = inet_same(&i->remote, from);
 
     if (!mine && !i->opt[OPT_IP_RECVERR] && !i->opt[OPT_V6_RECVERR])
         return;

@@ -109,9 +109,10 @@ void inet_free(struct inet_sock *i);
 
 /* ---- addresses: address.c --------------------------------------------------------- */
 
-bool inet_is_v4(const u8 ip[16]);       /* mapped */
-bool inet_is_any(const u8 ip[16]);      /* 0.0.0.0 or :: */
-bool inet_is_loopback(const u8 ip[16]); /* 127.0.0.0/8, ::1 */
+bool inet_same(const struct inet_addr *a, const struct inet_addr *b); /* address and port */
+bool inet_is_v4(const u8 ip[16]);                                     /* mapped */
+bool inet_is_any(const u8 ip[16]);                                    /* 0.0.0.0 or :: */
+bool inet_is_loopback(const u8 ip[16]);                               /* 127.0.0.0/8, ::1 */
 bool inet_is_multicast(const u8 ip[16]);
 bool inet_is_broadcast(const u8 ip[16]);
 /* Loopback, or an address added by inet_own_add(). */

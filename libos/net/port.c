@@ -181,9 +181,7 @@ static bool may_join(const struct port *p, const struct inet_addr *to)
     if (!p || !list_empty(&p->shared))
         return false;
     list_for_each(i, &p->owners,
-                  port_link) if (!i->port_auto ||
-                                 (i->remote.port == to->port &&
-                                  !memcmp(i->remote.ip, to->ip, sizeof(to->ip)))) return false;
+                  port_link) if (!i->port_auto || inet_same(&i->remote, to)) return false;
     return true;
 }
 
@@ -223,16 +221,11 @@ long port_connect(struct inet_sock *i, const struct inet_addr *from, const struc
     return rc;
 }
 
-static bool same_address(const struct inet_addr *a, const struct inet_addr *b)
-{
-    return a->port == b->port && !memcmp(a->ip, b->ip, sizeof(a->ip));
-}
-
 static bool is_between(const struct inet_sock *i, const struct inet_addr *from,
                        const struct inet_addr *to)
 {
     return (i->s.state == SS_CONNECTED || i->s.state == SS_CONNECTING) &&
-           !memcmp(i->local.ip, from->ip, sizeof(from->ip)) && same_address(&i->remote, to);
+           !memcmp(i->local.ip, from->ip, sizeof(from->ip)) && inet_same(&i->remote, to);
 }
 
 long port_reuse(struct inet_sock *i, const struct inet_addr *from, const struct inet_addr *to)
@@ -316,7 +309,7 @@ static int score(const struct inet_sock *i, const struct inet_addr *to,
     if (!inet_is_any(i->local.ip))
         points += 4;
     if (i->s.type == SOCK_DGRAM && i->remote.port) {
-        if (i->remote.port != from->port || memcmp(i->remote.ip, from->ip, 16))
+        if (!inet_same(&i->remote, from))
             return 0;
         points += 8;
     }

@@ -3,6 +3,7 @@
  * Everything that can fail is done before the point of no return: the program is
  * opened, scripts are followed to their interpreter, headers are checked, arguments are
  * copied out of the old program.  After it, a failure kills the process, as on Linux. */
+#include <linux/errno.h>
 #include <linux/fcntl.h>
 
 #include "kalloc.h"
@@ -14,18 +15,6 @@
 #include "usercopy.h"
 #include "vfs.h"
 
-#define ENOENT       2
-#define EIO          5
-#define E2BIG        7
-#define ENOEXEC      8
-#define EAGAIN       11
-#define ENOMEM       12
-#define EACCES       13
-#define EFAULT       14
-#define EINVAL       22
-#define ELOOP        40
-#define ELIBBAD      80
-#define SIGSEGV      11
 #define ARGS_MAX     (2UL << 20) /* a quarter of the default stack */
 #define STRING_MAX   (128UL << 10)
 #define SCRIPT_DEPTH 5

@@ -6,19 +6,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The letter of proc(5), or 0. */
+static inline int process_state(pid_t pid)
+{
+    char path[32], line[256] = "";
+    const char *end = NULL;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    FILE *f = fopen(path, "re");
+    if (f && fgets(line, sizeof(line), f))
+        end = strrchr(line, ')');
+    if (f)
+        fclose(f);
+    return end ? end[2] : 0;
+}
+
 /* Until pid sleeps, as far as can be seen from here: it may be in another call before. */
 static inline void let_sleep(pid_t pid)
 {
-    char path[32], line[256] = "";
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
     for (int i = 0, times = 0; i < 30000 && times < 20; i++) {
-        FILE *f = fopen(path, "r");
-        const char *end = f && fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-
-        times = end && end[2] == 'S' ? times + 1 : 0;
-        if (f)
-            fclose(f);
+        times = process_state(pid) == 'S' ? times + 1 : 0;
         usleep(1000);
     }
 }

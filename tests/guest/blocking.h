@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "asleep.h"
 #include "check.h"
 
 enum after {
@@ -42,6 +43,14 @@ static struct {
 
 static void blocking_caught(int sig) { shared->caught++; }
 
+/* What a case has open is closed before the next one. */
+static inline void blocking_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 static void blocking_pause(void) { nanosleep(&(struct timespec){0, 500000}, NULL); }
 
 /* Has pid ended?  It stays a zombie. */
@@ -52,25 +61,11 @@ static int blocking_ended(pid_t pid)
     return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
 }
 
-static int blocking_state(pid_t pid)
-{
-    char name[32], text[256] = "", *p;
-    snprintf(name, sizeof(name), "/proc/%d/stat", pid);
-    FILE *f = fopen(name, "re");
-
-    if (f) {
-        (void)!fread(text, 1, sizeof(text) - 1, f);
-        fclose(f);
-    }
-    p = strrchr(text, ')');
-    return p ? p[2] : 0;
-}
-
 /* Until the child sleeps; 0 if it doesn't any more. */
 static int blocking_asleep(pid_t pid)
 {
     for (int tries = 0; tries < 40000 && !blocking_ended(pid); tries++) {
-        if (blocking_state(pid) == 'S')
+        if (process_state(pid) == 'S')
             return 1;
         blocking_pause();
     }

@@ -24,20 +24,13 @@ static int in = -1, out = -1, file = -1, spare[2] = {-1, -1}; /* closed before t
 static char buf[65536];
 static struct iovec vec = {buf, 1};
 
-static void done(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 static void clean(void)
 {
-    done(&in);
-    done(&out);
-    done(&file);
-    done(&spare[0]);
-    done(&spare[1]);
+    blocking_close(&in);
+    blocking_close(&out);
+    blocking_close(&file);
+    blocking_close(&spare[0]);
+    blocking_close(&spare[1]);
 }
 
 /* ---- something to read ---- */
@@ -232,13 +225,13 @@ static void locked(void)
 
 static void open_anew(void)
 {
-    done(&in); /* or the child has the lock as well */
+    blocking_close(&in); /* or the child has the lock as well */
     file = open("lock", O_RDWR);
 }
 static long lock_file(void) { return flock(file, LOCK_EX); }
 static long lock_range(void) { return fcntl(file, F_SETLKW, &whole); }
 static long lock_description(void) { return fcntl(file, F_OFD_SETLKW, &whole); }
-static void unlock(pid_t child) { done(&in); }
+static void unlock(pid_t child) { blocking_close(&in); }
 
 static const struct blocking cases[] = {
     {"read", "an empty pipe", empty_pipe, NULL, read_one, write_one, 1, GOES_ON, GOES_ON},

@@ -18,19 +18,12 @@ static struct iovec vec = {buf, 1};
 static struct msghdr message = {.msg_iov = &vec, .msg_iovlen = 1};
 static struct mmsghdr many = {.msg_hdr = {.msg_iov = &vec, .msg_iovlen = 1}};
 
-static void done(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 static void clean(void)
 {
-    done(&in);
-    done(&out);
-    done(&listening);
-    done(&first);
+    blocking_close(&in);
+    blocking_close(&out);
+    blocking_close(&listening);
+    blocking_close(&first);
 }
 
 static int bound(int type)

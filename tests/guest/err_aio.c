@@ -10,13 +10,12 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ticking.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define BAD             ((char *)8)
 
 static char buf[64];
-
-static void tick(int sig) {}
 
 static void contexts(void)
 {
@@ -34,8 +33,6 @@ static void contexts(void)
 
 int main(void)
 {
-    struct sigaction act = {.sa_handler = tick};
-    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
     struct timespec soon = {0, 1000000};
     struct iocb cb = {
         .aio_fildes = 50, .aio_lio_opcode = IOCB_CMD_PREAD, .aio_buf = (uintptr_t)buf};
@@ -59,10 +56,9 @@ int main(void)
     CHECK_ERR(CALL(io_getevents, ctx, -1L, 1, &event, NULL), EINVAL);
     CHECK_ERR(CALL(io_getevents, ctx, 1, 1, &event, BAD), EFAULT);
     CHECK(CALL(io_getevents, ctx, 1, 1, &event, &soon) == 0);
-    sigaction(SIGALRM, &act, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
+    ticking(1);
     CHECK_ERR(CALL(io_getevents, ctx, 1, 1, &event, NULL), EINTR);
-    setitimer(ITIMER_REAL, &never, NULL);
+    ticking(0);
     CHECK(CALL(io_destroy, ctx) == 0);
     CHECK_ERR(CALL(io_destroy, ctx), EINVAL);
     close(fd);

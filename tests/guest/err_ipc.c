@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ticking.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define BAD             ((char *)8)
@@ -138,13 +139,9 @@ static void queue_names(const char *name)
     close(q);
 }
 
-static void tick(int sig) {}
-
 static void queue_calls(const char *name)
 {
     struct mq_attr one = {.mq_maxmsg = 1, .mq_msgsize = 8};
-    struct sigaction act = {.sa_handler = tick};
-    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
     struct timespec bad = {0, -1};
     struct sigevent odd = {.sigev_notify = 99};
     int q, file = open("/dev/null", O_RDWR);
@@ -163,12 +160,11 @@ static void queue_calls(const char *name)
     CHECK_ERR(CALL(mq_notify, file, NULL), EBADF);
     CHECK_ERR(CALL(mq_getsetattr, file, NULL, NULL), EBADF);
     CHECK_ERR(CALL(mq_getsetattr, q, NULL, BAD), EFAULT);
-    sigaction(SIGALRM, &act, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
+    ticking(1);
     CHECK_ERR(CALL(mq_timedreceive, q, buf, 8, NULL, NULL), EINTR);
     CHECK(CALL(mq_timedsend, q, "x", 1, 0, NULL) == 0);
     CHECK_ERR(CALL(mq_timedsend, q, "x", 1, 0, NULL), EINTR);
-    setitimer(ITIMER_REAL, &never, NULL);
+    ticking(0);
     CHECK(CALL(mq_unlink, name) == 0);
     CHECK_ERR(CALL(mq_unlink, name), ENOENT);
     close(q);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "ticking.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define BAD             ((char *)8)
@@ -22,17 +23,6 @@ static socklen_t len = sizeof(loopback);
 static char buf[64];
 
 static int stream(void) { return socket(AF_INET, SOCK_STREAM, 0); }
-
-static void tick(int sig) {}
-
-static void ticking(int on)
-{
-    struct sigaction act = {.sa_handler = tick};
-    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
-
-    sigaction(SIGALRM, &act, NULL);
-    setitimer(ITIMER_REAL, on ? &often : &never, NULL);
-}
 
 /* No socket at all: closed, or a file. */
 static void no_socket(int fd, int error)

@@ -22,6 +22,7 @@
 
 #include "asleep.h"
 #include "check.h"
+#include "ticking.h"
 
 #define CALL(name, ...) syscall(SYS_##name, ##__VA_ARGS__)
 #define BAD             ((char *)8)
@@ -31,17 +32,6 @@ static struct {
     long type;
     char text[16];
 } message = {1, "text"};
-
-static void tick(int sig) {}
-
-static void ticking(int on)
-{
-    struct sigaction act = {.sa_handler = tick};
-    struct itimerval often = {{0, 20000}, {0, 20000}}, never = {0};
-
-    sigaction(SIGALRM, &act, NULL);
-    setitimer(ITIMER_REAL, on ? &often : &never, NULL);
-}
 
 /* Holds both kinds of lock on "f" until it is killed. */
 static pid_t holder(void)
