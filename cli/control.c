@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "complain.h"
+#include "monitor/packet.h"
 
 #define PATIENCE_S 10
 #define RETRY_MS   5
@@ -66,19 +67,9 @@ int control_connect(const struct entry *e)
 int control_send(int fd, enum manage_op op, uint64_t a, uint64_t b, const int *fds, int count)
 {
     struct manage_request r = {MANAGE_VERSION, op, a, b};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(MANAGE_FDS_MAX * sizeof(int))];
-    } control = {.header = {CMSG_LEN((size_t)count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    struct iovec iov = {&r, sizeof(r)};
-    struct msghdr m = {NULL, 0, &iov, 1, NULL, 0, 0};
+    const struct packet p = {&r, sizeof(r), (int *)fds, (size_t)count, NULL};
 
-    if (count > 0) {
-        memcpy(CMSG_DATA(&control.header), fds, (size_t)count * sizeof(int));
-        m.msg_control = &control;
-        m.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-    }
-    return sendmsg(fd, &m, MSG_NOSIGNAL) == sizeof(r) ? 0 : -1;
+    return packet_send(fd, &p, 0) == sizeof(r) ? 0 : -1;
 }
 
 int control_receive(int fd, struct manage_answer *answer, int timeout_ms)

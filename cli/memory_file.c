@@ -14,6 +14,7 @@
 #include "abi/boot.h"
 #include "capture.h"
 #include "complain.h"
+#include "monitor/packet.h"
 #include "runtime.h"
 #include "snapshot/cpu.h"
 
@@ -53,20 +54,11 @@ static void form_close(void)
 /* The length of the pairs, or -1. */
 static ssize_t form_receive(int fd)
 {
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(FORM_FDS_MAX * sizeof(int))];
-    } control;
-    struct iovec iov = {form.pairs, sizeof(form.pairs)};
-    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
-    ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *h = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+    struct packet p = {form.pairs, sizeof(form.pairs), form.fds, FORM_FDS_MAX, NULL};
+    ssize_t n = packet_receive(fd, &p, MSG_DONTWAIT);
 
-    if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-        form.count = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(form.fds, CMSG_DATA(h), (size_t)form.count * sizeof(int));
-    }
-    return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -1 : n;
+    form.count = (int)p.count;
+    return n;
 }
 
 static const char *key_path(int which, int fd)
@@ -122,22 +114,12 @@ static int copy_key(const char *path)
 
 static int form_send(const struct snapshot_pairs *pairs, const int *fds, size_t count)
 {
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(FORM_FDS_MAX * sizeof(int))];
-    } control = {.header = {CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    struct iovec iov = {pairs->bytes, pairs->size};
-    struct msghdr m = {NULL, 0, &iov, 1, NULL, 0, 0};
+    const struct packet p = {pairs->bytes, pairs->size, (int *)fds, count, NULL};
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return -1;
-    if (count) {
-        memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
-        m.msg_control = &control;
-        m.msg_controllen = CMSG_SPACE(count * sizeof(int));
-    }
-    bool sent = sendmsg(ends[0], &m, MSG_NOSIGNAL) == (ssize_t)pairs->size;
+    bool sent = packet_send(ends[0], &p, 0) == (ssize_t)pairs->size;
     int error = errno;
     close(ends[0]);
     if (!sent)

@@ -5,6 +5,7 @@
  * waits for them, and one that does not take its answers is dropped.
  */
 #include "manage.h"
+#include "packet.h"
 #include "save.h"
 
 #include <errno.h>
@@ -84,35 +85,14 @@ static manage_handler *const handlers[MANAGE_OPS] = {
 
 /* ---- connections ---------------------------------------------------------------------- */
 
-/* One request with its descriptors; false when there is none (yet, or ever). */
-static bool receive(struct client *c, struct manage_request *r, int *fds, int *count)
-{
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(MANAGE_FDS_MAX * sizeof(int))];
-    } control;
-    struct iovec iov = {r, sizeof(*r)};
-    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
-    ssize_t n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-    *count = 0;
-    if (n < 0)
-        return false;
-    for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
-        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
-            continue;
-        *count = (int)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        memcpy(fds, CMSG_DATA(h), (size_t)*count * sizeof(int));
-    }
-    return n == sizeof(*r) && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
-}
-
 static void serve(struct sandbox *s, struct client *c)
 {
     struct manage_request r;
-    int fds[MANAGE_FDS_MAX], count;
+    int fds[MANAGE_FDS_MAX];
+    struct packet p = {&r, sizeof(r), fds, MANAGE_FDS_MAX, NULL};
     int64_t result = -ENOSYS;
-    bool whole = receive(c, &r, fds, &count);
+    bool whole = packet_receive(c->fd, &p, MSG_DONTWAIT) == sizeof(r);
+    int count = (int)p.count;
 
     if (whole && r.version != MANAGE_VERSION)
         result = -EPROTO;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "net_protocol.h"
+#include "packet.h"
 #include "serve.h"
 
 static const char *const schemes[] = {"tcp:", "udp:", "publish:", "named:", "sockets:"};
@@ -23,25 +24,17 @@ bool net_uri(const char *uri)
 static long ask(struct sandbox *s, struct request *r, const struct net_request *q,
                 struct net_reply *reply)
 {
-    struct iovec iov = {reply, sizeof(*reply)};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr m = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
+    struct packet p = {reply, sizeof(*reply), &r->send_fd, 1, NULL};
     const int service = s->config->net_service;
 
     if (service < 0)
         return -ENETUNREACH;
     if (send(service, q, sizeof(*q), MSG_NOSIGNAL) != sizeof(*q) ||
-        recvmsg(service, &m, MSG_CMSG_CLOEXEC) != sizeof(*reply) ||
+        packet_receive(service, &p, 0) != sizeof(*reply) ||
         reply->size > sizeof(reply->data)) {
         sandbox_fail(s, "the network service does not answer");
         return -EIO;
     }
-    struct cmsghdr *header = CMSG_FIRSTHDR(&m);
-    if (header && header->cmsg_type == SCM_RIGHTS)
-        memcpy(&r->send_fd, CMSG_DATA(header), sizeof(int));
     return reply->result < -4000 ? -EIO : reply->result;
 }
 

@@ -9,6 +9,7 @@
  * Addresses are made of the names, so that every member knows the same ones.
  */
 #include "net.h"
+#include "../monitor/packet.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -230,16 +231,9 @@ static int tcp_pair(int ends[2])
 static int pass(int socket, const char *name, const void *data, size_t size, int fd)
 {
     struct sockaddr_un path = path_of(name ? name : "");
-    struct iovec iov = {(void *)data, size};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    struct msghdr m = {
-        name ? &path : NULL, name ? sizeof(path) : 0, &iov, 1, &control, sizeof(control), 0};
+    struct packet p = {(void *)data, size, &fd, 1, name ? &path : NULL};
 
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-    return sendmsg(socket, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return packet_send(socket, &p, MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 int named_pass(const char *name, const void *data, size_t size, int fd)

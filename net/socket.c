@@ -5,6 +5,7 @@
  * comes may be any descriptor the sandbox has; only TCP sockets are acted upon.
  */
 #include "net.h"
+#include "../monitor/packet.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -37,24 +38,18 @@ bool net_is_tcp(int fd)
            (domain == AF_INET || domain == AF_INET6) && protocol == IPPROTO_TCP;
 }
 
-/* Room for one descriptor, so the kernel drops any others. */
 ssize_t net_take(int socket, void *data, size_t size, struct sockaddr_un *from, int *fd)
 {
-    struct iovec iov = {data, size};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control;
-    struct msghdr m = {from, from ? sizeof(*from) : 0, &iov, 1, &control, sizeof(control), 0};
-    ssize_t n = recvmsg(socket, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    struct cmsghdr *header = n < 0 ? NULL : CMSG_FIRSTHDR(&m);
+    struct packet p = {data, size, fd, 1, from};
+    ssize_t n = packet_receive(socket, &p, MSG_DONTWAIT);
 
-    if (n < 0)
-        return -errno;
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+    if (n >= 0 && p.count == 1)
+        return n;
+    if (n >= 0)
         return -EBADF;
-    memcpy(fd, CMSG_DATA(header), sizeof(*fd));
-    return n;
+    if (p.count)
+        close(*fd);
+    return -errno;
 }
 
 static int take_lent(void) /* the next socket lent */
