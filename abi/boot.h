@@ -54,13 +54,13 @@ struct boot_stream {
     uint32_t mode, reserved2;
 };
 
-/* Offsets of the host's vDSO functions from HOSTVDSO_BASE; 0: absent. */
+/* The host's vDSO. */
 struct boot_vdso {
     uint64_t base_old; /* where the host mapped vvar+vDSO in the fresh process */
     uint64_t size;     /* bytes of vvar + vDSO together */
     uint64_t vdso_off; /* start of the vDSO proper from HOSTVDSO_BASE */
-    uint64_t clock_gettime;
-    uint64_t getcpu;
+    /* Its functions, from HOSTVDSO_BASE, as the PAL finds them; 0: absent. */
+    uint64_t clock_gettime, getcpu;
 };
 
 /* A published port: "publish:N" where N is its place in the list. */
@@ -75,6 +75,14 @@ struct boot_port {
 struct boot_cpu_leaf {
     uint32_t leaf, subleaf;
     uint32_t eax, ebx, ecx, edx;
+};
+
+/* A file of an export, by its URI, "dir:N/path"; then as host_open(uri, O_RDONLY) answers. */
+#define BOOT_OPENED_MAX 128
+struct boot_opened {
+    char uri[124];
+    int32_t handle; /* the monitor's answer; -1: it gave none, ask */
+    struct host_attr attr;
 };
 
 struct boot_info {
@@ -156,7 +164,12 @@ struct boot_info {
 
     /* BOOT_RESUME: while pages are coming, one that somebody waits for: BOOT_WISH, or 0. */
     uint64_t pages_wish;
-    uint32_t pages_count, reserved3; /* streams of pages, at most BOOT_PAGES_MAX */
+    uint32_t pages_count; /* streams of pages, at most BOOT_PAGES_MAX */
+
+    /* BOOT_RESUME: what was open for reading when it was saved, as the library OS listed it then:
+     * the monitor opens it before anybody inside could ask. */
+    uint32_t opened_count;
+    struct boot_opened opened[BOOT_OPENED_MAX];
 };
 #define BOOT_WISH(space, addr) ((uint64_t)(space) << 48 | ((addr) & ~0xfffULL) | 1)
 #define BOOT_WISH_SPACE(wish)  ((uint32_t)((wish) >> 48))

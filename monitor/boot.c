@@ -5,9 +5,9 @@
 #include "sandbox.h"
 
 #include <cpuid.h>
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,77 +64,24 @@ static struct boot_strings put_list(struct writer *w, const char *const *list)
 
 /* ---- the host's vDSO --------------------------------------------------------- */
 
-/* Value of a dynamic symbol of the vDSO image at `base`, 0 if it has none. */
-static uint64_t vdso_symbol(const uint8_t *base, const char *name)
-{
-    const Elf64_Ehdr *eh = (const Elf64_Ehdr *)base;
-    const Elf64_Phdr *ph = (const Elf64_Phdr *)(base + eh->e_phoff);
-    const Elf64_Dyn *dyn = NULL;
-    const Elf64_Sym *symbols = NULL;
-    const char *strings = NULL;
-    const uint32_t *hash = NULL;
-    uint64_t bias = 0;
-
-    for (int i = 0; i < eh->e_phnum; i++) {
-        if (ph[i].p_type == PT_LOAD)
-            bias = ph[i].p_vaddr - ph[i].p_offset;
-        if (ph[i].p_type == PT_DYNAMIC)
-            dyn = (const Elf64_Dyn *)(base + ph[i].p_offset);
-    }
-    for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
-        if (dyn->d_tag == DT_SYMTAB)
-            symbols = (const Elf64_Sym *)(base + dyn->d_un.d_ptr - bias);
-        if (dyn->d_tag == DT_STRTAB)
-            strings = (const char *)(base + dyn->d_un.d_ptr - bias);
-        if (dyn->d_tag == DT_HASH)
-            hash = (const uint32_t *)(base + dyn->d_un.d_ptr - bias);
-    }
-    if (!symbols || !strings)
-        return 0;
-    /* Without DT_HASH: the string table follows the symbols. */
-    size_t count = hash ? hash[1] : (size_t)(strings - (const char *)symbols) / sizeof(*symbols);
-    for (size_t i = 0; i < count; i++)
-        if (symbols[i].st_shndx != SHN_UNDEF && !strcmp(strings + symbols[i].st_name, name))
-            return symbols[i].st_value - bias;
-    return 0;
-}
-
 /* vvar pages and vDSO lie one after the other; the maps file says where they begin. */
 static void find_vdso(struct boot_vdso *vdso)
 {
-    static char maps[65536];
-    const uint8_t *image = (const uint8_t *)getauxval(AT_SYSINFO_EHDR);
-    uint64_t low = UINT64_MAX, high = 0;
+    uint64_t image = getauxval(AT_SYSINFO_EHDR), start, end, low = UINT64_MAX, high = 0;
+    FILE *maps = image ? fopen("/proc/self/maps", "re") : NULL;
+    char line[512];
 
-    if (!image)
-        return;
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return;
-    size_t size = 0;
-    for (ssize_t n; size < sizeof(maps) - 1; size += (size_t)n)
-        if ((n = read(fd, maps + size, sizeof(maps) - 1 - size)) <= 0)
-            break;
-    close(fd);
-    maps[size] = 0;
-    for (char *line = strtok(maps, "\n"); line; line = strtok(NULL, "\n")) {
-        unsigned long start, end;
-        if (!strstr(line, "[vvar") && !strstr(line, "[vdso]"))
-            continue;
-        if (sscanf(line, "%lx-%lx", &start, &end) != 2)
+    while (maps && fgets(line, sizeof(line), maps)) {
+        if ((!strstr(line, "[vvar") && !strstr(line, "[vdso]")) ||
+            sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) != 2)
             continue;
         low = start < low ? start : low;
         high = end > high ? end : high;
     }
-    if (high <= low || high - low > 0x100000)
-        return;
-    vdso->base_old = low;
-    vdso->size = high - low;
-    vdso->vdso_off = (uint64_t)(uintptr_t)image - low;
-    uint64_t clock = vdso_symbol(image, "__vdso_clock_gettime");
-    uint64_t cpu = vdso_symbol(image, "__vdso_getcpu");
-    vdso->clock_gettime = clock ? vdso->vdso_off + clock : 0;
-    vdso->getcpu = cpu ? vdso->vdso_off + cpu : 0;
+    if (maps)
+        fclose(maps);
+    if (high > low && high - low <= 0x100000)
+        *vdso = (struct boot_vdso){low, high - low, image - low, 0, 0};
 }
 
 /* A fork does not move it. */

@@ -30,8 +30,7 @@ static long ask(struct sandbox *s, struct request *r, const struct net_request *
     if (service < 0)
         return -ENETUNREACH;
     if (send(service, q, sizeof(*q), MSG_NOSIGNAL) != sizeof(*q) ||
-        packet_receive(service, &p, 0) != sizeof(*reply) ||
-        reply->size > sizeof(reply->data)) {
+        packet_receive(service, &p, 0) != sizeof(*reply) || reply->size > sizeof(reply->data)) {
         sandbox_fail(s, "the network service does not answer");
         return -EIO;
     }

@@ -12,15 +12,11 @@ union control {
 
 static struct msghdr header_for(const struct packet *p, struct iovec *iov, union control *control)
 {
+    const socklen_t name = p->name ? sizeof(*p->name) : 0;
+
     *iov = (struct iovec){p->data, p->size};
     /* Not CMSG_SPACE, which may have room for one more. */
-    return (struct msghdr){p->name,
-                           p->name ? sizeof(*p->name) : 0,
-                           iov,
-                           1,
-                           p->count ? control : NULL,
-                           p->count ? CMSG_LEN(p->count * sizeof(int)) : 0,
-                           0};
+    return (struct msghdr){p->name, name, iov, 1, control, CMSG_LEN(p->count * sizeof(int)), 0};
 }
 
 ssize_t packet_send(int socket, const struct packet *p, int flags)

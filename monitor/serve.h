@@ -36,6 +36,10 @@ handler serve_open, serve_control, serve_attributes_get, serve_attributes_set, s
     serve_make, serve_rename, serve_remove, serve_random, serve_report, serve_thread_interrupt,
     serve_freeze_ready;
 
+/* A resume: opens what the saved boot_info lists as if the inside had asked, tells it there, and
+ * gives the descriptors, at most BOOT_OPENED_MAX, to fds: how many. */
+size_t serve_opened(struct sandbox *s, int *fds);
+
 /* CPU time of a host process, or -ESRCH. */
 int64_t process_cpu_ns(pid_t pid);
 

@@ -39,8 +39,10 @@
 #include "landlock.h"
 #include "lockdown.h"
 #include "memory_file.h"
+#include "packet.h"
 #include "resources.h"
 #include "save.h"
+#include "serve.h"
 
 #ifndef ARCH_SET_CPUID
 #define ARCH_SET_CPUID 0x1012
@@ -58,25 +60,10 @@
 
 #define NOBODY          65534
 
-/* What the child could not do.  Order known to stage_text. */
-enum stage {
-    STAGE_SESSION,
-    STAGE_FDS,
-    STAGE_LIFELINE,
-    STAGE_MAP,
-    STAGE_SIGNALS,
-    STAGE_CPU,
-    STAGE_FILTER
-};
-
-static const char *const stage_text[] = {
-    "starting a session",         "placing descriptors",     "arming the lifeline",
-    "mapping the picoprocess",    "installing host signals", "making CPUID fault",
-    "installing the host filter",
-};
-
+/* What the child could not do. */
 struct failure {
-    int32_t stage, error;
+    char what[32];
+    int error;
 };
 
 /* What the child needs; it must not allocate. */
@@ -151,10 +138,11 @@ static int make_events(struct sandbox *s)
 
 /* ---- the child ------------------------------------------------------------------- */
 
-static _Noreturn void child_fail(int report, enum stage stage, int error)
+static _Noreturn void child_fail(int report, const char *what, int error)
 {
-    struct failure failure = {(int32_t)stage, error};
+    struct failure failure = {.error = error};
 
+    strncpy(failure.what, what, sizeof(failure.what) - 1);
     if (write(report, &failure, sizeof(failure)) < 0)
         _exit(2);
     _exit(1);
@@ -187,7 +175,7 @@ static int place_descriptors(const struct plan *p)
     memcpy(from + GATE_FD_PAGES, s->resumed.pages, sizeof(s->resumed.pages));
     for (int i = 0; i < count; i++) /* lifted behind all of them before they get their numbers */
         if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD, count)) < 0)
-            return -errno;
+            return -EMFILE; /* or EINVAL, for want of room as well */
     for (int i = 0; i < count; i++) {
         if (from[i] < 0)
             close(i);
@@ -356,13 +344,19 @@ static _Noreturn void enter_image(const struct plan *p, long listener)
     __builtin_unreachable();
 }
 
-/* A monitor that could not say all kills this process. */
-static void wait_for_boot_info(void)
+/* A monitor that could not say all kills this process.  With it come the files of a resume. */
+static void wait_for_boot_info(struct boot_info *boot)
 {
+    int fds[BOOT_OPENED_MAX];
     char byte;
+    struct packet p = {&byte, 1, fds, BOOT_OPENED_MAX, NULL};
 
-    while (read(FD_REPORT, &byte, 1) < 0 && errno == EINTR)
-        ;
+    while (packet_receive(FD_REPORT, &p, 0) < 0 && errno == EINTR)
+        p.count = BOOT_OPENED_MAX;
+    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < boot->opened_count; i++) {
+        int32_t *handle = &boot->opened[i].handle;
+        *handle = *handle >= 0 && *handle < (int)p.count ? fds[*handle] : -1;
+    }
 }
 
 static _Noreturn void child_main(const struct plan *p)
@@ -375,33 +369,33 @@ static _Noreturn void child_main(const struct plan *p)
         errno = 0;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        child_fail(p->report, STAGE_SESSION, errno);
+        child_fail(p->report, "starting a session", errno);
     raise_file_limit();
     if ((rc = image_map_text(&p->image, p->exe)) < 0)
-        child_fail(p->report, STAGE_MAP, -rc);
+        child_fail(p->report, "mapping the picoprocess", -rc);
     if ((rc = place_descriptors(p)) < 0)
-        child_fail(p->report, STAGE_FDS, -rc);
+        child_fail(p->report, "placing descriptors", -rc);
     if ((rc = arm_lifeline()) < 0)
-        child_fail(FD_REPORT, STAGE_LIFELINE, -rc);
+        child_fail(FD_REPORT, "arming the lifeline", -rc);
     if ((rc = map_memory()) < 0)
-        child_fail(FD_REPORT, STAGE_MAP, -rc);
+        child_fail(FD_REPORT, "mapping the picoprocess", -rc);
     forget_thread_area();
     drop_rights(p->s);
     if ((rc = install_signals(&p->image.header)) < 0)
-        child_fail(FD_REPORT, STAGE_SIGNALS, -rc);
-    wait_for_boot_info();
+        child_fail(FD_REPORT, "installing host signals", -rc);
+    wait_for_boot_info(p->s->boot);
     p->s->boot->host_pid = getpid(); /* interrupts name it */
     *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
     if ((rc = move_vdso(&p->s->boot->vdso)) < 0)
-        child_fail(FD_REPORT, STAGE_MAP, -rc);
+        child_fail(FD_REPORT, "mapping the picoprocess", -rc);
     /* Threads and address spaces inherit it. */
     if (p->s->config->cpu_level && syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) < 0)
-        child_fail(FD_REPORT, STAGE_CPU, errno);
+        child_fail(FD_REPORT, "making CPUID fault", errno);
     long listener = syscall(
         SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
     if (listener < 0)
-        child_fail(FD_REPORT, STAGE_FILTER, errno);
+        child_fail(FD_REPORT, "installing the host filter", errno);
     enter_image(p, listener);
 }
 
@@ -410,24 +404,16 @@ static _Noreturn void child_main(const struct plan *p)
 /* The listener, or the reason why there is none. */
 static int receive_listener(struct sandbox *s, int socket)
 {
-    struct failure failure = {-1, 0};
-    struct iovec iov = {&failure, sizeof(failure)};
-    char control[CMSG_SPACE(sizeof(int))];
-    struct msghdr message = {NULL, 0, &iov, 1, control, sizeof(control), 0};
-    ssize_t n;
+    struct failure failure = {"it died while it was starting", 0};
+    struct packet p = {&failure, sizeof(failure), &s->listener, 1, NULL};
 
-    do
-        n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    struct cmsghdr *header = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-    if (header && header->cmsg_type == SCM_RIGHTS) {
-        memcpy(&s->listener, CMSG_DATA(header), sizeof(int));
+    while (packet_receive(socket, &p, 0) < 0 && errno == EINTR)
+        p.count = 1;
+    if (p.count)
         return 0;
-    }
-    error_set(s->err, 0, "the picoprocess died while it was starting");
-    if (n == sizeof(failure) && failure.stage >= 0 && failure.stage <= STAGE_FILTER)
-        error_set(s->err, failure.error, "%s", stage_text[failure.stage]);
-    if (failure.stage == STAGE_FDS)
+    failure.what[sizeof(failure.what) - 1] = 0;
+    error_set(s->err, failure.error, "the picoprocess: %s", failure.what);
+    if (failure.error == EMFILE)
         return error_hint(s->err, "raise the limit of open files: ulimit -n 256");
     return error_hint(s->err, "`bailey check` tells what this host lacks");
 }
@@ -445,10 +431,20 @@ static int resume_segment(struct sandbox *s)
     return rc;
 }
 
+/* What the child waits for.  Should it have failed, it has said why. */
+static void let_go(int socket, int *fds, size_t count)
+{
+    if (packet_send(socket, &(struct packet){"", 1, fds, count, NULL}, 0) < 0)
+        errno = 0;
+    while (count > 0)
+        close(fds[--count]);
+}
+
 /* What need not be done before is done while the child prepares itself. */
 static int meanwhile(struct sandbox *s, const struct image *image, int socket)
 {
     const struct memory_source *from = s->config->resume;
+    int fds[BOOT_OPENED_MAX];
 
     if (from && from->ready && resume_segment(s) < 0)
         return -1;
@@ -458,10 +454,14 @@ static int meanwhile(struct sandbox *s, const struct image *image, int socket)
             return -1;
     }
     raise_file_limit();
-    if (write(socket, "", 1) < 0)
-        errno = 0; /* it has failed and said why */
-    if (!from)
-        madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
+    if (from) {
+        if (lockdown_calls(s) < 0)
+            return -1;
+        let_go(socket, fds, serve_opened(s, fds));
+        return 0;
+    }
+    let_go(socket, NULL, 0);
+    madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
     return lockdown_calls(s);
 }
 

@@ -4,6 +4,7 @@
  * filter, and jumped here on the stack of slot 0.  What is left of the monitor's copy
  * (its text, heap, stack) is unmapped.
  */
+#include "host_vdso.h"
 #include "pal.h"
 
 void pal_thread_init(struct thread *t)
@@ -47,5 +48,6 @@ _Noreturn void pal_start(struct boot_info *b)
     pal_thread_setup(t);
     gate(HOST_NR_munmap, 0, INSIDE_BASE, 0, 0, 0, 0);
     gate(HOST_NR_munmap, INSIDE_END, USER_MAX - INSIDE_END, 0, 0, 0, 0);
+    host_vdso_find(&b->vdso);
     upcall_start(b);
 }

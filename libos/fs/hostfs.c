@@ -525,6 +525,7 @@ void hostfs_resume(void)
             forget_listings(fs);
         moved |= fs->moved;
     }
+    hostfs_list_done();
     if (moved)
         dcache_forget_unused();
 }

@@ -105,6 +105,12 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i);
  * file is data to its end. */
 s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size);
 
+/* ---- hostfs_again.c ---- */
+/* While a resume opens handles again: as host_open(uri, O_RDONLY, 0, attr). */
+long hostfs_open_again(const char *uri, struct host_attr *attr);
+/* What was listed and is not wanted is closed. */
+void hostfs_list_done(void);
+
 /* ---- hostfs_list.c ---- */
 struct listing *listing_fetch(struct dentry *d); /* or ERR_PTR */
 void listing_free(struct listing *l);

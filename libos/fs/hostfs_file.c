@@ -220,7 +220,7 @@ static bool same_file(const struct inode *i, const struct host_attr *a)
 static long reopen_one(const char *uri, int flags, struct inode *i, bool strict)
 {
     struct host_attr a;
-    long h = host_open(uri, flags, 0, &a);
+    long h = flags == O_RDONLY ? hostfs_open_again(uri, &a) : host_open(uri, flags, 0, &a);
 
     if (h < 0)
         return h;

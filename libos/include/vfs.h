@@ -419,6 +419,7 @@ extern struct lock mount_lock;
 /* File systems. */
 struct super *tmpfs_new(u64 dev_hint, u32 root_mode);
 struct super *hostfs_new(u32 export_index, bool cache);
+void hostfs_list_open(void);               /* what a resume will open again, while all rest */
 void hostfs_resume(void);                  /* opens all host handles again, in a resumed copy */
 struct super *erofs_new(u32 export_index); /* the image that is the export; or ERR_PTR */
 /* Opens and maps the image again in a resumed copy, before there is a second process. */

@@ -4,6 +4,8 @@
  *
  *   message_fuzz [ROUNDS [SEED]]
  *
+ * Call number OPENED stands for what a snapshot lists as open: words[1] of struct boot_opened.
+ *
  * Exports: 0 the host base, 1 a writable directory of its own, 2 the same read-only.
  */
 #include <fcntl.h>
@@ -19,6 +21,8 @@
 #include "../../monitor/serve.h"
 #include "contract.h"
 #include "../random.h"
+
+#define OPENED (HOST_CALL_COUNT + 1)
 
 long serve_words(struct sandbox *s, struct request *r, const uint64_t *words);
 
@@ -73,6 +77,19 @@ static void set_up(void)
     if (p == MAP_FAILED)
         abort();
     sandbox.segment = p;
+    sandbox.boot = p;
+}
+
+static void open_listed(uint64_t count, const uint8_t *data, size_t size)
+{
+    int fds[BOOT_OPENED_MAX];
+
+    sandbox.boot->opened_count = (uint32_t)count;
+    if (size > sizeof(sandbox.boot->opened))
+        size = sizeof(sandbox.boot->opened);
+    memcpy(sandbox.boot->opened, data, size);
+    for (size_t n = serve_opened(&sandbox, fds); n > 0; n--)
+        close(fds[n - 1]);
 }
 
 /* 48 bytes of words, then the message, put where the words say if that is a place. */
@@ -89,6 +106,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(words, data, sizeof(words));
     data += sizeof(words);
     size -= sizeof(words);
+    if (words[0] == OPENED) {
+        open_listed(words[1], data, size);
+        return 0;
+    }
     if (size > SLOT_MESSAGE_SIZE)
         size = SLOT_MESSAGE_SIZE;
     if (words[1] < SEG_SIZE - SLOT_MESSAGE_SIZE)
@@ -187,6 +208,22 @@ static uint64_t make_call(void)
     return below(8) ? control[below(sizeof(control))] : below(HOST_CALL_COUNT + 2);
 }
 
+/* A list of what was open, some of it cut off. */
+static size_t make_opened(uint8_t *to)
+{
+    const uint64_t words[6] = {OPENED, below(20) ? below(6) : any()};
+    struct boot_opened *list = (struct boot_opened *)(to + sizeof(words));
+    uint8_t text[16384];
+
+    memcpy(to, words, sizeof(words));
+    for (size_t i = 0; i < 5; i++) {
+        size_t n = make_string(text);
+        memcpy(list[i].uri, text, n < sizeof(list[i].uri) ? n : sizeof(list[i].uri));
+        list[i].handle = (int32_t)any();
+    }
+    return sizeof(words) + 5 * sizeof(*list);
+}
+
 static size_t make_input(uint8_t *to)
 {
     static const uint32_t fixed[HOST_CALL_COUNT + 1] = {
@@ -199,6 +236,8 @@ static size_t make_input(uint8_t *to)
         [HOST_CALL_RENAME] = sizeof(struct message_rename),
         [HOST_CALL_REMOVE] = sizeof(struct message_remove),
     };
+    if (below(16) == 0)
+        return make_opened(to);
     uint64_t words[6] = {make_call(), SEG_SLOTS + SLOT_MESSAGE, 0, 0, 0, 0};
     uint8_t *message = to + sizeof(words);
     size_t n = words[0] <= HOST_CALL_COUNT ? fixed[words[0]] : 8;

@@ -1,10 +1,12 @@
 /* evil_snapshot IN OUT SEED: the snapshot IN, whole and with a digest that is right, as
  * somebody would write it who wants to own whoever resumes it: words of its memory, its
  * state, its description and where its pages lie are others. */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../abi/boot.h"
 #include "../../abi/layout.h"
 #include "../../snapshot/snapshot.h"
 #include "../random.h"
@@ -59,6 +61,24 @@ static void put_meta(struct snapshot_writer *w, const char *key, const void *byt
     free(copy);
 }
 
+/* Files to be opened before anybody asks: what is nobody's business, and what is no file. */
+static void spoil_opened(uint8_t *bytes, size_t size)
+{
+    static const char *const uris[] = {
+        "dir:0/etc/shadow", "dir:0/../etc/passwd", "dir:1/",  "dir:4294967296/x", "host:cpuinfo",
+        "tcp:127.0.0.1:22", "publish:0",           "job:0/0", "sockets:",         ""};
+    struct boot_info *boot = (struct boot_info *)bytes;
+    size_t room = (size - offsetof(struct boot_info, opened)) / sizeof(boot->opened[0]);
+
+    boot->opened_count = below(8) ? (uint32_t)below(room) : (uint32_t)odd();
+    for (size_t i = 0; i < room && i < BOOT_OPENED_MAX; i++) {
+        strcpy(boot->opened[i].uri, uris[below(sizeof(uris) / sizeof(uris[0]))]);
+        if (below(16) == 0)
+            memset(boot->opened[i].uri, 'x', sizeof(boot->opened[i].uri));
+        boot->opened[i].handle = (int32_t)odd();
+    }
+}
+
 /* What the monitor wrote at the start and the library OS's globals more than the rest. */
 static void put_range(struct snapshot_writer *w, struct snapshot_reader *r,
                       const struct snapshot_range *range)
@@ -72,6 +92,9 @@ static void put_range(struct snapshot_writer *w, struct snapshot_reader *r,
             check(-1);
         if (range->object == SNAPSHOT_SEGMENT && offset < SEG_HEAP)
             spoil(pages, n, (unsigned)below(6));
+        if (range->object == SNAPSHOT_SEGMENT && offset == SEG_BOOT && below(4) == 0 &&
+            n > offsetof(struct boot_info, opened))
+            spoil_opened(pages, n);
         else if (below(16) == 0)
             spoil(pages, n, 2);
         if (range->object >= SNAPSHOT_SPACE(0) && below(32) == 0)

@@ -7,6 +7,7 @@
 #include "../../abi/gate.h"
 #include "../../abi/layout.h"
 #include "../../abi/message.h"
+#include "../../pal/host_vdso.h"
 #include "contract.h"
 
 #define SLOT0    (SEG_BASE + SEG_SLOTS)
@@ -327,6 +328,7 @@ void image_main(struct boot_info *boot)
 
     need(boot->magic == BOOT_MAGIC && initialised == 42 && zeroed == 0, 3);
     need(*(volatile uint32_t *)(SLOT0 + SLOT_HOST_TID) == (uint32_t)boot->host_pid, 4);
+    host_vdso_find(&boot->vdso);
     need(boot->vdso.clock_gettime != 0, 5);
     set_signal_stack();
     if (same(what, "seven"))

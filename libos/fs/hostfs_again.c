@@ -1,0 +1,66 @@
+/* Files that are open at a save, and at its resume.
+ *
+ * The host's files that are open for reading are listed while everything rests; the monitor that
+ * resumes opens them before there is anybody to ask for one after the other, and each is found here
+ * by its URI.  Both ends go through the inodes in the same order, so looking for one goes on
+ * where the one before was found.  What is not in the list is asked for.
+ *
+ * Locking: none; all threads rest, or have not been started. */
+#include <linux/fcntl.h>
+
+#include "carry.h"
+#include "hostfs.h"
+#include "lib.h"
+#include "thread.h"
+
+static u32 found; /* how many of the list have been passed */
+
+static void add(struct inode *i, void *arg)
+{
+    struct hostfs_node *n = hostfs_node(i);
+    struct boot_info *b = boot();
+    char buf[URI_MAX], *uri;
+
+    (void)arg;
+    if (b->opened_count == BOOT_OPENED_MAX || !n->name || n->handle < 0 ||
+        n->handle == n->write_handle || n->lower.users == 0)
+        return;
+    uri = hostfs_uri(n->name, buf);
+    if (!IS_ERR(uri) && strlen(uri) < sizeof(b->opened->uri))
+        memcpy(b->opened[b->opened_count++].uri, uri, strlen(uri) + 1);
+}
+
+void hostfs_list_open(void)
+{
+    boot()->opened_count = found = 0;
+    hostfs_each(add, NULL);
+}
+
+long hostfs_open_again(const char *uri, struct host_attr *attr)
+{
+    struct boot_info *b = boot();
+
+    for (u32 n = found; n < b->opened_count; n++) {
+        struct boot_opened *o = &b->opened[n];
+        if (strcmp(o->uri, uri) != 0)
+            continue;
+        found = n + 1;
+        if (o->handle < 0)
+            break;
+        long handle = o->handle;
+        o->handle = -1;
+        *attr = o->attr;
+        return handle;
+    }
+    return host_open(uri, O_RDONLY, 0, attr);
+}
+
+void hostfs_list_done(void)
+{
+    struct boot_info *b = boot();
+
+    for (u32 n = 0; n < b->opened_count; n++)
+        if (b->opened[n].handle >= 0)
+            host_close(b->opened[n].handle);
+    b->opened_count = 0;
+}
