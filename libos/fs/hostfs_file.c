@@ -269,9 +269,16 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i)
 
 /* ---- data ---------------------------------------------------------------------- */
 
+/* A resume did not find it any more: as a network file system has it. */
+static bool is_lost(int handle) { return unlikely(handle < 0); }
+
 static long lower_read(struct inode *i, struct uio *u, u64 pos)
 {
-    return carry_counts(i) ? carry_read(i, u, pos) : host_read_uio(hostfs_node(i)->handle, u, pos);
+    int handle = hostfs_node(i)->handle;
+
+    if (carry_counts(i))
+        return carry_read(i, u, pos);
+    return is_lost(handle) ? -ESTALE : host_read_uio(handle, u, pos);
 }
 
 static long hostfs_read(struct file *f, struct uio *u, u64 *pos)
@@ -287,13 +294,16 @@ static long hostfs_write(struct file *f, struct uio *u, u64 *pos)
     struct inode *i = f->inode;
     bool append = f->flags & O_APPEND;
 
+    int handle = hostfs_node(i)->write_handle;
+
     if (carry_counts(i))
         return -EROFS;
+    if (is_lost(handle))
+        return -ESTALE;
     lock(&i->lock);
     if (append)
         *pos = i->size;
-    long n =
-        host_write_uio(hostfs_node(i)->write_handle, u, u->left, *pos, append ? HOST_APPEND : 0);
+    long n = host_write_uio(handle, u, u->left, *pos, append ? HOST_APPEND : 0);
     if (n > 0) {
         *pos += n;
         if (*pos > i->size)

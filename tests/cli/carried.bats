@@ -145,3 +145,30 @@ second"
     bailey resume --hostname "$(printf 'a%.0s' {1..65})" file
     refused 125 --hostname
 }
+
+@test "many open files: most come before anybody asks, and each is the one it was" {
+    local long
+    long=$(printf 'n%.0s' {1..150})
+    mkdir -p "volume/$long"
+    echo far >"volume/$long/file"
+    for i in {1..160}; do echo "number $i" >"volume/$i"; done
+    saved -v "$place/volume:/volume:ro" -- python3 -c 'import glob, os
+names = sorted(glob.glob("/volume/*")) + ["/volume/'"$long"'/file"]
+files = [open(n, "rb") for n in names if os.path.isfile(n)]
+def head(f):
+    try: return os.pread(f.fileno(), 100, 0)
+    except OSError as e: return e.errno
+texts = [head(f) for f in files]
+del files[90], texts[90], files[7], texts[7]
+print("ready", flush=True)
+'"$until_resumed_py"'
+print(len(files), [(f.name, head(f)) for f, t in zip(files, texts) if head(f) != t], flush=True)
+os._exit(0)'
+    rm "volume/33"
+    bailey resume -v "$place/volume:/volume:ro" --stats file
+    [ "$status" = 0 ]
+    [[ $output == *"159 [('/volume/33', 116)]"* ]] || fail "$output"
+    local calls
+    calls=$(sed -n 's/.* \([0-9]*\) control calls.*/\1/p' <<<"$stderr")
+    [ "$calls" -lt 80 ] || fail "$calls control calls"
+}
