@@ -454,14 +454,9 @@ static int meanwhile(struct sandbox *s, const struct image *image, int socket)
             return -1;
     }
     raise_file_limit();
-    if (from) {
-        if (lockdown_calls(s) < 0)
-            return -1;
-        let_go(socket, fds, serve_opened(s, fds));
-        return 0;
-    }
-    let_go(socket, NULL, 0);
-    madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
+    let_go(socket, fds, from ? serve_opened(s, fds) : 0);
+    if (!from)
+        madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
     return lockdown_calls(s);
 }
 
