@@ -29,7 +29,7 @@
 #include "serve.h"
 
 #define PATIENCE_MS 10000
-#define LOOK_MS     2
+#define LOOK_MS     1
 #define GIVE_UP_S   2
 
 static struct {

@@ -126,10 +126,15 @@ static uint32_t *reg_of(struct boot_cpu_leaf *l, unsigned reg)
     return regs[reg];
 }
 
+/* The features of a leaf stand together in the table, and in a virtual machine every CPUID is a way
+ * out of it and back. */
 static bool has(const struct feature *f)
 {
-    struct boot_cpu_leaf l = read_leaf(f->leaf, f->subleaf);
-    return *reg_of(&l, f->reg) >> f->bit & 1;
+    static _Thread_local struct boot_cpu_leaf last = {.leaf = ~0u};
+
+    if (last.leaf != f->leaf || last.subleaf != f->subleaf)
+        last = read_leaf(f->leaf, f->subleaf);
+    return *reg_of(&last, f->reg) >> f->bit & 1;
 }
 
 static uint64_t read_xcr0(void)
