@@ -248,8 +248,9 @@ static void pass_on(int messages)
         return;
 }
 
+/* told: what failed has been said. */
 static void end_workers(struct worker *w, uint64_t count, const struct names *n,
-                        const struct progress *p)
+                        const struct progress *p, bool told)
 {
     uint64_t bad = 0;
 
@@ -259,7 +260,7 @@ static void end_workers(struct worker *w, uint64_t count, const struct names *n,
     while (bad < n->count && !p->copies[bad].code)
         bad++;
     for (uint64_t i = 0; i < count; i++) {
-        if (!p->failed || (bad < n->count && i == bad % count))
+        if (!told && (!p->failed || (bad < n->count && i == bad % count)))
             pass_on(w[i].messages);
         if (w[i].messages >= 0)
             close(w[i].messages);
@@ -283,7 +284,7 @@ static int start_parallel(struct memory_base *base, struct request *r, const str
         if (*ended)
             return code;
     }
-    end_workers(w, count, n, p);
+    end_workers(w, count, n, p, code != 0);
     return code;
 }
 
