@@ -76,6 +76,8 @@ static void take_form(struct snapshot_write_options *o, ssize_t size)
     while (snapshot_pairs_next(form.pairs, (size_t)size, &at, &name, &value)) {
         if (strcmp(name, "warm") == 0)
             o->warm = true;
+        else if (strcmp(name, "unchecked") == 0)
+            o->unchecked = true;
         else if (strcmp(name, "self-contained") == 0)
             o->self_contained = true;
         else if (strcmp(name, "base") == 0)
@@ -139,6 +141,8 @@ int save_form_pack(const struct snapshot_write_options *o)
         need(NULL);
     /* At least one: an empty message would be none. */
     if (snapshot_pairs_add(&pairs, o->warm ? "warm" : "plain", "yes"))
+        need(NULL);
+    if (o->unchecked && snapshot_pairs_add(&pairs, "unchecked", "yes"))
         need(NULL);
     if (o->base && snapshot_pairs_add(&pairs, "base", "%s", o->base))
         need(NULL);

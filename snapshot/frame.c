@@ -4,7 +4,7 @@
 #include "internal.h"
 
 void frame_pack(struct frame *frame, uint64_t number, ZSTD_CCtx *zctx, const struct file_key *key,
-                const uint8_t *plain, size_t len, uint8_t *stored, size_t ratio)
+                const uint8_t *plain, size_t len, uint8_t *stored, size_t ratio, bool digest)
 {
     size_t size = zctx ? ZSTD_compress2(zctx, stored, ZSTD_compressBound(len), plain, len) : len;
 
@@ -17,7 +17,8 @@ void frame_pack(struct frame *frame, uint64_t number, ZSTD_CCtx *zctx, const str
     if (key->used)
         size = seal(key, number, stored, size);
     frame->stored = (uint32_t)size;
-    snapshot_digest(frame->digest, stored, size);
+    if (digest)
+        snapshot_digest(frame->digest, stored, size);
 }
 
 int frame_check(const struct frame *frame, const uint8_t *stored)

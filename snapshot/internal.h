@@ -43,9 +43,10 @@ int random_bytes(void *bytes, size_t len, struct snapshot_error *err);
 #define STORED_MAX (ZSTD_COMPRESSBOUND(FRAME_BYTES) + SEAL_BYTES)
 /* Compresses, seals and digests plain[0..len) into stored, which has room for
  * ZSTD_COMPRESSBOUND(len) + SEAL_BYTES.  Sets stored, method and digest of frame; zctx NULL:
- * not compressed.  ratio: do not compress better than this, 0: no limit. */
+ * not compressed.  ratio: do not compress better than this, 0: no limit.  digest: false leaves it
+ * as it is. */
 void frame_pack(struct frame *frame, uint64_t number, ZSTD_CCtx *zctx, const struct file_key *key,
-                const uint8_t *plain, size_t len, uint8_t *stored, size_t ratio);
+                const uint8_t *plain, size_t len, uint8_t *stored, size_t ratio, bool digest);
 /* The way back, in `stored`, which is changed.  Exactly `len` bytes must come out. */
 int frame_check(const struct frame *frame, const uint8_t *stored);
 int frame_unpack(const struct frame *frame, uint64_t number, ZSTD_DCtx *zctx,
@@ -57,8 +58,8 @@ struct pack_frame { /* one being filled */
     uint32_t number, pages;
     uint8_t *plain;
 };
-struct pack *pack_start(int fd, const struct file_key *key, int level, bool compress,
-                        unsigned threads, unsigned buffered, struct snapshot_error *err);
+struct pack *pack_start(int fd, const struct file_key *key, const struct snapshot_write_options *o,
+                        struct snapshot_error *err);
 /* The frame to fill next, empty, until it is submitted; NULL after a failed write (errno). */
 struct pack_frame *pack_current(struct pack *p);
 /* Hands the current frame over. */

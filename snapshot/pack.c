@@ -28,7 +28,7 @@ struct slot {
 
 struct pack {
     int fd, error, level;
-    bool compress, stop;
+    bool compress, digest, stop;
     const struct file_key *key;
     unsigned slot_count, threads_wanted, threads;
     struct slot *slots;
@@ -81,7 +81,7 @@ static void pack_slot(const struct pack *p, struct slot *slot, ZSTD_CCtx *zctx)
 {
     slot->frame = (struct frame){.pages = (uint16_t)slot->filling.pages};
     frame_pack(&slot->frame, slot->filling.number, zctx, p->key, slot->filling.plain,
-               (size_t)slot->filling.pages * SNAPSHOT_PAGE, slot->stored, 0);
+               (size_t)slot->filling.pages * SNAPSHOT_PAGE, slot->stored, 0, p->digest);
 }
 
 static void *packer(void *arg)
@@ -171,25 +171,32 @@ static int write_done(struct pack *p, uint32_t left)
     return p->error ? -1 : 0;
 }
 
-struct pack *pack_start(int fd, const struct file_key *key, int level, bool compress,
-                        unsigned threads, unsigned buffered, struct snapshot_error *err)
+struct pack *pack_start(int fd, const struct file_key *key, const struct snapshot_write_options *o,
+                        struct snapshot_error *err)
 {
+    const unsigned threads = thread_count(o->warm ? 1 : o->threads);
+    /* Alone it packs one at a time, in the same memory. */
+    const unsigned buffered = threads == 1 ? 1 : o->buffered ? o->buffered : SLOTS_DEFAULT;
     struct pack *p = calloc(1, sizeof(*p));
 
     if (!p) {
         fail_errno(err, ENOMEM, "memory", NULL);
         return NULL;
     }
-    *p = (struct pack){.fd = fd, .level = level, .compress = compress, .key = key};
-    p->threads_wanted = thread_count(threads);
-    p->slot_count = buffered == 0 ? SLOTS_DEFAULT : buffered > SLOTS_MAX ? SLOTS_MAX : buffered;
+    *p = (struct pack){.fd = fd,
+                       .key = key,
+                       .level = o->level ? o->level : 1,
+                       .compress = !o->warm,
+                       .digest = !o->unchecked,
+                       .threads_wanted = threads,
+                       .slot_count = buffered > SLOTS_MAX ? SLOTS_MAX : buffered};
     p->offset = sizeof(struct header);
     p->slots = calloc(p->slot_count, sizeof(*p->slots));
     p->zctx = context(p);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->ready, NULL);
-    if (p->slots && (p->zctx || !compress))
+    if (p->slots && (p->zctx || o->warm))
         return p;
     pack_free(p);
     fail_errno(err, ENOMEM, "memory", NULL);

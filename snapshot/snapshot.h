@@ -84,6 +84,7 @@ struct snapshot_write_options {
     unsigned threads;             /* that compress; 0: one for each CPU up to 8, 1: the caller */
     unsigned buffered;            /* frames of 1 MB in memory, at most; 0: 16 */
     bool warm;                    /* uncompressed, for mapping; no key, no base */
+    bool unchecked;               /* no digests of pages: for a reader that trusts it alone */
     bool self_contained;          /* only marks it: what is carried lies in the memory */
     uint32_t abi_version;         /* BOOT_VERSION of abi/boot.h */
     uint8_t image[32];            /* digest of the inside image */

@@ -94,8 +94,7 @@ static int begin(struct snapshot_writer *w, const struct snapshot_write_options 
         return -1;
     if (o->sign_key_file && !(w->sign_key_file = strdup(o->sign_key_file)))
         return fail_errno(err, ENOMEM, w->path, NULL);
-    w->pack = pack_start(w->out.fd, &w->key, o->level ? o->level : 1, !o->warm,
-                         o->warm ? 1 : o->threads, o->buffered, err);
+    w->pack = pack_start(w->out.fd, &w->key, o, err);
     if (!w->pack)
         return -1;
     return write_all(w->out.fd, &w->header, sizeof(w->header)) < 0 ? write_failed(w, err) : 0;
@@ -304,7 +303,7 @@ static int write_index(struct snapshot_writer *w, struct trailer *trailer, const
     int rc = zctx && stored ? 0 : fail_errno(err, ENOMEM, w->path, NULL);
 
     if (rc == 0) {
-        frame_pack(&frame, SEAL_INDEX, zctx, &w->key, plain, size, stored, INDEX_RATIO);
+        frame_pack(&frame, SEAL_INDEX, zctx, &w->key, plain, size, stored, INDEX_RATIO, true);
         trailer->index_stored = frame.stored;
         trailer->index_plain = (uint32_t)size;
         trailer->index_method = frame.method;

@@ -376,6 +376,20 @@ static void test_warm(void **state)
     snapshot_reader_close(r);
 }
 
+/* Without digests it is for who knows where it comes from; to others it looks changed. */
+static void test_unchecked(void **state)
+{
+    struct snapshot_error e;
+
+    write_standard("a", &(struct snapshot_write_options){.warm = true, .unchecked = true}, 600, 1);
+    struct snapshot_reader *r =
+        reader(in_dir("a"), &(struct snapshot_read_options){.trusted = true});
+    expect_standard(r, 600, 1);
+    snapshot_reader_close(r);
+    assert_null(snapshot_reader_open(in_dir("a"), &plain_read, &e));
+    assert_int_equal(e.kind, SNAPSHOT_DAMAGED);
+}
+
 static void *drain_pipe(void *arg)
 {
     int *fds = arg;
@@ -541,8 +555,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_load),
         cmocka_unit_test(test_parts),      cmocka_unit_test(test_later_wins),
-        cmocka_unit_test(test_warm),       cmocka_unit_test(test_pipe),
-        cmocka_unit_test(test_base),       cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_warm),       cmocka_unit_test(test_unchecked),
+        cmocka_unit_test(test_pipe),       cmocka_unit_test(test_base),
+        cmocka_unit_test(test_keys),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
