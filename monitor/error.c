@@ -18,6 +18,8 @@ int error_set(struct error *err, int errnum, const char *format, ...)
         snprintf(err->text + n, sizeof(err->text) - (size_t)n, ": %s", strerror(errnum));
     if (errnum == EAGAIN)
         error_hint(err, "%s", ERROR_PROCESSES_HINT);
+    if (errnum == EMFILE)
+        error_hint(err, "raise the limit of open files: ulimit -n 256");
     if (!err->exit_code)
         err->exit_code = 125;
     return -1;

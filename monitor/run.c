@@ -58,8 +58,9 @@ int sandbox_open(struct sandbox *s, const char *path, int flags)
     int fd = open(path, flags | O_CLOEXEC);
 
     if (fd < 0) {
+        bool missing = errno == ENOENT;
         error_set(s->err, errno, "%s", path);
-        if (strncmp(path, "/proc/", 6) == 0)
+        if (missing && strncmp(path, "/proc/", 6) == 0)
             error_hint(s->err, "/proc must be mounted");
     }
     return fd;

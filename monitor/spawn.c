@@ -407,15 +407,20 @@ static int receive_listener(struct sandbox *s, int socket)
     struct failure failure = {"it died while it was starting", 0};
     struct packet p = {&failure, sizeof(failure), &s->listener, 1, NULL};
 
-    while (packet_receive(socket, &p, 0) < 0 && errno == EINTR)
+    ssize_t n;
+
+    /* ECONNRESET comes once where it ended without reading; what it said comes after. */
+    while ((n = packet_receive(socket, &p, 0)) < 0 && (errno == EINTR || errno == ECONNRESET))
         p.count = 1;
     if (p.count)
         return 0;
+    if (n < 0 && errno == EMSGSIZE) /* no room here for the descriptor */
+        return error_set(s->err, EMFILE, "starting the picoprocess");
     failure.what[sizeof(failure.what) - 1] = 0;
     error_set(s->err, failure.error, "the picoprocess: %s", failure.what);
-    if (failure.error == EMFILE)
-        return error_hint(s->err, "raise the limit of open files: ulimit -n 256");
-    return error_hint(s->err, "`bailey check` tells what this host lacks");
+    return failure.error == EMFILE
+               ? -1
+               : error_hint(s->err, "`bailey check` tells what this host lacks");
 }
 
 static int resume_segment(struct sandbox *s)

@@ -51,3 +51,15 @@ load helper
     [ "$status" = 0 ]
     [ "$output" = done ]
 }
+
+@test "too few descriptors, however many: it runs, or it is one line that says so" {
+    file=$BATS_TEST_TMPDIR/file
+    "$BAILEY" run -d --name "few$$" -- sleep 1000 >/dev/null 3>&-
+    "$BAILEY" save "few$$" -o "$file" >/dev/null
+    for files in {6..40}; do
+        try bash -c 'ulimit -n "$1" && exec "$0" run -- true' "$BAILEY" "$files"
+        [ "$status" = 0 ] || refused 125 "ulimit -n"
+        try bash -c 'ulimit -n "$1" && exec "$0" resume --timeout 1 "$2"' "$BAILEY" "$files" "$file"
+        [ "$status" = 124 ] || refused 125 "ulimit -n"
+    done
+}
