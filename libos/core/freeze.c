@@ -315,7 +315,8 @@ static void save(void)
     record();
     if (rests && how & BOOT_FREEZE_CARRY && (error = (int)-carry_all()))
         rests = false;
-    hostfs_list_open();
+    if (rests)
+        hostfs_list_open();
     kalloc_trim();
     if (rests && how & BOOT_FREEZE_KEEP)
         copied = freeze_copies_make(l.spaces, l.threads, l.count);

@@ -54,7 +54,7 @@ load helper
 
 @test "too few descriptors, however many: it runs, or it is one line that says so" {
     file=$BATS_TEST_TMPDIR/file
-    "$BAILEY" run -d --name "few$$" -- sleep 1000 >/dev/null 3>&-
+    "$BAILEY" run -d --rm --name "few$$" -- sleep 1000 >/dev/null 3>&-
     "$BAILEY" save "few$$" -o "$file" >/dev/null
     for files in {6..40}; do
         try bash -c 'ulimit -n "$1" && exec "$0" run -- true' "$BAILEY" "$files"
