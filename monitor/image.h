@@ -8,12 +8,11 @@
 
 struct image {
     const uint8_t *bytes; /* the ELF file, page-aligned in memory and in the executable */
-    uint64_t size;
     uint64_t file_offset; /* of the ELF file within /proc/self/exe */
     struct image_header header;
 };
 
-/* Finds the image and checks that it is linked as abi/layout.h says. */
+/* Finds the image.  0, or -1 with *err. */
 int image_find(struct image *image, struct error *err);
 /* Copies its writable data to where it belongs in the segment. */
 void image_copy_data(const struct image *image, uint8_t *segment);

@@ -17,6 +17,7 @@
 #include "lockdown.h"
 #include "place.h"
 #include "policy.h"
+#include "serve.h"
 
 #define DIRECTORY (O_PATH | O_DIRECTORY)
 
@@ -292,11 +293,23 @@ void monitor_prepare(void)
     boot_prepare();
 }
 
+static int open_proc(struct sandbox *s)
+{
+    s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY);
+    return s->proc_fds < 0 ? -1 : 0;
+}
+
 int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
 {
     begin(&sandbox, config, err);
-    sandbox.prepared = make_exports(&sandbox) == 0 && lockdown_files(&sandbox) == 0;
-    return sandbox.prepared ? 0 : -1;
+    if (make_exports(&sandbox) < 0 || lockdown_files(&sandbox) < 0 || open_proc(&sandbox) < 0)
+        return -1;
+    if (config->resume && config->resume->opened)
+        serve_opened(&sandbox, config->resume->opened, config->resume->opened_count);
+    place_identity(false);
+    close(sandbox.proc_fds); /* of this process */
+    sandbox.prepared = true;
+    return 0;
 }
 
 /* What is shared with others that were split off is shared no further. */
@@ -337,8 +350,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     take_signals(s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (build_walls(s) < 0 || (s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY)) < 0 ||
-        sandbox_spawn(s) < 0) {
+    if (build_walls(s) < 0 || open_proc(s) < 0 || sandbox_spawn(s) < 0) {
         s->failed = true;
         s->exit_code = err->exit_code;
         sandbox_kill(s);

@@ -181,13 +181,12 @@ long serve_open(struct sandbox *s, struct request *r)
     return 0;
 }
 
-size_t serve_opened(struct sandbox *s, int *fds)
+void serve_opened(struct sandbox *s, struct boot_opened *list, uint32_t count)
 {
     static struct request r;
-    size_t count = 0;
 
-    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++) {
-        struct boot_opened *o = &s->boot->opened[i];
+    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < count; i++) {
+        struct boot_opened *o = &list[i];
 
         memset(&r.open, 0, sizeof(r.open));
         memcpy(r.open.uri, o->uri, sizeof(o->uri));
@@ -197,10 +196,8 @@ size_t serve_opened(struct sandbox *s, int *fds)
         if (strncmp(r.open.uri, "dir:", 4) != 0 || serve_open(s, &r) < 0)
             continue;
         o->attr = r.open.attr;
-        o->handle = (int)count;
-        fds[count++] = r.send_fd;
+        o->handle = r.send_fd;
     }
-    return count;
 }
 
 /* ---- attributes ------------------------------------------------------------------------ */

@@ -445,6 +445,27 @@ static void let_go(int socket, int *fds, size_t count)
         close(fds[--count]);
 }
 
+/* What was open is open again, and each handle a place among the descriptors: how many. */
+static size_t open_again(struct sandbox *s, int *fds)
+{
+    const struct memory_source *from = s->config->resume;
+    struct boot_opened *list = s->boot->opened;
+    uint32_t listed = s->boot->opened_count, count = 0;
+
+    if (listed > BOOT_OPENED_MAX) /* a hostile snapshot's */
+        listed = BOOT_OPENED_MAX;
+    if (s->prepared && from->opened)
+        memcpy(list, from->opened, listed * sizeof(*list));
+    else
+        serve_opened(s, list, listed);
+    for (uint32_t i = 0; i < listed; i++)
+        if (list[i].handle >= 0) {
+            fds[count] = list[i].handle;
+            list[i].handle = (int)count++;
+        }
+    return count;
+}
+
 /* What need not be done before is done while the child prepares itself. */
 static int meanwhile(struct sandbox *s, const struct image *image, int socket)
 {
@@ -459,7 +480,7 @@ static int meanwhile(struct sandbox *s, const struct image *image, int socket)
             return -1;
     }
     raise_file_limit();
-    let_go(socket, fds, from ? serve_opened(s, fds) : 0);
+    let_go(socket, fds, from ? open_again(s, fds) : 0);
     if (!from)
         madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
     return lockdown_calls(s);

@@ -13,6 +13,7 @@ def count():
 threading.Thread(target=count, daemon=True).start()
 data = bytearray(b"shared" * 200000)
 here = open("/tmp/here", "w+")
+release = os.open("/usr/lib/os-release", os.O_RDONLY)
 os.mkfifo("/tmp/ask"); os.mkfifo("/tmp/answer")
 print("ready", flush=True)
 while True:
@@ -21,6 +22,7 @@ while True:
     elif word == "random": answer = os.urandom(16).hex() + os.getrandom(16).hex()
     elif word == "data": answer = bytes(data[:6]).decode() + bytes(data[-6:]).decode() + str(len(data)) + open("/tmp/here").read()
     elif word == "count": answer = str(n)
+    elif word == "read": answer = os.read(release, 5).hex()
     elif word == "pid": answer = str(os.getpid())
     else: answer = "what?"
     with open("/tmp/answer", "w") as f: f.write(answer + "\n")
@@ -52,6 +54,16 @@ running() { "$BAILEY" ps -q | grep -cx -e "$1-[0-9]*" || true; }
     [ "$(ask base-1 data)" = sharedshared1200000 ]
     first=$(ask base-1 count)
     eventually 10 eval '[ "$(ask base-1 count)" -gt "$first" ]'
+}
+
+@test "a file that was open: each copy reads on from where it was, for itself" {
+    part() { dd if=/usr/lib/os-release bs=5 skip="$1" count=1 status=none | od -An -tx1 | tr -d ' \n'; }
+    begin
+    [ "$(ask base read)" = "$(part 0)" ]
+    bailey clone base -n 3
+    answered 0 $'base-1\nbase-2\nbase-3'
+    for n in 1 2 3; do [ "$(ask base-1 read)" = "$(part $n)" ]; done
+    for name in base base-2 base-3; do [ "$(ask $name read)" = "$(part 1)" ]; done
 }
 
 @test "copies do not need the one they come from, and can be cloned again" {
