@@ -1,7 +1,7 @@
 /* An address space in a new host process, after a resume.
  *
- * The host maps what the tree says; then private memory that differs from what is mapped is
- * laid over it, run by run (abi/boot.h): long runs are mapped from the stream of pages, to be
+ * The host maps what the tree says, and private memory that differs from that, run by run
+ * (abi/boot.h): long runs are mapped from the stream of pages, to be
  * copied by the host when they are written to; where there are many, short ones are read, since a
  * host mapping costs more than a few pages.  Mappings that receive what is read are writable until
  * then.
@@ -151,14 +151,22 @@ static _Noreturn void say_stale(const struct vma *v)
     start_fail(ESTALE, "resume: mapped, and changed since the save:", IS_ERR(path) ? "" : path);
 }
 
-/* Will a run be mapped over all of it?  Then nothing need be mapped below. */
-static bool hidden(const struct vma *v, const struct runs *r)
+/* What lies beside the runs that will be mapped: the host takes longer to replace a mapping than to
+ * make two. */
+static long map_beside(struct vma *v, const struct runs *r)
 {
-    u64 n = find_run(r, v->start);
-    const struct boot_run *run = &r->run[n];
+    uptr at = v->start;
+    long rc = 0;
 
-    return n < r->count && !(v->flags & VMA_SHARED) && run->addr <= v->start &&
-           run->addr + run->len >= v->end && !is_read(r, run);
+    for (u64 n = find_run(r, at); n < r->count && r->run[n].addr < v->end && !rc; n++) {
+        const struct boot_run *run = &r->run[n];
+        if (is_read(r, run))
+            continue;
+        if (run->addr > at)
+            rc = backing_renew(v, at, run->addr);
+        at = run->addr + run->len;
+    }
+    return rc || at >= v->end ? rc : backing_renew(v, at, v->end);
 }
 
 static long map_one(struct vma *v, struct runs *r)
@@ -169,11 +177,11 @@ static long map_one(struct vma *v, struct runs *r)
 
     if (rc == -EACCES && v->file)
         say_stale(v);
-    if (rc || hidden(v, r))
+    if (rc)
         return rc;
     if (fill)
         v->prot = PROT_READ | PROT_WRITE;
-    rc = backing_map(v, false);
+    rc = v->flags & VMA_SHARED || v->kind == VMA_POOL ? backing_map(v, false) : map_beside(v, r);
     v->prot = prot;
     if (!rc && v->flags & VMA_HUGEPAGE)
         host_discard(v->start, v->end - v->start, HOST_ADVISE_HUGEPAGE);
