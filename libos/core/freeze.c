@@ -407,12 +407,18 @@ void freeze_poll(void)
         call_saver();
 }
 
-/* The saver's slot starts anew with the other library-OS threads. */
+/* The saver is not started again with the other library-OS threads: most copies are never saved. */
 void freeze_forget(void)
 {
-    freeze.active = 0;
+    struct thread *t = freeze.saver;
+
+    freeze.active = freeze.starting = 0;
     freeze.task = NULL;
+    freeze.saver = NULL;
     freeze_copies_forget();
-    if (freeze.saver)
-        freeze.saver->parked = true;
+    if (!t)
+        return;
+    t->proc = NULL;
+    t->kfunc = NULL;
+    thread_free(t);
 }
