@@ -81,7 +81,8 @@ void registration_prepare(struct sandbox_config *config) { config->own_dirs = ow
 
 void registration_attach(struct registration *r, struct sandbox_config *config, char *file)
 {
-    config->own_dirs = own_dirs(file);
+    if (file || !config->own_dirs)
+        config->own_dirs = own_dirs(file);
     r->state.started = time(NULL);
     r->state.root = (char *)(config->root_dir ? config->root_dir : config->root_image);
     r->state.program.items = (char **)config->argv;

@@ -85,7 +85,7 @@ static void find_vdso(struct boot_vdso *vdso)
 }
 
 /* A fork does not move it. */
-static const struct boot_vdso *host_vdso(void)
+const struct boot_vdso *host_vdso(void)
 {
     static struct boot_vdso vdso;
 
@@ -93,8 +93,6 @@ static const struct boot_vdso *host_vdso(void)
         find_vdso(&vdso);
     return &vdso;
 }
-
-void boot_prepare(void) { host_vdso(); }
 
 /* What CPUID answers, where the program is shown less than the CPU has. */
 static void put_cpu_leaves(struct writer *w, const struct sandbox_config *c)

@@ -16,12 +16,13 @@
 
 extern const uint8_t inside_image_start[], inside_image_end[];
 
-static const Elf64_Phdr *segments(const struct image *image, size_t *count)
+enum { TEXT, DATA }; /* its segments, as pal/inside.lds lists them */
+
+static const Elf64_Phdr *segment(const struct image *image, int which)
 {
     const Elf64_Ehdr *eh = (const Elf64_Ehdr *)image->bytes;
 
-    *count = eh->e_phnum;
-    return (const Elf64_Phdr *)(image->bytes + eh->e_phoff);
+    return (const Elf64_Phdr *)(image->bytes + eh->e_phoff) + which;
 }
 
 /* Where in the executable file a byte of this program comes from. */
@@ -49,10 +50,8 @@ static int file_offset(const uint8_t *p, uint64_t *offset)
 
 int image_find(struct image *image, struct error *err)
 {
-    size_t count;
-
     image->bytes = inside_image_start;
-    memcpy(&image->header, image->bytes + segments(image, &count)->p_offset + IMAGE_HEADER_OFFSET,
+    memcpy(&image->header, image->bytes + segment(image, TEXT)->p_offset + IMAGE_HEADER_OFFSET,
            sizeof(image->header));
     if (image->header.magic != IMAGE_MAGIC || file_offset(image->bytes, &image->file_offset) < 0 ||
         image->file_offset % PAGE_SIZE) {
@@ -81,40 +80,33 @@ void image_identity(uint8_t id[32])
     memcpy(id, sum, 32);
 }
 
-void image_copy_data(const struct image *image, uint8_t *segment)
+void image_copy_data(const struct image *image, uint8_t *to)
 {
-    size_t count;
-    const Elf64_Phdr *ph = segments(image, &count);
+    const Elf64_Phdr *data = segment(image, DATA);
 
-    for (size_t i = 0; i < count; i++)
-        if (ph[i].p_type == PT_LOAD && (ph[i].p_flags & PF_W))
-            memcpy(segment + (ph[i].p_vaddr - SEG_BASE), image->bytes + ph[i].p_offset,
-                   ph[i].p_filesz);
+    memcpy(to + (data->p_vaddr - SEG_BASE), image->bytes + data->p_offset, data->p_filesz);
 }
 
 int image_map_text(const struct image *image, int exe_fd)
 {
-    size_t count;
-    const Elf64_Phdr *ph = segments(image, &count);
+    const Elf64_Phdr *text = segment(image, TEXT);
+    const uint64_t offset = image->file_offset + text->p_offset;
+    void *at = (void *)IMAGE_BASE;
 
-    for (size_t i = 0; i < count; i++) {
-        if (ph[i].p_type != PT_LOAD || (ph[i].p_flags & PF_W) || ph[i].p_memsz == 0)
-            continue;
-        int prot = PROT_READ | (ph[i].p_flags & PF_X ? PROT_EXEC : 0);
-        void *at = (void *)ph[i].p_vaddr;
-        if (mmap(at, ph[i].p_memsz, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE,
-                 exe_fd, (off_t)(image->file_offset + ph[i].p_offset)) != at)
-            return -errno;
-        /* The kernel copies page tables at fork only for mappings that own a page of their own;
-         * without that, every forked process would fault the text in again, piece by piece.  So
-         * the last page becomes one, by a write that changes nothing, before the others are
-         * there, whose protection would have to change as well. */
-        volatile char *last = (char *)at + ph[i].p_memsz - 1;
-        char same = *last;
-        *last = same;
-        if (mprotect(at, ph[i].p_memsz, prot))
-            return -errno;
-        madvise(at, ph[i].p_memsz, MADV_POPULATE_READ); /* else they come by faults */
-    }
+    if (mmap(at, text->p_memsz, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED_NOREPLACE, exe_fd,
+             (off_t)offset) != at)
+        return -errno;
+    /* The kernel copies page tables at fork only for mappings that own a page of their own;
+     * without that, every forked process would fault the text in again, piece by piece.  So
+     * the last page becomes one, by a write that changes nothing, before the others are
+     * there, whose protection would have to change as well. */
+    volatile char *last = (char *)at + text->p_memsz - 1;
+    char same = *last;
+    *last = same;
+    if (mprotect(at, text->p_memsz, PROT_READ | PROT_EXEC))
+        return -errno;
+    madvise(at, text->p_memsz, MADV_POPULATE_READ); /* else they come by faults */
     return 0;
 }
+
+void image_unmap_text(void) { munmap((void *)IMAGE_BASE, HOSTVDSO_BASE - IMAGE_BASE); }

@@ -16,9 +16,10 @@ struct image {
 int image_find(struct image *image, struct error *err);
 /* Copies its writable data to where it belongs in the segment. */
 void image_copy_data(const struct image *image, uint8_t *segment);
-/* Maps its text at IMAGE_BASE from the executable open at exe_fd.  Makes only system
- * calls: used in the child.  0 or -errno. */
+/* Maps its text at IMAGE_BASE from the executable open at exe_fd, for processes that are split
+ * off.  0 or -errno. */
 int image_map_text(const struct image *image, int exe_fd);
+void image_unmap_text(void);
 /* 32 bytes that tell one inside image from another; no proof against anybody.  Reads all of it,
  * so not at every start. */
 void image_identity(uint8_t id[32]);

@@ -67,6 +67,12 @@ int sandbox_open(struct sandbox *s, const char *path, int flags)
     return fd;
 }
 
+int sandbox_open_proc(struct sandbox *s)
+{
+    s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY);
+    return s->proc_fds < 0 ? -1 : 0;
+}
+
 /* Directory the program starts in, and what of the host base it makes visible. */
 static int find_workdir(struct sandbox *s)
 {
@@ -286,23 +292,19 @@ static void begin(struct sandbox *s, const struct sandbox_config *config, struct
 
 void monitor_prepare(void)
 {
+    static struct error again; /* when it matters */
     uint8_t id[32];
 
+    sandbox.err = &again;
     image_identity(id);
-    spawn_prepare();
-    boot_prepare();
-}
-
-static int open_proc(struct sandbox *s)
-{
-    s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY);
-    return s->proc_fds < 0 ? -1 : 0;
+    spawn_prepare(&sandbox);
 }
 
 int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
 {
     begin(&sandbox, config, err);
-    if (make_exports(&sandbox) < 0 || lockdown_files(&sandbox) < 0 || open_proc(&sandbox) < 0)
+    if (make_exports(&sandbox) < 0 || lockdown_files(&sandbox) < 0 ||
+        sandbox_open_proc(&sandbox) < 0)
         return -1;
     if (config->resume && config->resume->opened)
         serve_opened(&sandbox, config->resume->opened, config->resume->opened_count);
@@ -350,7 +352,7 @@ int monitor_run(const struct sandbox_config *config, struct error *err)
     take_signals(s, &mask_before);
     mode_t umask_before = umask(0); /* the library OS applies the program's */
 
-    if (build_walls(s) < 0 || open_proc(s) < 0 || sandbox_spawn(s) < 0) {
+    if (build_walls(s) < 0 || sandbox_spawn(s) < 0) {
         s->failed = true;
         s->exit_code = err->exit_code;
         sandbox_kill(s);

@@ -77,16 +77,18 @@ struct sandbox {
 
 /* run.c: a descriptor of a file of the host's, or -1 with s->err. */
 int sandbox_open(struct sandbox *s, const char *path, int flags);
+int sandbox_open_proc(struct sandbox *s); /* proc_fds of this process: 0, or -1 */
 
 /* spawn.c: objects, first host process, filter; the program's first instruction runs
  * when it returns 0. */
 int sandbox_spawn(struct sandbox *s);
 
-/* What monitor_prepare has done once for many. */
-void spawn_prepare(void);
-void boot_prepare(void);
+/* What can be done of it once for many, who are split off: 0, or -1 with s->err. */
+int spawn_prepare(struct sandbox *s);
 
-/* boot.c: fills b, BOOT_SIZE bytes. */
+/* boot.c: where this process has it; looked for once. */
+const struct boot_vdso *host_vdso(void);
+/* Fills b, BOOT_SIZE bytes. */
 int boot_fill(struct sandbox *s, struct boot_info *b);
 
 /* loop.c: serves until the sandbox has ended, then leaves nothing behind. */

@@ -71,7 +71,8 @@ struct plan {
     struct sandbox *s;
     struct image image;
     struct filter_program filter;
-    int exe, lifeline_read, report;
+    int lifeline_read, report;
+    bool mapped; /* the image's text, here */
     pid_t monitor;
 };
 
@@ -138,14 +139,15 @@ static int make_events(struct sandbox *s)
 
 /* ---- the child ------------------------------------------------------------------- */
 
-static _Noreturn void child_fail(int report, const char *what, int error)
+/* rc: of a step, 0 or -errno. */
+static void child_step(int report, const char *what, long rc)
 {
-    struct failure failure = {.error = error};
+    struct failure failure = {.error = (int)-rc};
 
+    if (rc >= 0)
+        return;
     strncpy(failure.what, what, sizeof(failure.what) - 1);
-    if (write(report, &failure, sizeof(failure)) < 0)
-        _exit(2);
-    _exit(1);
+    _exit(write(report, &failure, sizeof(failure)) < 0 ? 2 : 1);
 }
 
 /* Gives every descriptor its number inside and closes all others. */
@@ -318,19 +320,42 @@ static void drop_rights(const struct sandbox *s)
 
 typedef long gate_call(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 
-/* From here on nothing but the gate: no libc, no stack protector's failure path. */
-static _Noreturn void enter_image(const struct plan *p, long listener)
+/* What one message to or from the monitor holds besides a byte: descriptors. */
+union passed {
+    struct cmsghdr header;
+    int fds[CMSG_SPACE(BOOT_OPENED_MAX * sizeof(int)) / sizeof(int)];
+};
+#define FIRST_FD (CMSG_LEN(0) / sizeof(int))
+
+/* The files of a resume got their places in the message; now they get their numbers. */
+static void take_opened(struct boot_info *boot, const union passed *passed)
+{
+    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < boot->opened_count; i++) {
+        int32_t *handle = &boot->opened[i].handle;
+        size_t at = FIRST_FD + (size_t)*handle;
+        *handle = *handle >= 0 && at < passed->header.cmsg_len / sizeof(int) ? passed->fds[at] : -1;
+    }
+}
+
+/* From here on nothing but the gate: no libc, no stack protector's failure path.  First boot_info
+ * is waited for: a monitor that could not say all kills this process. */
+static _Noreturn void enter_image(const struct plan *p, int pid, long listener)
 {
     gate_call *gate = (gate_call *)IMAGE_BASE;
+    struct sandbox *s = p->s;
     char byte = 0;
     struct iovec iov = {&byte, 1};
-    union {
-        struct cmsghdr header;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
-    struct msghdr message = {NULL, 0, &iov, 1, &control, sizeof(control), 0};
+    union passed passed = {.header = {0}};
+    struct msghdr message = {NULL, 0, &iov, 1, &passed, sizeof(passed), 0};
 
-    *(int *)(void *)CMSG_DATA(&control.header) = (int)listener;
+    while (gate(SYS_recvmsg, FD_REPORT, (long)&message, 0, 0, 0, 0) == -EINTR)
+        ;
+    take_opened(s->boot, &passed);
+    s->boot->host_pid = pid; /* interrupts name it */
+    *(uint32_t *)(s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)pid;
+    message.msg_controllen = CMSG_LEN(sizeof(int));
+    passed.header = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    passed.fds[FIRST_FD] = (int)listener;
     gate(SYS_sendmsg, FD_REPORT, (long)&message, 0, 0, 0, 0);
     gate(SYS_close, listener, 0, 0, 0, 0, 0);
     gate(SYS_close, FD_REPORT, 0, 0, 0, 0, 0);
@@ -344,59 +369,43 @@ static _Noreturn void enter_image(const struct plan *p, long listener)
     __builtin_unreachable();
 }
 
-/* A monitor that could not say all kills this process.  With it come the files of a resume. */
-static void wait_for_boot_info(struct boot_info *boot)
+static int own_session(const struct plan *p)
 {
-    int fds[BOOT_OPENED_MAX];
-    char byte;
-    struct packet p = {&byte, 1, fds, BOOT_OPENED_MAX, NULL};
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || setsid() < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -errno;
+    return getppid() == p->monitor ? 0 : -ESRCH;
+}
 
-    while (packet_receive(FD_REPORT, &p, 0) < 0 && errno == EINTR)
-        p.count = BOOT_OPENED_MAX;
-    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < boot->opened_count; i++) {
-        int32_t *handle = &boot->opened[i].handle;
-        *handle = *handle >= 0 && *handle < (int)p.count ? fds[*handle] : -1;
-    }
+/* Threads and address spaces inherit it. */
+static int hide_cpuid(const struct plan *p)
+{
+    return p->s->config->cpu_level && syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) < 0 ? -errno : 0;
 }
 
 static _Noreturn void child_main(const struct plan *p)
 {
     const struct sock_fprog program = {p->filter.length, (struct sock_filter *)p->filter.code};
-    int rc;
 
     /* Its limits come on top of others: without them it runs as well. */
     if (p->s->config->cgroup_fd >= 0 && write(p->s->config->cgroup_fd, "0", 1) < 0)
         errno = 0;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != p->monitor || setsid() < 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        child_fail(p->report, "starting a session", errno);
+    child_step(p->report, "starting a session", own_session(p));
     raise_file_limit();
-    if ((rc = image_map_text(&p->image, p->exe)) < 0)
-        child_fail(p->report, "mapping the picoprocess", -rc);
-    if ((rc = place_descriptors(p)) < 0)
-        child_fail(p->report, "placing descriptors", -rc);
-    if ((rc = arm_lifeline()) < 0)
-        child_fail(FD_REPORT, "arming the lifeline", -rc);
-    if ((rc = map_memory()) < 0)
-        child_fail(FD_REPORT, "mapping the picoprocess", -rc);
+    child_step(p->report, "placing descriptors", place_descriptors(p));
+    child_step(FD_REPORT, "arming the lifeline", arm_lifeline());
+    child_step(FD_REPORT, "mapping the picoprocess", map_memory());
     forget_thread_area();
     drop_rights(p->s);
-    if ((rc = install_signals(&p->image.header)) < 0)
-        child_fail(FD_REPORT, "installing host signals", -rc);
-    wait_for_boot_info(p->s->boot);
-    p->s->boot->host_pid = getpid(); /* interrupts name it */
-    *(uint32_t *)(p->s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)p->s->boot->host_pid;
-    if ((rc = move_vdso(&p->s->boot->vdso)) < 0)
-        child_fail(FD_REPORT, "mapping the picoprocess", -rc);
-    /* Threads and address spaces inherit it. */
-    if (p->s->config->cpu_level && syscall(SYS_arch_prctl, ARCH_SET_CPUID, 0) < 0)
-        child_fail(FD_REPORT, "making CPUID fault", errno);
+    child_step(FD_REPORT, "installing host signals", install_signals(&p->image.header));
+    child_step(FD_REPORT, "mapping the picoprocess", move_vdso(host_vdso()));
+    child_step(FD_REPORT, "making CPUID fault", hide_cpuid(p));
+    const int pid = getpid();
     long listener = syscall(
         SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
-    if (listener < 0)
-        child_fail(FD_REPORT, "installing the host filter", errno);
-    enter_image(p, listener);
+    child_step(FD_REPORT, "installing the host filter", listener < 0 ? -errno : 0);
+    enter_image(p, pid, listener);
 }
 
 /* ---- the monitor's side of it ------------------------------------------------------ */
@@ -450,15 +459,13 @@ static size_t open_again(struct sandbox *s, int *fds)
 {
     const struct memory_source *from = s->config->resume;
     struct boot_opened *list = s->boot->opened;
-    uint32_t listed = s->boot->opened_count, count = 0;
+    size_t count = 0;
 
-    if (listed > BOOT_OPENED_MAX) /* a hostile snapshot's */
-        listed = BOOT_OPENED_MAX;
     if (s->prepared && from->opened)
-        memcpy(list, from->opened, listed * sizeof(*list));
+        memcpy(list, from->opened, from->opened_count * sizeof(*list));
     else
-        serve_opened(s, list, listed);
-    for (uint32_t i = 0; i < listed; i++)
+        serve_opened(s, list, s->boot->opened_count);
+    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++)
         if (list[i].handle >= 0) {
             fds[count] = list[i].handle;
             list[i].handle = (int)count++;
@@ -467,18 +474,21 @@ static size_t open_again(struct sandbox *s, int *fds)
 }
 
 /* What need not be done before is done while the child prepares itself. */
-static int meanwhile(struct sandbox *s, const struct image *image, int socket)
+static int meanwhile(struct plan *p, int socket)
 {
+    struct sandbox *s = p->s;
     const struct memory_source *from = s->config->resume;
     int fds[BOOT_OPENED_MAX];
 
-    if (from && from->ready && resume_segment(s) < 0)
+    if ((from && from->ready && resume_segment(s) < 0) || sandbox_open_proc(s) < 0)
         return -1;
     if (!from) {
-        image_copy_data(image, s->segment);
+        image_copy_data(&p->image, s->segment);
         if (boot_fill(s, s->boot) < 0)
             return -1;
     }
+    image_unmap_text(); /* the child has it */
+    p->mapped = false;
     raise_file_limit();
     let_go(socket, fds, from ? open_again(s, fds) : 0);
     if (!from)
@@ -509,7 +519,7 @@ static int start_child(struct plan *p)
         error_set(s->err, errno, "starting a process");
     else {
         s->child = s->group = (pid_t)pid;
-        rc = meanwhile(s, &p->image, ends[0]);
+        rc = meanwhile(p, ends[0]);
         if (rc == 0)
             rc = receive_listener(s, ends[0]);
     }
@@ -519,29 +529,37 @@ static int start_child(struct plan *p)
 
 static struct plan plan;
 
-void spawn_prepare(void)
+int spawn_prepare(struct sandbox *s)
 {
+    if (plan.mapped)
+        return 0;
+    int exe = image_find(&plan.image, s->err) ? -1 : sandbox_open(s, "/proc/self/exe", O_RDONLY);
+    if (exe < 0)
+        return -1;
+    int rc = image_map_text(&plan.image, exe);
+    close(exe);
+    if (rc < 0)
+        return error_set(s->err, -rc, "mapping the picoprocess");
     if (!plan.filter.length)
         filter_build(&plan.filter);
+    host_vdso();
+    plan.mapped = true;
+    return 0;
 }
 
 int sandbox_spawn(struct sandbox *s)
 {
-    uint64_t flags = NOTIF_SYNC_WAKE;
     const struct memory_source *from = s->config->resume;
 
     plan.s = s;
-    if (image_find(&plan.image, s->err) < 0 || make_memory(s) < 0 || make_events(s) < 0 ||
-        (plan.exe = sandbox_open(s, "/proc/self/exe", O_RDONLY)) < 0)
+    if (make_memory(s) < 0 || make_events(s) < 0 || spawn_prepare(s) < 0)
         return -1;
-    spawn_prepare();
     if (from && from->ready)
         s->resumed = *from->ready;
     else if (from && resume_segment(s) < 0)
         return -1;
     int rc = start_child(&plan);
-    close(plan.exe);
     if (rc == 0)
-        ioctl(s->listener, NOTIF_SET_FLAGS, flags); /* faster where known, else as well */
+        ioctl(s->listener, NOTIF_SET_FLAGS, NOTIF_SYNC_WAKE); /* faster where known, else as well */
     return rc;
 }
