@@ -228,7 +228,7 @@ static int start_worker(struct worker *w, struct memory_base *base, struct reque
     if (w->pid > 0)
         return 0;
     dup2(w->messages, STDERR_FILENO);
-    int code = resume_prepare(&r->settled, base, &r->options);
+    int code = resume_prepare(&r->settled, &r->options);
     if (code) {
         p->copies[first].code = (uint32_t)code;
         p->failed = true;

@@ -40,7 +40,6 @@ struct memory_base {
     size_t piece_count;
     void *held; /* where the pieces are */
     size_t held_size;
-    struct boot_info *boot; /* what was saved of it, if memory_base_make made all */
 };
 void memory_base_init(struct memory_base *b, struct snapshot_reader *r);
 /* Makes all of it now, for the processes forked from this one. */

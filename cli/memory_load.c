@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -251,26 +250,11 @@ static int make_pieces(struct memory_base *b, struct snapshot_error *error)
     return snapshot_load(b->reader, MEMORY_SEGMENT, MEMORY_POOL, load_held, b, error);
 }
 
-/* The files that were open, for who starts several. */
-static int read_boot(struct memory_base *b)
-{
-    b->boot = calloc(1, sizeof(*b->boot));
-    for (size_t i = 0; b->boot && i < b->piece_count; i++) {
-        const struct memory_piece *p = &b->pieces[i];
-        if (p->object == MEMORY_SEGMENT && p->offset < sizeof(*b->boot))
-            memcpy((uint8_t *)b->boot + p->offset, p->bytes,
-                   p->len < sizeof(*b->boot) - p->offset ? p->len : sizeof(*b->boot) - p->offset);
-    }
-    return b->boot ? 0 : -1;
-}
-
 int memory_base_make(struct memory_base *b, struct error *err)
 {
     struct snapshot_error error = {0};
 
-    return make_private(b, NULL, &error) || make_pieces(b, &error) || read_boot(b)
-               ? give_error(err, &error)
-               : 0;
+    return make_private(b, NULL, &error) || make_pieces(b, &error) ? give_error(err, &error) : 0;
 }
 
 /* ---- the source ---------------------------------------------------------------------------- */
@@ -296,16 +280,6 @@ void memory_base_close(struct memory_base *b)
         munmap(b->held, b->held_size);
     free(b->pieces);
     b->pieces = NULL;
-    free(b->boot);
-    b->boot = NULL;
-}
-
-/* They are open in every process that starts copies, and in each copy's monitor for a while. */
-static bool room_for_files(void)
-{
-    struct rlimit limit;
-
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= 4 * BOOT_OPENED_MAX;
 }
 
 void resume_source(struct memory_source *source, struct memory_base *b)
@@ -314,10 +288,5 @@ void resume_source(struct memory_source *source, struct memory_base *b)
         .context = b, .note = source_note, .fill = source_fill, .private_memory = source_private};
     if (b->memory.runs >= 0)
         source->ready = &b->memory;
-    if (b->boot && room_for_files()) {
-        source->opened = b->boot->opened;
-        source->opened_count = b->boot->opened_count < BOOT_OPENED_MAX ? b->boot->opened_count
-                                                                       : BOOT_OPENED_MAX;
-    }
     memcpy(source->image, snapshot_info(b->reader)->image, sizeof(source->image));
 }

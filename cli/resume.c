@@ -239,17 +239,14 @@ static bool differ(const struct sandbox_config *c, const struct settings *given)
            given->limits.cpus || c->memory_limit || c->pids_max;
 }
 
-int resume_prepare(struct settled *settled, struct memory_base *base, const struct resume *s)
+int resume_prepare(struct settled *settled, const struct resume *s)
 {
-    static struct memory_source source;
     struct sandbox_config *c = &settled->description.config;
     struct error err = {0};
 
     if (differ(c, &s->given))
         return 0;
     registration_prepare(c);
-    resume_source(&source, base);
-    c->resume = &source;
     return monitor_prepare_walls(c, &err) == 0
                ? 0
                : complain_text(err.text, err.hint[0] ? err.hint : NULL);

@@ -41,7 +41,7 @@ int resume_run(struct settled *settled, struct memory_base *base, struct resume 
 /* In a process that goes on from it again and again, detached, and does nothing else: what the
  * monitors of all have in common is made once, as far as that can be.  0 or an exit code after a
  * message. */
-int resume_prepare(struct settled *settled, struct memory_base *base, const struct resume *s);
+int resume_prepare(struct settled *settled, const struct resume *s);
 /* Frees what options hold. */
 void resume_end(struct resume *s);
 

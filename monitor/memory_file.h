@@ -65,10 +65,6 @@ struct memory_source { /* what it gives was checked: it is what was written */
     /* What that would give, where it is there already: then the start need not wait for the
      * rest, or NULL. */
     const struct memory_private *ready;
-    /* Where there is room for them: the files that boot_info lists, BOOT_OPENED_MAX at most, for
-     * monitor_prepare_walls to open. */
-    struct boot_opened *opened;
-    uint32_t opened_count;
 };
 
 #endif

@@ -17,7 +17,6 @@
 #include "lockdown.h"
 #include "place.h"
 #include "policy.h"
-#include "serve.h"
 
 #define DIRECTORY (O_PATH | O_DIRECTORY)
 
@@ -65,12 +64,6 @@ int sandbox_open(struct sandbox *s, const char *path, int flags)
             error_hint(s->err, "/proc must be mounted");
     }
     return fd;
-}
-
-int sandbox_open_proc(struct sandbox *s)
-{
-    s->proc_fds = sandbox_open(s, "/proc/self/fd", DIRECTORY);
-    return s->proc_fds < 0 ? -1 : 0;
 }
 
 /* Directory the program starts in, and what of the host base it makes visible. */
@@ -303,15 +296,8 @@ void monitor_prepare(void)
 int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
 {
     begin(&sandbox, config, err);
-    if (make_exports(&sandbox) < 0 || lockdown_files(&sandbox) < 0 ||
-        sandbox_open_proc(&sandbox) < 0)
-        return -1;
-    if (config->resume && config->resume->opened)
-        serve_opened(&sandbox, config->resume->opened, config->resume->opened_count);
-    place_identity(false);
-    close(sandbox.proc_fds); /* of this process */
-    sandbox.prepared = true;
-    return 0;
+    sandbox.prepared = make_exports(&sandbox) == 0 && lockdown_files(&sandbox) == 0;
+    return sandbox.prepared ? 0 : -1;
 }
 
 /* What is shared with others that were split off is shared no further. */

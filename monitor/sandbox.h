@@ -77,7 +77,6 @@ struct sandbox {
 
 /* run.c: a descriptor of a file of the host's, or -1 with s->err. */
 int sandbox_open(struct sandbox *s, const char *path, int flags);
-int sandbox_open_proc(struct sandbox *s); /* proc_fds of this process: 0, or -1 */
 
 /* spawn.c: objects, first host process, filter; the program's first instruction runs
  * when it returns 0. */

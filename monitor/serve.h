@@ -36,9 +36,9 @@ handler serve_open, serve_control, serve_attributes_get, serve_attributes_set, s
     serve_make, serve_rename, serve_remove, serve_random, serve_report, serve_thread_interrupt,
     serve_freeze_ready;
 
-/* A resume: opens what the saved boot_info lists as if the inside had asked, and tells it there;
- * handles are descriptors of the monitor's. */
-void serve_opened(struct sandbox *s, struct boot_opened *list, uint32_t count);
+/* A resume: opens what the saved boot_info lists as if the inside had asked, tells it there, and
+ * gives the descriptors, at most BOOT_OPENED_MAX, to fds: how many. */
+size_t serve_opened(struct sandbox *s, int *fds);
 
 /* CPU time of a host process, or -ESRCH. */
 int64_t process_cpu_ns(pid_t pid);

@@ -136,6 +136,7 @@ static int open_place(struct sandbox *s, const struct place *place, int flags, u
             break;
         if (place->export->read_only)
             return -EROFS;
+        st->stx_mask = 0;
         fd = place_open(s, place, (flags & O_ACCMODE) | O_CREAT | O_EXCL, mode);
         if (fd != -EEXIST)
             break;
@@ -148,7 +149,7 @@ long serve_open(struct sandbox *s, struct request *r)
     const char *uri = request_string(r, sizeof(r->open), NULL);
     int flags = r->open.flags;
     struct place place;
-    struct statx st;
+    struct statx st = {.stx_mask = 0};
 
     if (!uri)
         return MALFORMED;
@@ -174,19 +175,20 @@ long serve_open(struct sandbox *s, struct request *r)
         r->send_fd = -1;
         return error;
     }
-    if (stat_fd(r->send_fd, &st) == 0) {
+    if ((st.stx_mask && !(flags & O_TRUNC)) || stat_fd(r->send_fd, &st) == 0) {
         attr_from_statx(&r->open.attr, &st);
         r->reply = sizeof(r->open);
     }
     return 0;
 }
 
-void serve_opened(struct sandbox *s, struct boot_opened *list, uint32_t count)
+size_t serve_opened(struct sandbox *s, int *fds)
 {
     static struct request r;
+    size_t count = 0;
 
-    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < count; i++) {
-        struct boot_opened *o = &list[i];
+    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++) {
+        struct boot_opened *o = &s->boot->opened[i];
 
         memset(&r.open, 0, sizeof(r.open));
         memcpy(r.open.uri, o->uri, sizeof(o->uri));
@@ -196,8 +198,10 @@ void serve_opened(struct sandbox *s, struct boot_opened *list, uint32_t count)
         if (strncmp(r.open.uri, "dir:", 4) != 0 || serve_open(s, &r) < 0)
             continue;
         o->attr = r.open.attr;
-        o->handle = r.send_fd;
+        o->handle = (int)count;
+        fds[count++] = r.send_fd;
     }
+    return count;
 }
 
 /* ---- attributes ------------------------------------------------------------------------ */

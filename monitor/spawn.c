@@ -454,25 +454,6 @@ static void let_go(int socket, int *fds, size_t count)
         close(fds[--count]);
 }
 
-/* What was open is open again, and each handle a place among the descriptors: how many. */
-static size_t open_again(struct sandbox *s, int *fds)
-{
-    const struct memory_source *from = s->config->resume;
-    struct boot_opened *list = s->boot->opened;
-    size_t count = 0;
-
-    if (s->prepared && from->opened)
-        memcpy(list, from->opened, from->opened_count * sizeof(*list));
-    else
-        serve_opened(s, list, s->boot->opened_count);
-    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++)
-        if (list[i].handle >= 0) {
-            fds[count] = list[i].handle;
-            list[i].handle = (int)count++;
-        }
-    return count;
-}
-
 /* What need not be done before is done while the child prepares itself. */
 static int meanwhile(struct plan *p, int socket)
 {
@@ -480,7 +461,8 @@ static int meanwhile(struct plan *p, int socket)
     const struct memory_source *from = s->config->resume;
     int fds[BOOT_OPENED_MAX];
 
-    if ((from && from->ready && resume_segment(s) < 0) || sandbox_open_proc(s) < 0)
+    s->proc_fds = sandbox_open(s, "/proc/self/fd", O_PATH | O_DIRECTORY);
+    if (s->proc_fds < 0 || (from && from->ready && resume_segment(s) < 0))
         return -1;
     if (!from) {
         image_copy_data(&p->image, s->segment);
@@ -490,7 +472,7 @@ static int meanwhile(struct plan *p, int socket)
     image_unmap_text(); /* the child has it */
     p->mapped = false;
     raise_file_limit();
-    let_go(socket, fds, from ? open_again(s, fds) : 0);
+    let_go(socket, fds, from ? serve_opened(s, fds) : 0);
     if (!from)
         madvise(s->segment + SEG_HEAP_WARM, SEG_HEAP_WARM_SIZE, MADV_POPULATE_WRITE);
     return lockdown_calls(s);

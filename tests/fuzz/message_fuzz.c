@@ -82,15 +82,14 @@ static void set_up(void)
 
 static void open_listed(uint64_t count, const uint8_t *data, size_t size)
 {
-    struct boot_opened *list = sandbox.boot->opened;
+    int fds[BOOT_OPENED_MAX];
 
+    sandbox.boot->opened_count = (uint32_t)count;
     if (size > sizeof(sandbox.boot->opened))
         size = sizeof(sandbox.boot->opened);
     memcpy(sandbox.boot->opened, data, size);
-    serve_opened(&sandbox, list, (uint32_t)count);
-    for (size_t i = 0; i < BOOT_OPENED_MAX && i < (uint32_t)count; i++)
-        if (list[i].handle >= 0)
-            close(list[i].handle);
+    for (size_t n = serve_opened(&sandbox, fds); n > 0; n--)
+        close(fds[n - 1]);
 }
 
 /* 48 bytes of words, then the message, put where the words say if that is a place. */
