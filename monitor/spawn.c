@@ -338,7 +338,7 @@ static void take_opened(struct boot_info *boot, const union passed *passed)
 }
 
 /* From here on nothing but the gate: no libc, no stack protector's failure path.  First boot_info
- * is waited for: a monitor that could not say all kills this process. */
+ * is waited for. */
 static _Noreturn void enter_image(const struct plan *p, int pid, long listener)
 {
     gate_call *gate = (gate_call *)IMAGE_BASE;
@@ -347,9 +347,12 @@ static _Noreturn void enter_image(const struct plan *p, int pid, long listener)
     struct iovec iov = {&byte, 1};
     union passed passed = {.header = {0}};
     struct msghdr message = {NULL, 0, &iov, 1, &passed, sizeof(passed), 0};
+    long n;
 
-    while (gate(SYS_recvmsg, FD_REPORT, (long)&message, 0, 0, 0, 0) == -EINTR)
+    while ((n = gate(SYS_recvmsg, FD_REPORT, (long)&message, 0, 0, 0, 0)) == -EINTR)
         ;
+    if (n <= 0) /* the monitor could not say all */
+        gate(SYS_exit_group, 1, 0, 0, 0, 0, 0);
     take_opened(s->boot, &passed);
     s->boot->host_pid = pid; /* interrupts name it */
     *(uint32_t *)(s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)pid;
