@@ -1,10 +1,11 @@
 /* Makes the memory objects and the first host process of a sandbox.
  *
  * The child is a plain copy of the monitor (no exec): it turns itself into a picoprocess
- * by dropping what it inherited and mapping what the layout says.  From the moment the
- * filter is in place it may reach the kernel only through the image's gate, and so it
- * sends the filter's listener to the monitor that way before it jumps into the image.
- * A child that fails says where on the same socket.
+ * by dropping what it inherited and mapping what the layout says; only the image's text is
+ * mapped before, once for all that are split off.  From the moment the filter is in place
+ * it may reach the kernel only through the image's gate, and so it waits that way for
+ * boot_info, which the monitor fills meanwhile, and sends the filter's listener to the
+ * monitor, before it jumps into the image.  A child that fails says where on the same socket.
  *
  * Death of the monitor: PR_SET_PDEATHSIG covers the first host process; the lifeline, a
  * pipe whose only write end the monitor has, makes the kernel send SIGKILL to the whole

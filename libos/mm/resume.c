@@ -1,10 +1,9 @@
 /* An address space in a new host process, after a resume.
  *
  * The host maps what the tree says, and private memory that differs from that, run by run
- * (abi/boot.h): long runs are mapped from the stream of pages, to be
- * copied by the host when they are written to; where there are many, short ones are read, since a
- * host mapping costs more than a few pages.  Mappings that receive what is read are writable until
- * then.
+ * (abi/boot.h): long runs are mapped from the stream of pages, to be copied by the host when they
+ * are written to; where there are many, short ones are read, since a host mapping costs more than
+ * a few pages.  Mappings that receive what is read are writable until then.
  *
  * Locking: none; nobody runs in the address space yet.
  */
