@@ -91,14 +91,9 @@ int sealed_object_make(const char *name)
     return fd >= 0 ? fd : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
 
-/* What several share is closed before the first of them begins: nobody has mapped it to write, and
- * F_SEAL_FUTURE_WRITE sees to it that nobody will.  F_SEAL_WRITE would besides wait for whoever
- * holds one of its pages, and after a while say EBUSY: a kernel that moves pages about (compaction,
- * reclaim) holds some. */
-int sealed_object_close(int fd)
-{
-    return fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-}
+/* What several share is closed before the first of them begins, so that nobody has mapped it to
+ * write. */
+int sealed_object_close(int fd) { return fcntl(fd, F_ADD_SEALS, MEMORY_CLOSED); }
 
 struct filling {
     const struct places *places;

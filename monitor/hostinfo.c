@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "memory_file.h"
 #include "place.h"
 #include "serve.h"
 
@@ -50,9 +51,7 @@ int hostinfo_open(const char *name)
     int to = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int rc = to < 0 ? -errno : copy(from, to);
     close(from);
-    if (rc == 0 && (lseek(to, 0, SEEK_SET) < 0 ||
-                    fcntl(to, F_ADD_SEALS,
-                          F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0))
+    if (rc == 0 && (lseek(to, 0, SEEK_SET) < 0 || fcntl(to, F_ADD_SEALS, MEMORY_CLOSED) < 0))
         rc = -errno;
     if (rc < 0 && to >= 0)
         close(to);

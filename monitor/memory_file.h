@@ -17,6 +17,11 @@
 #define MEMORY_POOL     2u
 #define MEMORY_SPACE(n) (0x10000000u + (uint32_t)(n)) /* private memory of space n */
 
+/* Seals of an object that is filled and that nobody changes any more.  F_SEAL_WRITE would refuse no
+ * more where nobody has mapped it to write, but wait for whoever holds one of its pages, and after
+ * a while say EBUSY: a kernel that moves pages about (compaction, reclaim) holds some. */
+#define MEMORY_CLOSED (F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+
 /* Private memory of a sandbox that is resumed, as abi/boot.h has it: descriptors that stay the
  * source's.  Others may map the pages as well. */
 struct memory_private {

@@ -175,6 +175,7 @@ long serve_open(struct sandbox *s, struct request *r)
         r->send_fd = -1;
         return error;
     }
+    /* What was found has been looked at; not what was made, or cut. */
     if ((st.stx_mask && !(flags & O_TRUNC)) || stat_fd(r->send_fd, &st) == 0) {
         attr_from_statx(&r->open.attr, &st);
         r->reply = sizeof(r->open);

@@ -528,7 +528,7 @@ int spawn_prepare(struct sandbox *s)
         return error_set(s->err, -rc, "mapping the picoprocess");
     if (!plan.filter.length)
         filter_build(&plan.filter);
-    host_vdso();
+    host_vdso(); /* the child may read no file */
     plan.mapped = true;
     return 0;
 }

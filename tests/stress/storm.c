@@ -107,7 +107,7 @@ static void block_somehow(int how)
         break;
     }
     case 9: {
-        int status = -1;
+        int status;
         pid_t pid = vfork();
         if (pid == 0) {
             execl("/bin/true", "true", (char *)NULL);
