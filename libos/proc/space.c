@@ -120,10 +120,10 @@ struct thread *space_take(void)
     return __atomic_exchange_n(&space.spare, NULL, __ATOMIC_SEQ_CST);
 }
 
-/* The thread that waits there becomes what it was made: nothing of it is to be set after this. */
+/* The thread that waits there becomes what it was made: nothing of it is to be set after this.  It
+ * may not have come as far as waiting, so what it begins with (kfunc) stays as it is. */
 static void start_spare(struct thread *t)
 {
-    t->kfunc = NULL;
     __atomic_store_n(&t->kthread, false, __ATOMIC_SEQ_CST);
     thread_wake(t);
     lock(&space.lock);
