@@ -361,19 +361,19 @@ static enum site_state rewrite(struct mm *mm, struct sites *s, struct site *e)
     a = arena_near(mm, s, e->addr);
     if (!a)
         return SITE_LEFT;
+    lock(&mm->lock); /* a fork copies table and text under it: they agree */
     n = make_slot(e, SITE_SYSCALL, &plan, stolen, a->start + a->used, code, patch);
-    if (!n)
-        return SITE_LEFT;
-    lock(&mm->lock);
-    ok = vma_find(mm, e->addr) && write_slot(a, e->slot, code, n) &&
+    ok = n && vma_find(mm, e->addr) && write_slot(a, e->slot, code, n) &&
          write_text(plan.patch, patch, sizeof(patch), still);
-    unlock(&mm->lock);
-    if (!ok) {
+    if (ok) {
+        a->used += SLOT;
+        e->state = SITE_REWRITTEN;
+        s->split |= plan.split;
+    } else {
         e->slot = 0;
-        return SITE_LEFT;
     }
-    a->used += SLOT;
-    return SITE_REWRITTEN;
+    unlock(&mm->lock);
+    return ok ? SITE_REWRITTEN : SITE_LEFT;
 }
 
 /* ---- entry points ------------------------------------------------------------------ */
@@ -520,6 +520,23 @@ static const struct site *site_of_slot(const struct sites *s, u64 rip)
         if (rip - t->at[i].slot < SLOT)
             return &t->at[i];
     return NULL;
+}
+
+/* A signal may have come between two instructions that a jump has replaced while its handler ran:
+ * from there it goes on in the trampoline. */
+u64 rewritten_rip(const struct mm *mm, u64 rip)
+{
+    const struct sites *s = mm->sites;
+
+    for (u32 i = 0; s && s->split && i < s->table->size; i++) {
+        const struct site *e = &s->table->at[i];
+        if (e->state != SITE_REWRITTEN || rip - e->patch >= sizeof(e->original))
+            continue;
+        for (u32 k = 1; k < e->count; k++)
+            if (e->patch + e->from[k] == rip)
+                return e->slot + e->moved[k];
+    }
+    return rip;
 }
 
 /* Is `rip` in a trampoline?  Then *site receives the address the program should see:

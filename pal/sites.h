@@ -46,6 +46,7 @@ struct arena {
 struct sites {
     struct lock lock;
     bool forbidden;
+    bool split; /* some jump covers more than one instruction */
     u32 count, narenas;
     struct arena arenas[ARENAS];
     struct table *table; /* changes under lock and mm->lock */

@@ -33,5 +33,7 @@ void rewrite_show(struct mm *mm, uptr addr, void *buf, size_t n) __attribute__((
 void rewrite_put_back(struct mm *mm, uptr addr, size_t n) __attribute__((weak));
 /* Is rip in a trampoline?  Then *site is the call site it stands for. */
 bool in_trampoline(const struct mm *mm, u64 rip, u64 *site);
+/* Where a program goes on that a signal interrupted at rip. */
+u64 rewritten_rip(const struct mm *mm, u64 rip) __attribute__((weak));
 
 #endif

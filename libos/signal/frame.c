@@ -11,6 +11,7 @@
 
 #include "internal.h"
 #include "lib.h"
+#include "rewrite.h"
 #include "syscalls_gen.h"
 #include "usercopy.h"
 
@@ -190,6 +191,8 @@ long sys_rt_sigreturn(void)
         goto bad;
     if (!code_address_ok(t->regs->rip))
         goto bad;
+    if (rewritten_rip)
+        t->regs->rip = rewritten_rip(t->proc->mm, t->regs->rip);
     altstack_set(t, &uc.stack, t->regs->rsp, 0);
     set_attention(ATTN_FULL_EXIT);
     return 0;
