@@ -62,7 +62,7 @@ static struct {
     u64 clock;
     u32 spaces; /* address spaces that had call sites, until there are enough */
     struct known_file files[KNOWN_FILES];
-} known;
+} known SPARSE_TABLE;
 
 static u64 sum_of(const u8 *p, size_t n)
 {

@@ -3,7 +3,7 @@
 
 /* Handles opened for writing, which the monitor keeps a copy of. */
 #define HANDLES_NOTED 65536
-static u64 writable[HANDLES_NOTED / 64];
+static u64 writable[HANDLES_NOTED / 64] SPARSE_TABLE;
 
 void pal_note_writable(int handle)
 {

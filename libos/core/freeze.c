@@ -303,7 +303,7 @@ static void record(void)
 static void save(void)
 {
     /* Not from the heap: a resumed copy does not come back to free it. */
-    static char summary[MESSAGE_DATA_MAX];
+    static char summary[MESSAGE_DATA_MAX] SPARSE_TABLE;
     struct list_of_spaces l = {NULL, NULL, 0, 0};
     u32 how = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST);
     bool rests, copied = false;

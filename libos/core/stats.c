@@ -10,7 +10,7 @@
 
 #define MOST_OFTEN 12
 
-struct stats stats;
+struct stats stats SPARSE_TABLE;
 
 static const char *call_name(u32 nr) { return syscall_table[nr].name; }
 

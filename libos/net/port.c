@@ -35,7 +35,7 @@ static struct table {
     struct lock lock;
     struct port *hash[BUCKETS];
     u64 used[65536 / 64];
-} tables[3]; /* TCP, UDP, UDP-Lite */
+} tables[3] SPARSE_TABLE; /* TCP, UDP, UDP-Lite */
 
 static struct table *table_of(u16 kind)
 {

@@ -1,8 +1,8 @@
 /* Numbers of processes and threads.
  *
  * A number is in use while a thread, a process, a process group or a session bears it:
- * pid_refs counts them, so no number is reused while anything could still be named by
- * it.  Both tables are indexed by number; look-ups take table_lock shared.
+ * refs counts them, so no number is reused while anything could still be named by
+ * it.  Look-ups take table_lock shared.
  *
  * fork_lock: a process comes into being under it shared, and only if its maker has no
  * signal to see to; who signals many holds it alone.  So a fork is before the signal,
@@ -11,9 +11,11 @@
 #include "proc_internal.h"
 
 static struct rwlock table_lock, fork_lock;
-static struct process *process_table[PID_MAX] SPARSE_TABLE;
-static struct thread *thread_table[PID_MAX] SPARSE_TABLE;
-static u16 pid_refs[PID_MAX] SPARSE_TABLE;
+static struct {
+    struct process *process;
+    struct thread *thread;
+    u32 refs;
+} numbers[PID_MAX] SPARSE_TABLE;
 static s32 last_pid, top_pid; /* the last given out, the highest ever */
 static u32 threads_used;
 
@@ -29,9 +31,9 @@ s32 pid_alloc(void *owner)
         s32 next = last_pid + (s32)i;
         if (next >= PID_MAX)
             next -= PID_MAX - 300; /* low numbers are not reused, as in Linux */
-        if (pid_refs[next] == 0) {
-            pid_refs[next] = 1;
-            thread_table[next] = owner;
+        if (numbers[next].refs == 0) {
+            numbers[next].refs = 1;
+            numbers[next].thread = owner;
             threads_used++;
             last_pid = pid = next;
             top_pid = MAX(top_pid, pid);
@@ -46,9 +48,9 @@ s32 pid_alloc(void *owner)
 void pid_free(s32 pid, const void *owner)
 {
     write_lock(&table_lock);
-    if (thread_table[pid] == owner)
-        thread_table[pid] = NULL;
-    pid_refs[pid]--;
+    if (numbers[pid].thread == owner)
+        numbers[pid].thread = NULL;
+    numbers[pid].refs--;
     threads_used--;
     write_unlock(&table_lock);
 }
@@ -56,27 +58,27 @@ void pid_free(s32 pid, const void *owner)
 void pid_hold(s32 pid)
 {
     write_lock(&table_lock);
-    pid_refs[pid]++;
+    numbers[pid].refs++;
     write_unlock(&table_lock);
 }
 
 void pid_drop(s32 pid)
 {
     write_lock(&table_lock);
-    pid_refs[pid]--;
+    numbers[pid].refs--;
     write_unlock(&table_lock);
 }
 
-bool pid_in_use(s32 pid) { return pid > 0 && pid < PID_MAX && pid_refs[pid] > 0; }
+bool pid_in_use(s32 pid) { return pid > 0 && pid < PID_MAX && numbers[pid].refs > 0; }
 
 /* The one thread that exec leaves is the leader from now on. */
 void thread_take_number(struct thread *t, s32 pid)
 {
     write_lock(&table_lock);
-    thread_table[t->tid] = NULL;
-    pid_refs[t->tid]--;
-    thread_table[pid] = t;
-    pid_refs[pid]++;
+    numbers[t->tid].thread = NULL;
+    numbers[t->tid].refs--;
+    numbers[pid].thread = t;
+    numbers[pid].refs++;
     t->tid = pid;
     write_unlock(&table_lock);
 }
@@ -85,15 +87,15 @@ void thread_take_number(struct thread *t, s32 pid)
 void thread_table_set(s32 tid, struct thread *t)
 {
     write_lock(&table_lock);
-    thread_table[tid] = t;
+    numbers[tid].thread = t;
     write_unlock(&table_lock);
 }
 
 void process_table_set(s32 pid, struct process *p)
 {
     write_lock(&table_lock);
-    process_table[pid] = p;
-    pid_refs[pid] = (u16)(pid_refs[pid] + (p ? 1 : -1));
+    numbers[pid].process = p;
+    numbers[pid].refs += p ? 1 : -1;
     write_unlock(&table_lock);
 }
 
@@ -104,7 +106,7 @@ struct process *process_find(s32 pid)
     if (pid <= 0 || pid >= PID_MAX)
         return NULL;
     read_lock(&table_lock);
-    p = process_table[pid];
+    p = numbers[pid].process;
     if (p && !ref_get_unless_zero(&p->refs))
         p = NULL;
     read_unlock(&table_lock);
@@ -117,7 +119,7 @@ u32 thread_count_of(u32 uid)
 
     read_lock(&table_lock);
     for (s32 tid = 1; tid <= top_pid; tid++)
-        n += thread_table[tid] && thread_table[tid]->cred.uid == uid;
+        n += numbers[tid].thread && numbers[tid].thread->cred.uid == uid;
     read_unlock(&table_lock);
     return n;
 }
@@ -128,8 +130,8 @@ struct process *process_next(s32 after_pid)
 
     read_lock(&table_lock);
     for (s32 pid = after_pid + 1; pid <= top_pid; pid++) {
-        if (pid > 0 && process_table[pid] && ref_get_unless_zero(&process_table[pid]->refs)) {
-            p = process_table[pid];
+        if (pid > 0 && numbers[pid].process && ref_get_unless_zero(&numbers[pid].process->refs)) {
+            p = numbers[pid].process;
             break;
         }
     }
@@ -145,8 +147,8 @@ struct process *process_of_tid(s32 tid)
     if (tid <= 0 || tid >= PID_MAX)
         return NULL;
     read_lock(&table_lock);
-    if (thread_table[tid]) {
-        p = thread_table[tid]->proc;
+    if (numbers[tid].thread) {
+        p = numbers[tid].thread->proc;
         if (p && !ref_get_unless_zero(&p->refs))
             p = NULL;
     }

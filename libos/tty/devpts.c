@@ -20,7 +20,7 @@
 #define TTY_GROUP    5
 
 struct lock devpts_lock;
-static struct inode *table[PTY_MAX];
+static struct inode *table[PTY_MAX] SPARSE_TABLE;
 static u32 table_end; /* no entry at or behind it */
 static struct super *devpts_super;
 static struct inode *ptmx_inode;
