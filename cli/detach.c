@@ -116,6 +116,8 @@ int detach(struct registration *r, const int *fds, int count)
     close(r->listener);
     close(news[1]); /* so that its death is seen */
     news[1] = -1;
+    if (r->meanwhile)
+        r->meanwhile(r->context);
     code = await_start(news[0], r, log);
     close_all(log, news);
     return code;

@@ -40,11 +40,18 @@ struct memory_base {
     size_t piece_count;
     void *held; /* where the pieces are */
     size_t held_size;
+    int ahead[MEMORY_POOL + 1]; /* segment and pool of the next copy; -1: it makes its own */
+    int filled[2];              /* a pipe: a byte once they are filled, by whom it is split off from */
 };
 void memory_base_init(struct memory_base *b, struct snapshot_reader *r);
 /* Makes all of it now, for the processes forked from this one. */
 int memory_base_make(struct memory_base *b, struct error *err);
 void memory_base_close(struct memory_base *b);
+/* With pieces: makes segment and pool of a process about to be split off, whose source gives them.
+ * Whoever splits it off fills them while it prepares itself, and forgets them. */
+int memory_ahead_make(struct memory_base *b, struct error *err);
+void memory_ahead_fill(void *base);
+void memory_ahead_forget(struct memory_base *b);
 /* The source that takes from b. */
 void resume_source(struct memory_source *source, struct memory_base *b);
 

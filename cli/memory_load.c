@@ -68,6 +68,18 @@ static int fill_pieces(const struct memory_base *b, uint32_t object, int fd, uin
     return 0;
 }
 
+/* Of the segment, which is asked for first; the pool is filled then as well. */
+static int await_filled(const struct memory_base *b, uint32_t object, struct error *err)
+{
+    ssize_t n = 1;
+    char byte;
+
+    if (object == MEMORY_SEGMENT)
+        while ((n = read(b->filled[0], &byte, 1)) < 0 && errno == EINTR)
+            ;
+    return n == 1 ? 0 : error_set(err, 0, "filling memory: whoever did it ended");
+}
+
 static int source_fill(void *context, uint32_t object, int fd, uint64_t size, struct error *err)
 {
     struct object o = {fd, size};
@@ -75,6 +87,8 @@ static int source_fill(void *context, uint32_t object, int fd, uint64_t size, st
 
     const struct memory_base *b = context;
 
+    if (fd == b->ahead[object])
+        return await_filled(b, object, err);
     if (b->pieces)
         return fill_pieces(b, object, fd, size) ? give_error(err, &error) : 0;
     return snapshot_load(b->reader, object, object, load_piece, &o, &error)
@@ -252,6 +266,43 @@ int memory_base_make(struct memory_base *b, struct error *err)
     return make_private(b, NULL, &error) || make_pieces(b, &error) ? give_error(err, &error) : 0;
 }
 
+/* ---- segment and pool of the next copy ------------------------------------------------------ */
+
+int memory_ahead_make(struct memory_base *b, struct error *err)
+{
+    if (pipe2(b->filled, O_CLOEXEC) < 0)
+        b->filled[0] = b->filled[1] = -1;
+    else if (memory_objects_make(&b->ahead[MEMORY_SEGMENT], &b->ahead[MEMORY_POOL]) == 0)
+        return 0;
+    error_set(err, errno, "making a copy's memory");
+    memory_ahead_forget(b);
+    return -1;
+}
+
+/* What fails is told by there being no byte. */
+void memory_ahead_fill(void *base)
+{
+    struct memory_base *b = base;
+
+    if (fill_pieces(b, MEMORY_SEGMENT, b->ahead[MEMORY_SEGMENT], SEG_SIZE) ||
+        fill_pieces(b, MEMORY_POOL, b->ahead[MEMORY_POOL], POOL_SIZE) ||
+        write(b->filled[1], "", 1) != 1)
+        complain_errno("filling a copy's memory", errno, NULL);
+    memory_ahead_forget(b);
+}
+
+void memory_ahead_forget(struct memory_base *b)
+{
+    int *const fds[] = {&b->ahead[MEMORY_SEGMENT], &b->ahead[MEMORY_POOL], &b->filled[0],
+                        &b->filled[1]};
+
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
+    }
+}
+
 /* ---- the source ---------------------------------------------------------------------------- */
 
 static const void *source_note(void *context, const char *key, size_t *len)
@@ -261,7 +312,10 @@ static const void *source_note(void *context, const char *key, size_t *len)
 
 void memory_base_init(struct memory_base *b, struct snapshot_reader *r)
 {
-    *b = (struct memory_base){.reader = r, .memory.runs = -1};
+    *b = (struct memory_base){.reader = r,
+                              .memory.runs = -1,
+                              .ahead = {[MEMORY_SEGMENT] = -1, [MEMORY_POOL] = -1},
+                              .filled = {-1, -1}};
 }
 
 void memory_base_close(struct memory_base *b)
@@ -279,8 +333,12 @@ void memory_base_close(struct memory_base *b)
 
 void resume_source(struct memory_source *source, struct memory_base *b)
 {
-    *source = (struct memory_source){
-        .context = b, .note = source_note, .fill = source_fill, .private_memory = source_private};
+    *source = (struct memory_source){.context = b,
+                                     .note = source_note,
+                                     .fill = source_fill,
+                                     .private_memory = source_private,
+                                     .segment_fd = b->ahead[MEMORY_SEGMENT],
+                                     .pool_fd = b->ahead[MEMORY_POOL]};
     if (b->memory.runs >= 0)
         source->ready = &b->memory;
     memcpy(source->image, snapshot_info(b->reader)->image, sizeof(source->image));

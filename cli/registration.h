@@ -17,6 +17,9 @@ struct registration {
     bool known;
     int news;     /* detached: where its start is told, until it has been; or -1 */
     bool unnamed; /* detached: its name is not printed */
+    /* Detached: what the caller does while it starts, or NULL. */
+    void (*meanwhile)(void *context);
+    void *context;
 };
 
 /* Nothing is known yet. */

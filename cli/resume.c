@@ -99,12 +99,16 @@ const struct option_def resume_options[] = {
 };
 
 /* -1: this is the process that runs it; otherwise all is done. */
-static int claim(const struct resume *s, struct registration *r,
+static int claim(const struct resume *s, struct registration *r, struct memory_base *base,
                  const struct sandbox_config *config)
 {
     registration_init(r);
     r->state.detached = r->state.keep = s->detach;
     r->unnamed = s->unnamed;
+    if (base->pieces) {
+        r->meanwhile = memory_ahead_fill;
+        r->context = base;
+    }
     if (!s->name && !s->detach)
         return -1;
     int code = registration_claim(r, s->name, config->argv[0]);
@@ -129,10 +133,16 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
     struct registration registration;
     struct snapshot_pairs description = {0};
     struct error err = {0};
-    int code = claim(s, &registration, &d->config);
 
-    if (code >= 0)
+    if (base->pieces && memory_ahead_make(base, &err))
+        return complain_text(err.text, err.hint[0] ? err.hint : NULL);
+    int code = claim(s, &registration, base, &d->config);
+    if (code >= 0) {
+        memory_ahead_forget(base);
         return code;
+    }
+    if (base->filled[1] >= 0) /* so that the other end is seen */
+        close(base->filled[1]);
     struct cgroup group;
     limits_start(&group, &s->given.limits, &d->config);
     code = network_start(&s->given.network, &d->config);

@@ -70,6 +70,12 @@ struct memory_source { /* what it gives was checked: it is what was written */
     /* What that would give, where it is there already: then the start need not wait for the
      * rest, or NULL. */
     const struct memory_private *ready;
+    /* Where `ready`: the objects of segment and pool, made and being filled by the process that
+     * split this one off, which `fill` then waits for; or -1. */
+    int segment_fd, pool_fd;
 };
+
+/* The objects of a sandbox's segment and pool, empty: 0, or -1 with errno. */
+int memory_objects_make(int *segment_fd, int *pool_fd);
 
 #endif

@@ -96,7 +96,7 @@ static int memory_object(const char *name, uint64_t size, unsigned flags)
     return fd;
 }
 
-static int make_memory(struct sandbox *s)
+int memory_objects_make(int *segment_fd, int *pool_fd)
 {
     struct rlimit size, most;
 
@@ -104,13 +104,24 @@ static int make_memory(struct sandbox *s)
     getrlimit(RLIMIT_FSIZE, &size);
     most = (struct rlimit){size.rlim_max, size.rlim_max};
     setrlimit(RLIMIT_FSIZE, &most);
-    s->segment_fd = memory_object("bailey-segment", SEG_SIZE, MFD_EXEC);
-    s->pool_fd = memory_object("bailey-pool", POOL_SIZE, MFD_EXEC);
+    *segment_fd = memory_object("bailey-segment", SEG_SIZE, MFD_EXEC);
+    *pool_fd = memory_object("bailey-pool", POOL_SIZE, MFD_EXEC);
     int error = errno;
     setrlimit(RLIMIT_FSIZE, &size);
-    if (s->segment_fd < 0 || s->pool_fd < 0) {
-        error_set(s->err, error, "making the sandbox's memory");
-        return error == EFBIG ? error_hint(s->err, "raise the file size limit: ulimit -f unlimited")
+    errno = error;
+    return *segment_fd < 0 || *pool_fd < 0 ? -1 : 0;
+}
+
+static int make_memory(struct sandbox *s)
+{
+    const struct memory_source *from = s->config->resume;
+
+    if (from && from->ready && from->segment_fd >= 0) {
+        s->segment_fd = from->segment_fd;
+        s->pool_fd = from->pool_fd;
+    } else if (memory_objects_make(&s->segment_fd, &s->pool_fd) < 0) {
+        error_set(s->err, errno, "making the sandbox's memory");
+        return errno == EFBIG ? error_hint(s->err, "raise the file size limit: ulimit -f unlimited")
                               : -1;
     }
     void *p =
