@@ -18,7 +18,7 @@
 
 struct image_header {
     uint64_t magic;
-    uint64_t entry;           /* void entry(struct boot_info *), on the top of slot 0 */
+    uint64_t entry;           /* void entry(int listener, int pid), on the top of the exit stack */
     uint64_t signal_handler;  /* of SIGSYS, faults and GATE_INTERRUPT_SIGNAL */
     uint64_t signal_restorer; /* executes rt_sigreturn through the gate */
     uint64_t reserved[4];
@@ -29,6 +29,11 @@ struct image_header {
  * SIGBUS, SIGFPE, SIGILL, SIGTRAP and this one; SIGPIPE and SIGXFSZ are ignored (writes
  * return EPIPE, EFBIG), all others keep their default action. */
 #define GATE_INTERRUPT_SIGNAL 23 /* SIGURG */
+
+/* The beginning: the monitor's child sends a message on GATE_FD_REPORT if it fails.  Behind the
+ * filter it waits there for a byte, which comes when boot_info is filled, with descriptors of the
+ * files of boot_info.opened whose handles are places in their row; and answers with a byte and the
+ * filter's listener (pal/enter.c). */
 
 /* Descriptors every picoprocess has.  close() of those below GATE_FD_FIRST is refused.
  *
@@ -51,6 +56,7 @@ struct image_header {
 #define GATE_FD_TRACE          10
 #define GATE_FD_DIFF           11
 #define GATE_FD_RUNS           12 /* boot_info.runs_handle */
+#define GATE_FD_REPORT         13 /* to the monitor, until the sandbox has begun */
 #define GATE_FD_PAGES          14 /* boot_info.pages_handle, and those that follow it */
 #define GATE_KICK_COOKIE       (~0ULL)
 

@@ -19,19 +19,20 @@
 #ifndef BAILEY_ABI_LAYOUT_H
 #define BAILEY_ABI_LAYOUT_H
 
-#define PAGE_SHIFT    12
-#define PAGE_SIZE     4096UL
-#define PAGE_MASK     (~(PAGE_SIZE - 1))
+#define PAGE_SHIFT  12
+#define PAGE_SIZE   4096UL
+#define PAGE_MASK   (~(PAGE_SIZE - 1))
 
-#define INSIDE_BASE   0x69fe00000000UL
-#define INSIDE_END    0x6b0000000000UL
+#define INSIDE_BASE 0x69fe00000000UL
+#define INSIDE_END  0x6b0000000000UL
 
-#define IMAGE_BASE    0x6a0000000000UL /* first page: the gate */
-#define HOSTVDSO_BASE 0x6a0020000000UL /* at most 1 MB */
+#define IMAGE_BASE  0x6a0000000000UL /* first page: the gate */
+/* In the image's last page table, as is the next: at most 448 KB. */
+#define HOSTVDSO_BASE 0x6a0000180000UL
 
-/* Signal stack of a process in its last instructions, private to it: its slot is given
- * back by then. */
-#define EXIT_STACK_BASE 0x6a0030000000UL
+/* Private to a process: the stack of the first one until slot 0 is filled, and the signal stack of
+ * each in its last instructions, when its slot is given back. */
+#define EXIT_STACK_BASE 0x6a00001f0000UL
 #define EXIT_STACK_SIZE 0x8000UL
 
 #define SEG_BASE        0x6a0040000000UL

@@ -40,12 +40,9 @@ struct sandbox {
     const struct sandbox_config *config;
     struct error *err;
 
-    struct export exports[EXPORTS_MAX];
     uint32_t export_count;
-    char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
     int workdir_fd;
-    char cwd[4096]; /* guest path program 1 starts in */
-    bool prepared;  /* by monitor_prepare_walls, in a process this one was split off from */
+    bool prepared; /* by monitor_prepare_walls, in a process this one was split off from */
     bool stdio_closed[3];
     sigset_t signals; /* blocked here, taken by the loop */
     int proc_fds;     /* /proc/self/fd, to open again what an O_PATH descriptor names */
@@ -73,6 +70,11 @@ struct sandbox {
     struct termios tty_saved;
     int tty_saved_fd; /* -1: the sandbox has not changed a terminal */
     bool exited;      /* program 1 ended by itself */
+
+    /* Large, and behind the rest: a copy's first writes then meet few pages. */
+    char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
+    char cwd[4096];     /* guest path program 1 starts in */
+    struct export exports[EXPORTS_MAX];
 };
 
 /* run.c: a descriptor of a file of the host's, or -1 with s->err. */

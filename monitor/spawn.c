@@ -1,11 +1,10 @@
 /* Makes the memory objects and the first host process of a sandbox.
  *
  * The child is a plain copy of the monitor (no exec): it turns itself into a picoprocess
- * by dropping what it inherited and mapping what the layout says; only the image's text is
- * mapped before, once for all that are split off.  From the moment the filter is in place
- * it may reach the kernel only through the image's gate, and so it waits that way for
- * boot_info, which the monitor fills meanwhile, and sends the filter's listener to the
- * monitor, before it jumps into the image.  A child that fails says where on the same socket.
+ * by mapping what the layout says and dropping what it inherited; only the image's text is
+ * mapped before, once for all that are split off.  Once the filter is in place it jumps into
+ * the image, which waits there for boot_info, filled by the monitor meanwhile, and sends it the
+ * filter's listener.  A child that fails says where on the same socket.
  *
  * Death of the monitor: PR_SET_PDEATHSIG covers the first host process; the lifeline, a
  * pipe whose only write end the monitor has, makes the kernel send SIGKILL to the whole
@@ -56,8 +55,6 @@
 #endif
 #define NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
 #define NOTIF_SYNC_WAKE 1UL
-
-#define FD_REPORT       (GATE_FD_RUNS + 1) /* the child's end of the socket */
 
 #define NOBODY          65534
 
@@ -183,7 +180,7 @@ static int place_descriptors(const struct plan *p)
         [GATE_FD_TRACE] = trace,
         [GATE_FD_DIFF] = s->config->diff_fd,
         [GATE_FD_RUNS] = s->resumed.runs,
-        [FD_REPORT] = p->report,
+        [GATE_FD_REPORT] = p->report,
     };
 
     memcpy(from + GATE_FD_PAGES, s->resumed.pages, sizeof(s->resumed.pages));
@@ -330,56 +327,16 @@ static void drop_rights(const struct sandbox *s)
     syscall(SYS_capset, &header, none);
 }
 
-typedef long gate_call(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
-
-/* What one message to or from the monitor holds besides a byte: descriptors. */
-union passed {
-    struct cmsghdr header;
-    int fds[CMSG_SPACE(BOOT_OPENED_MAX * sizeof(int)) / sizeof(int)];
-};
-#define FIRST_FD (CMSG_LEN(0) / sizeof(int))
-
-/* The files of a resume got their places in the message; now they get their numbers. */
-static void take_opened(struct boot_info *boot, const union passed *passed)
+/* Nothing of the monitor is left to the image. */
+static _Noreturn void enter_image(const struct plan *p, int pid, int listener)
 {
-    for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < boot->opened_count; i++) {
-        int32_t *handle = &boot->opened[i].handle;
-        size_t at = FIRST_FD + (size_t)*handle;
-        *handle = *handle >= 0 && at < passed->header.cmsg_len / sizeof(int) ? passed->fds[at] : -1;
-    }
-}
-
-/* From here on nothing but the gate: no libc, no stack protector's failure path.  First boot_info
- * is waited for. */
-static _Noreturn void enter_image(const struct plan *p, int pid, long listener)
-{
-    gate_call *gate = (gate_call *)IMAGE_BASE;
-    struct sandbox *s = p->s;
-    char byte = 0;
-    struct iovec iov = {&byte, 1};
-    union passed passed = {.header = {0}};
-    struct msghdr message = {NULL, 0, &iov, 1, &passed, sizeof(passed), 0};
-    long n;
-
-    while ((n = gate(SYS_recvmsg, FD_REPORT, (long)&message, 0, 0, 0, 0)) == -EINTR)
-        ;
-    if (n <= 0) /* the monitor could not say all */
-        gate(SYS_exit_group, 1, 0, 0, 0, 0, 0);
-    take_opened(s->boot, &passed);
-    s->boot->host_pid = pid; /* interrupts name it */
-    *(uint32_t *)(s->segment + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)pid;
-    message.msg_controllen = CMSG_LEN(sizeof(int));
-    passed.header = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-    passed.fds[FIRST_FD] = (int)listener;
-    gate(SYS_sendmsg, FD_REPORT, (long)&message, 0, 0, 0, 0);
-    gate(SYS_close, listener, 0, 0, 0, 0, 0);
-    gate(SYS_close, FD_REPORT, 0, 0, 0, 0, 0);
     __asm__ volatile("mov %0, %%rsp\n\t"
                      "xor %%ebp, %%ebp\n\t"
+                     "push %%rbp\n\t" /* as after a call */
                      "jmp *%1"
                      :
-                     : "r"(SEG_BASE + SEG_SLOTS + SLOT_SIZE), "r"(p->image.header.entry),
-                       "D"(SEG_BASE + SEG_BOOT)
+                     : "r"(EXIT_STACK_BASE + EXIT_STACK_SIZE), "r"(p->image.header.entry),
+                       "D"((long)listener), "S"((long)pid)
                      : "memory");
     __builtin_unreachable();
 }
@@ -408,19 +365,19 @@ static _Noreturn void child_main(const struct plan *p)
     child_step(p->report, "starting a session", own_session(p));
     raise_file_limit();
     child_step(p->report, "placing descriptors", place_descriptors(p));
-    child_step(FD_REPORT, "arming the lifeline", arm_lifeline());
-    child_step(FD_REPORT, "mapping the picoprocess", map_memory());
+    child_step(GATE_FD_REPORT, "arming the lifeline", arm_lifeline());
+    child_step(GATE_FD_REPORT, "mapping the picoprocess", map_memory());
     forget_thread_area();
     drop_rights(p->s);
-    child_step(FD_REPORT, "installing host signals", install_signals(&p->image.header));
-    child_step(FD_REPORT, "mapping the picoprocess", move_vdso(host_vdso()));
-    child_step(FD_REPORT, "making CPUID fault", hide_cpuid(p));
+    child_step(GATE_FD_REPORT, "installing host signals", install_signals(&p->image.header));
+    child_step(GATE_FD_REPORT, "mapping the picoprocess", move_vdso(host_vdso()));
+    child_step(GATE_FD_REPORT, "making CPUID fault", hide_cpuid(p));
     const int pid = getpid();
     long listener = syscall(
         SYS_seccomp, SECCOMP_SET_MODE_FILTER,
         SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
-    child_step(FD_REPORT, "installing the host filter", listener < 0 ? -errno : 0);
-    enter_image(p, pid, listener);
+    child_step(GATE_FD_REPORT, "installing the host filter", listener < 0 ? -errno : 0);
+    enter_image(p, pid, (int)listener);
 }
 
 /* ---- the monitor's side of it ------------------------------------------------------ */

@@ -201,13 +201,4 @@ space_exit_asm:
     mov $231, %edi
     xor %esi, %esi
     jmp gate
-
-/* First instruction of the image: rdi = boot_info, rsp = top of slot 0. */
-    .globl image_start
-image_start:
-    xor %ebp, %ebp
-    sub $1024, %rsp /* leave room for struct regs at the top */
-    and $-16, %rsp
-    call pal_start
-    ud2
     .section .note.GNU-stack, "", @progbits

@@ -37,7 +37,7 @@ gate_restorer:
     .globl image_header
 image_header:
     .quad 0x31474d4959454c42 /* "BLEYIMG1" */
-    .quad image_start
+    .quad pal_enter
     .quad host_signal
     .quad gate_restorer
     .quad 0, 0, 0, 0

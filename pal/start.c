@@ -1,9 +1,5 @@
-/* The first instructions of a sandbox: take possession of the fresh host process.
- *
- * The monitor has mapped everything of the inside range, installed our signal handler and the
- * filter, and jumped here on the stack of slot 0.  What is left of the monitor's copy
- * (its text, heap, stack) is unmapped.
- */
+/* Threads and their slots as the PAL has them; the first one. */
+#include "enter.h"
 #include "host_vdso.h"
 #include "pal.h"
 
@@ -39,15 +35,12 @@ void pal_thread_setup(struct thread *t)
     __atomic_store_n(&t->interruptible, true, __ATOMIC_SEQ_CST);
 }
 
-_Noreturn void pal_start(struct boot_info *b);
 _Noreturn void pal_start(struct boot_info *b)
 {
     struct thread *t = slot_thread(0);
 
     pal_thread_init(t);
     pal_thread_setup(t);
-    gate(HOST_NR_munmap, 0, INSIDE_BASE, 0, 0, 0, 0);
-    gate(HOST_NR_munmap, INSIDE_END, USER_MAX - INSIDE_END, 0, 0, 0, 0);
     host_vdso_find(&b->vdso);
     upcall_start(b);
 }

@@ -243,22 +243,6 @@ static void run_free(u32 page, u32 len)
     unlock(&pages.lock);
 }
 
-void kalloc_trim(void)
-{
-    lock(&pages.lock);
-    for (u32 b = 0; b < BINS; b++) {
-        for (u32 page = pages.bin[b]; page; page = info(page)->next) {
-            struct page_info *i = info(page);
-            if (i->class || host_discard((uintptr_t)page_address(page),
-                                         (size_t)i->len << PAGE_SHIFT, HOST_DISCARD_HOLE))
-                continue;
-            i->class = true;
-            pages.dirty -= i->len;
-        }
-    }
-    unlock(&pages.lock);
-}
-
 /* ---- slabs (under the class's lock) ---------------------------------------- */
 
 /* Few: a page of a slab is made present with the others, used or not.  An eighth is wasted at most.
@@ -356,6 +340,36 @@ static void small_free(u32 page, char *p)
     if (--i->inuse == 0 && ++c->empties > 1)
         slab_release(page, class);
     unlock(&c->lock);
+}
+
+/* Slabs without any object in use, which are kept for the next one. */
+static void trim_slabs(struct size_class *c, u32 class)
+{
+    lock(&c->lock);
+    for (u32 page = c->partial, next; page && c->empties; page = next) {
+        next = info(page)->next;
+        if (!info(page)->inuse)
+            slab_release(page, class);
+    }
+    unlock(&c->lock);
+}
+
+void kalloc_trim(void)
+{
+    for (u32 i = 0; i < CLASSES; i++)
+        trim_slabs(&classes[i], i);
+    lock(&pages.lock);
+    for (u32 b = 0; b < BINS; b++) {
+        for (u32 page = pages.bin[b]; page; page = info(page)->next) {
+            struct page_info *i = info(page);
+            if (i->class || host_discard((uintptr_t)page_address(page),
+                                         (size_t)i->len << PAGE_SHIFT, HOST_DISCARD_HOLE))
+                continue;
+            i->class = true;
+            pages.dirty -= i->len;
+        }
+    }
+    unlock(&pages.lock);
 }
 
 /* ---- the interface --------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include "../../abi/gate.h"
 #include "../../abi/layout.h"
 #include "../../abi/message.h"
+#include "../../pal/enter.h"
 #include "../../pal/host_vdso.h"
 #include "contract.h"
 
@@ -20,9 +21,6 @@
 
 long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 void host_signal(int sig, void *info, void *context);
-void image_main(struct boot_info *boot);
-
-__asm__(".globl image_start\nimage_start: xor %ebp, %ebp\n call image_main\n ud2");
 
 /* Writable data and bss live in the segment. */
 static volatile int initialised = 42, zeroed;
@@ -322,7 +320,7 @@ static void set_signal_stack(void)
     need(gate(131, (long)&stack, 0, 0, 0, 0, 0) == 0, 61);
 }
 
-void image_main(struct boot_info *boot)
+_Noreturn void pal_start(struct boot_info *boot)
 {
     const char *what = (const char *)boot + boot->argv.offset;
 
