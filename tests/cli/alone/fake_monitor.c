@@ -1,5 +1,6 @@
 /* A monitor that starts nothing, so that the command line can be tested alone, under
  * sanitizers too. */
+#include "monitor/memory_file.h"
 #include "monitor/monitor.h"
 
 #include <string.h>
@@ -39,4 +40,10 @@ int monitor_prepare_walls(const struct sandbox_config *config, struct error *err
     (void)config;
     (void)err;
     return 0;
+}
+
+int memory_objects_make(int *segment_fd, int *pool_fd)
+{
+    *segment_fd = *pool_fd = -1;
+    return -1;
 }
