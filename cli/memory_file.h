@@ -41,7 +41,7 @@ struct memory_base {
     void *held; /* where the pieces are */
     size_t held_size;
     int ahead[MEMORY_POOL + 1]; /* segment and pool of the next copy; -1: it makes its own */
-    int filled[2];              /* a pipe: a byte once they are filled, by whom it is split off from */
+    int filled[2];              /* a pipe: a byte comes once they are filled */
 };
 void memory_base_init(struct memory_base *b, struct snapshot_reader *r);
 /* Makes all of it now, for the processes forked from this one. */

@@ -10,6 +10,8 @@
 #include "../abi/layout.h"
 #include "enter.h"
 
+long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
+
 #define NR_close      3
 #define NR_munmap     11
 #define NR_sendmsg    46

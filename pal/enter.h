@@ -8,8 +8,6 @@
 
 struct boot_info;
 
-long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
-
 /* What the image's header names: listener is the filter's, pid the host's number of this
  * process. */
 _Noreturn void pal_enter(int listener, int pid);

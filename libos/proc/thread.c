@@ -14,7 +14,7 @@
 #define FREE_MAX 4096
 
 static struct lock slot_lock;
-static u32 slots_used = 1;       /* slot 0 is the first thread's */
+static u32 slots_used = 1;                    /* slot 0 is the first thread's */
 static u32 free_slots[FREE_MAX] SPARSE_TABLE; /* stack of slot numbers */
 static u32 free_count;
 
