@@ -29,12 +29,21 @@
 #define PATIENCE_NS 5000000000ULL /* then the save is given up */
 #define PASS_NS     1000000ULL
 
+/* Where address spaces are, in order of their numbers, and a thread that rests in each. */
+struct list_of_spaces {
+    struct host_space *spaces;
+    struct thread **threads;
+    u32 count;
+    size_t size;
+};
+
 static struct {
     u32 active;
     u32 progress; /* changes when a thread parks: what the saver sleeps on */
     u32 starting;
     struct thread *saver;
     struct task *task; /* to be done while everything rests */
+    struct list_of_spaces saved;
 } freeze;
 
 struct task {
@@ -225,14 +234,6 @@ static void release_all(void)
     }
 }
 
-/* Where address spaces are, in order of their numbers, and a thread that rests in each. */
-struct list_of_spaces {
-    struct host_space *spaces;
-    struct thread **threads;
-    u32 count;
-    size_t size;
-};
-
 /* The first rest of each address space that has a number, by that. */
 static void find_numbered(struct thread **threads, u32 slots)
 {
@@ -292,6 +293,14 @@ static bool number_spaces(struct list_of_spaces *l)
     return true;
 }
 
+/* After a save; in a copy of what was saved, as well. */
+static void forget_spaces(void)
+{
+    if (freeze.saved.spaces)
+        kpages_free(freeze.saved.spaces, freeze.saved.size);
+    freeze.saved = (struct list_of_spaces){NULL, NULL, 0, 0};
+}
+
 static void record(void)
 {
     memcpy(freeze_record.rlimits, boot()->rlimits, sizeof(freeze_record.rlimits));
@@ -304,14 +313,14 @@ static void save(void)
 {
     /* Not from the heap: a resumed copy does not come back to free it. */
     static char summary[MESSAGE_DATA_MAX] SPARSE_TABLE;
-    struct list_of_spaces l = {NULL, NULL, 0, 0};
+    struct list_of_spaces *l = &freeze.saved;
     u32 how = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST);
     bool rests, copied = false;
     int error = EBUSY;
     long rc;
 
     __atomic_store_n(&freeze.active, 1, __ATOMIC_SEQ_CST);
-    rests = come_to_rest() && number_spaces(&l);
+    rests = come_to_rest() && number_spaces(l);
     record();
     if (rests && how & BOOT_FREEZE_CARRY && (error = (int)-carry_all()))
         rests = false;
@@ -319,9 +328,9 @@ static void save(void)
         hostfs_list_open();
     kalloc_trim();
     if (rests && how & BOOT_FREEZE_KEEP)
-        copied = freeze_copies_make(l.spaces, l.threads, l.count);
+        copied = freeze_copies_make(l->spaces, l->threads, l->count);
     if (rests)
-        rc = host_freeze_ready(l.spaces, l.count, copied ? HOST_FREEZE_COPIES : 0, summary,
+        rc = host_freeze_ready(l->spaces, l->count, copied ? HOST_FREEZE_COPIES : 0, summary,
                                freeze_summary(summary, sizeof(summary)));
     else
         rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, error, "", 0);
@@ -332,8 +341,7 @@ static void save(void)
         freeze_copies_end();
     if (!copied || rc) /* else the file is still being written: freeze_poll */
         freeze_ended(rc ? rc : rests ? 0 : -error);
-    if (l.spaces)
-        kpages_free(l.spaces, l.size);
+    forget_spaces();
 }
 
 static void run_task(struct task *t)
@@ -415,6 +423,7 @@ void freeze_forget(void)
     freeze.active = freeze.starting = 0;
     freeze.task = NULL;
     freeze.saver = NULL;
+    forget_spaces();
     freeze_copies_forget();
     if (!t)
         return;
