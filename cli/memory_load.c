@@ -69,14 +69,17 @@ static int fill_pieces(const struct memory_base *b, uint32_t object, int fd, uin
 }
 
 /* Of the segment, which is asked for first; the pool is filled then as well. */
-static int await_filled(const struct memory_base *b, uint32_t object, struct error *err)
+static int await_filled(struct memory_base *b, uint32_t object, struct error *err)
 {
     ssize_t n = 1;
     char byte;
 
-    if (object == MEMORY_SEGMENT)
+    if (object == MEMORY_SEGMENT) {
         while ((n = read(b->filled[0], &byte, 1)) < 0 && errno == EINTR)
             ;
+        close(b->filled[0]); /* or it would be there, with a page, as long as the copy */
+        b->filled[0] = -1;
+    }
     return n == 1 ? 0 : error_set(err, 0, "filling memory: whoever did it ended");
 }
 
@@ -85,7 +88,7 @@ static int source_fill(void *context, uint32_t object, int fd, uint64_t size, st
     struct object o = {fd, size};
     struct snapshot_error error = {0};
 
-    const struct memory_base *b = context;
+    struct memory_base *b = context;
 
     if (fd == b->ahead[object])
         return await_filled(b, object, err);

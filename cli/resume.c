@@ -142,7 +142,7 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
         return code;
     }
     if (base->filled[1] >= 0) /* so that the other end is seen */
-        close(base->filled[1]);
+        close(base->filled[1]), base->filled[1] = -1;
     struct cgroup group;
     limits_start(&group, &s->given.limits, &d->config);
     code = network_start(&s->given.network, &d->config);

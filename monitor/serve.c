@@ -106,27 +106,29 @@ static long give_descriptor(struct sandbox *s, struct request *r, uint64_t id)
     return handle < 0 ? -error : handle;
 }
 
+struct request serve_request;
+
 void sandbox_serve(struct sandbox *s)
 {
-    static struct request request;
+    struct request *request = &serve_request;
     struct seccomp_notif notif;
 
     memset(&notif, 0, sizeof(notif));
     if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &notif) < 0)
         return; /* the caller was killed meanwhile */
     s->count.calls++;
-    request.pid = (int)notif.pid;
+    request->pid = (int)notif.pid;
     uint64_t words[6];
     memcpy(words, notif.data.args, sizeof(words));
-    long result = serve_words(s, &request, words);
+    long result = serve_words(s, request, words);
     if (result == MALFORMED) {
         sandbox_violation(s, "a malformed message");
         return;
     }
     if (result == NO_ANSWER)
         return;
-    if (request.send_fd >= 0) {
-        result = give_descriptor(s, &request, notif.id);
+    if (request->send_fd >= 0) {
+        result = give_descriptor(s, request, notif.id);
         if (result >= 0)
             return;
     }

@@ -11,6 +11,13 @@
 
 /* One request, copied out of the segment.  Handlers read and write `data` only. */
 struct request {
+    uint64_t length; /* of the message */
+    uint64_t a4, a5, a6;
+    int pid;        /* host thread that asks */
+    uint64_t reply; /* bytes of data to write back */
+    uint64_t room;  /* bytes of the slot's buffer from the message's start */
+    int send_fd;    /* descriptor to hand over, or -1; closed by the dispatcher */
+    bool keep_fd;   /* ... or kept by the monitor under the handle it gets */
     union {
         uint8_t data[SLOT_MESSAGE_SIZE];
         struct message_open open;
@@ -22,14 +29,8 @@ struct request {
         struct message_rename rename;
         struct message_remove remove;
     };
-    uint64_t length; /* of the message; the byte after it is 0 */
-    uint64_t a4, a5, a6;
-    int pid;        /* host thread that asks */
-    uint64_t reply; /* bytes of data to write back */
-    uint64_t room;  /* bytes of the slot's buffer from the message's start */
-    int send_fd;    /* descriptor to hand over, or -1; closed by the dispatcher */
-    bool keep_fd;   /* ... or kept by the monitor under the handle it gets */
 };
+extern struct request serve_request; /* the one that is being served */
 
 typedef long handler(struct sandbox *s, struct request *r);
 handler serve_open, serve_control, serve_attributes_get, serve_attributes_set, serve_list,

@@ -185,22 +185,22 @@ long serve_open(struct sandbox *s, struct request *r)
 
 size_t serve_opened(struct sandbox *s, int *fds)
 {
-    static struct request r;
+    struct request *r = &serve_request;
     size_t count = 0;
 
     for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++) {
         struct boot_opened *o = &s->boot->opened[i];
 
-        memset(&r.open, 0, sizeof(r.open));
-        memcpy(r.open.uri, o->uri, sizeof(o->uri));
-        r.open.uri[sizeof(o->uri) - 1] = 0;
-        r.length = sizeof(r.open) + sizeof(o->uri);
-        r.send_fd = o->handle = -1;
-        if (strncmp(r.open.uri, "dir:", 4) != 0 || serve_open(s, &r) < 0)
+        memset(&r->open, 0, sizeof(r->open));
+        memcpy(r->open.uri, o->uri, sizeof(o->uri));
+        r->open.uri[sizeof(o->uri) - 1] = 0;
+        r->length = sizeof(r->open) + sizeof(o->uri);
+        r->send_fd = o->handle = -1;
+        if (strncmp(r->open.uri, "dir:", 4) != 0 || serve_open(s, r) < 0)
             continue;
-        o->attr = r.open.attr;
+        o->attr = r->open.attr;
         o->handle = (int)count;
-        fds[count++] = r.send_fd;
+        fds[count++] = r->send_fd;
     }
     return count;
 }
