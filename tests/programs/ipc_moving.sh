@@ -6,6 +6,7 @@ libc=ctypes.CDLL(None,use_errno=True)
 def e(f,*a):
     try: return f(*a)
     except OSError as x: return errno.errorcode[x.errno]
+signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]) # before there are threads: one that was joined may still be there
 import tempfile,shutil,atexit; d=tempfile.mkdtemp(); atexit.register(shutil.rmtree,d); os.chdir(d)
 os.mkfifo('f'); print(e(os.open,'f',os.O_WRONLY|os.O_NONBLOCK))
 r=os.open('f',os.O_RDONLY|os.O_NONBLOCK); p=select.poll(); p.register(r); print(p.poll(0), os.read(r,5))
@@ -66,7 +67,7 @@ signal.setitimer(signal.ITIMER_REAL,0.05,0.05); pf=PF(r2,1,0); print(libc.poll(c
 signal.siginterrupt(signal.SIGALRM,False)
 signal.setitimer(signal.ITIMER_REAL,0.05); tm=threading.Timer(0.1,lambda: os.write(w2,b'k')); tm.start(); print(os.read(r2,1)); tm.join()
 # signalfd
-signal.pthread_sigmask(signal.SIG_BLOCK,[signal.SIGUSR2]); m=struct.pack('Q',1<<(signal.SIGUSR2-1)); sfd=libc.signalfd(-1,m,0o4000)
+m=struct.pack('Q',1<<(signal.SIGUSR2-1)); sfd=libc.signalfd(-1,m,0o4000)
 print(e(os.read,sfd,128)); ep=select.epoll(); ep.register(sfd,1); os.kill(os.getpid(),signal.SIGUSR2); print(len(ep.poll(1))); b=os.read(sfd,128); print(struct.unpack('I',b[:4]), struct.unpack('iII',b[8:20])[1]==os.getpid(), ep.poll(0))
 # splice family
 open('src','wb').write(bytes(range(256))*400); 
