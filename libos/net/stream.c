@@ -42,6 +42,14 @@ static void chunk_free(struct chunk *c)
         piece_put(c);
 }
 
+/* What is sent at once is seen at once: programs know that from the host's loopback, where it comes
+ * in segments of up to 64 KB.  Two pieces in a row hold more than one would, so no more than half
+ * is wasted. */
+static bool keeps_whole(const struct chunk *c, size_t n)
+{
+    return c->size - c->end < n && n <= LARGE - sizeof(*c);
+}
+
 long stream_reserve(struct stream *q, size_t want, u32 limit, u8 **to)
 {
     struct chunk *c = q->last;
@@ -49,7 +57,7 @@ long stream_reserve(struct stream *q, size_t want, u32 limit, u8 **to)
 
     if (!room)
         return 0;
-    if (!c || c->end == c->size) {
+    if (!c || c->end == c->size || keeps_whole(c, MIN(want, (size_t)room))) {
         c = chunk_new(want);
         if (!c)
             return -ENOBUFS;
