@@ -427,6 +427,9 @@ static int sharer(void *fd)
                  CALL(kcmp, getpid(), getppid(), 3 /* FS */, 0, 0) == 0 &&
                  CALL(kcmp, getpid(), getppid(), 1 /* VM */, 0, 0) > 0;
 
+    shared = shared && CALL(kcmp, getpid(), getpid(), 5 /* IO */, 0, 0) == 0 &&
+             CALL(ioprio_set, 1, 0, 2 << 13 | 6) == 0 &&
+             CALL(kcmp, getpid(), getppid(), 5, 0, 0) > 0;
     if (!shared || CALL(unshare, CLONE_FILES | CLONE_FS) || close(*(int *)fd) || chdir("/"))
         _exit(1);
     _exit(CALL(kcmp, getpid(), getppid(), 2, 0, 0) == 0);
