@@ -5,7 +5,7 @@
  * and of the C library.  So sites are remembered by file and offset.  One at which
  * ENOUGH address spaces have trapped gets a plan, and is rewritten from then on when its file is
  * mapped, all of a mapping at once, before anybody runs there: two changes of protection and
- * the pages that are written, for all of them.
+ * the pages that are written, for all of them.  Only where exec or the program's loader maps it.
  *
  * CPUID instructions of the ELF interpreter, or of a program that is linked statically, are found
  * by looking for them, where CPUID is slow (core/cpuid.c): nothing traps there.  All of them
@@ -378,6 +378,24 @@ static void rewrite_all(struct batch *b, u64 addr, size_t len)
     kfree(b->f.code);
 }
 
+/* Is the text mapped to be run here?  Who is no loader may translate it instead, and must find it
+ * as it is in its file.  exec maps before there is a vDSO. */
+static bool by_loader(struct mm *mm)
+{
+    struct text t;
+    bool loader;
+
+    if (!mm->vdso_base)
+        return true;
+    if (!mm->loader_ino || !text_at(mm, current()->regs->rip - 2, &t))
+        return false;
+    loader = t.file && t.file->inode->super->dev == mm->loader_dev &&
+             t.file->inode->ino == mm->loader_ino;
+    if (t.file)
+        file_put(t.file);
+    return loader;
+}
+
 void rewrite_mapped(struct mm *mm, uptr addr, size_t len)
 {
     struct batch *b;
@@ -385,7 +403,8 @@ void rewrite_mapped(struct mm *mm, uptr addr, size_t len)
     enum look look;
 
     if ((boot()->flags & BOOT_NO_REWRITE) || (current()->attention & ATTN_GS) ||
-        current()->tracee.tracer || !READ_ONCE(known.clock) || !text_at(mm, addr, &t))
+        current()->tracee.tracer || !READ_ONCE(known.clock) || !by_loader(mm) ||
+        !text_at(mm, addr, &t))
         return;
     if (!t.file)
         return;

@@ -10,7 +10,7 @@ build="gcc libarchive-dev zlib1g-dev libc6-dev linux-libc-dev binutils meson nin
 tests="clang python3-jsonschema attr erofs-utils busybox stress-ng libcmocka-dev bats util-linux procps nasm musl-tools golang-go perl jq sqlite3
        python3-numpy xz-utils zstd openssl
        nginx-light redis-server redis-tools memcached postgresql openssh-server openssh-client dbus curl
-       strace gdb iproute2 net-tools psmisc htop ruby vim less tmux git cmake"
+       strace gdb valgrind iproute2 net-tools psmisc htop ruby vim less tmux git cmake"
 checks="clang clang-format clang-tidy cppcheck"
 bench="bubblewrap runsc wrk redis-tools redis-server nginx-light postgresql curl"
 

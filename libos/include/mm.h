@@ -70,6 +70,7 @@ struct mm {
     uptr stack_top;
     u64 total, locked, data, peak; /* bytes, for limits and /proc */
     void *sites;                   /* rewritten system-call sites: pal/rewrite */
+    u64 loader_dev, loader_ino;    /* of the program's ELF interpreter; 0: it has none */
     s32 users;                     /* processes (vfork shares) */
     uptr vdso_base;
     u64 def_flags;

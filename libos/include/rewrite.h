@@ -15,7 +15,8 @@ void note_trapped_site(struct thread *t);
 /* ATTN_TEXT: t was asleep while its program's text was written; waits until that is done. */
 void rewrite_settled(struct thread *t) __attribute__((weak));
 /* A file has been mapped at [addr, addr + len), to be executed, and nobody can be there yet: what
- * is known of its call sites from other address spaces is rewritten at once. */
+ * is known of its call sites from other address spaces is rewritten at once, where it is exec or
+ * the ELF interpreter that mapped it: others may want to read it (valgrind, emulators). */
 void rewrite_mapped(struct mm *mm, uptr addr, size_t len) __attribute__((weak));
 /* The program's ELF interpreter is about to be mapped, or a program without one: what asks the CPU
  * many things when it starts. */

@@ -135,6 +135,7 @@ void mm_clear(struct mm *mm)
     mm->sites = NULL;
     mm->brk = mm->brk_start = 0;
     mm->vdso_base = 0;
+    mm->loader_dev = mm->loader_ino = 0;
     mm->def_flags = 0;
     mm->fork_advice = false;
     mm->peak = 0;

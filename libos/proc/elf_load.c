@@ -101,6 +101,8 @@ static long load_interp(struct mm *mm, struct file *f, const struct elf_header *
     u64 bias;
     long rc = choose_bias(mm, h, true, &bias);
 
+    mm->loader_dev = f->inode->super->dev;
+    mm->loader_ino = f->inode->ino;
     if (rc == 0 && rewrite_starter)
         rewrite_starter(f);
     if (rc == 0)
