@@ -141,8 +141,10 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
         memory_ahead_forget(base);
         return code;
     }
-    if (base->filled[1] >= 0) /* so that the other end is seen */
-        close(base->filled[1]), base->filled[1] = -1;
+    if (base->filled[1] >= 0) {
+        close(base->filled[1]); /* so that its end is seen */
+        base->filled[1] = -1;
+    }
     struct cgroup group;
     limits_start(&group, &s->given.limits, &d->config);
     code = network_start(&s->given.network, &d->config);
