@@ -117,8 +117,9 @@ static int make_memory(struct sandbox *s)
         s->segment_fd = from->segment_fd;
         s->pool_fd = from->pool_fd;
     } else if (memory_objects_make(&s->segment_fd, &s->pool_fd) < 0) {
-        error_set(s->err, errno, "making the sandbox's memory");
-        return errno == EFBIG ? error_hint(s->err, "raise the file size limit: ulimit -f unlimited")
+        int error = errno;
+        error_set(s->err, error, "making the sandbox's memory");
+        return error == EFBIG ? error_hint(s->err, "raise the file size limit: ulimit -f unlimited")
                               : -1;
     }
     void *p =

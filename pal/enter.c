@@ -7,6 +7,7 @@
  * filter's listener (abi/gate.h). */
 #include "../abi/boot.h"
 #include "../abi/gate.h"
+#include "../abi/host_abi.h"
 #include "../abi/layout.h"
 #include "enter.h"
 
@@ -29,16 +30,11 @@ struct passed {
 };
 #define PASSED(count) (offsetof(struct passed, fds) + (count) * sizeof(int32_t))
 
-struct piece {
-    void *base;
-    uint64_t size;
-};
-
 /* recvmsg(2). */
 struct message {
     void *name;
     uint64_t name_size;
-    struct piece *iov;
+    struct host_iovec *iov;
     uint64_t iov_count;
     struct passed *control;
     uint64_t control_size;
@@ -59,7 +55,7 @@ _Noreturn void pal_enter(int listener, int pid)
 {
     struct boot_info *boot = (struct boot_info *)(SEG_BASE + SEG_BOOT);
     char byte = 0;
-    struct piece iov = {&byte, 1};
+    struct host_iovec iov = {&byte, 1};
     struct passed passed = {.size = 0};
     struct message m = {NULL, 0, &iov, 1, &passed, sizeof(passed), 0};
     long n;

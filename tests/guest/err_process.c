@@ -420,19 +420,18 @@ static void identities(void)
     CHECK_ERR(CALL(getcpu, BAD, NULL, NULL), EFAULT);
 }
 
+static long with_parent(int what) { return CALL(kcmp, getpid(), getppid(), what, 0, 0); }
+
 /* A child that shares descriptors and working directory, until it wants its own. */
 static int sharer(void *fd)
 {
-    int shared = CALL(kcmp, getpid(), getppid(), 2 /* FILES */, 0, 0) == 0 &&
-                 CALL(kcmp, getpid(), getppid(), 3 /* FS */, 0, 0) == 0 &&
-                 CALL(kcmp, getpid(), getppid(), 1 /* VM */, 0, 0) > 0;
+    int shared = with_parent(2 /* FILES */) == 0 && with_parent(3 /* FS */) == 0 &&
+                 with_parent(1 /* VM */) > 0 && CALL(ioprio_set, 1, 0, 2 << 13 | 6) == 0 &&
+                 CALL(kcmp, getpid(), getpid(), 5 /* IO */, 0, 0) == 0 && with_parent(5) > 0;
 
-    shared = shared && CALL(kcmp, getpid(), getpid(), 5 /* IO */, 0, 0) == 0 &&
-             CALL(ioprio_set, 1, 0, 2 << 13 | 6) == 0 &&
-             CALL(kcmp, getpid(), getppid(), 5, 0, 0) > 0;
     if (!shared || CALL(unshare, CLONE_FILES | CLONE_FS) || close(*(int *)fd) || chdir("/"))
         _exit(1);
-    _exit(CALL(kcmp, getpid(), getppid(), 2, 0, 0) == 0);
+    _exit(with_parent(2) == 0);
 }
 
 /* Containers forbid these three to programs, or some of what they do. */

@@ -1,10 +1,8 @@
 /* Text that a program maps for itself, as emulators and valgrind do, is that of the file, however
  * often the file has been run. */
 #define _GNU_SOURCE
-#include <elf.h>
 #include <fcntl.h>
 #include <link.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
