@@ -158,7 +158,7 @@ int cgroup_begin(struct cgroup *g, const char *self, const char *mount,
     char there[512];
     size_t n = 0;
 
-    g->base[0] = g->aside[0] = g->own[0] = 0; /* a page is dear, and mostly none is needed */
+    g->base[0] = g->aside[0] = g->own[0] = 0; /* a page is dear, and mostly one is enough */
     if (!l->memory && !l->pids && !l->cpus)
         return -1;
     if (!find_base(g, self, mount))

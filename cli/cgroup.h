@@ -14,9 +14,9 @@ struct cgroup_limits {
 };
 
 struct cgroup {
-    char base[4096]; /* the group the caller was in; "": there is none */
-    char own[32];    /* below it: the sandbox's */
+    char own[32];    /* below base: the sandbox's */
     char aside[40];  /* ... this process's, as a group with groups below it may hold none; "" */
+    char base[4096]; /* the group the caller was in; "": there is none */
 };
 
 /* Makes a group with these limits.  `self` and `mount` are /proc/self/cgroup and /sys/fs/cgroup;

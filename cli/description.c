@@ -64,7 +64,7 @@ static bool is_mounted(const char *workdir)
     return found;
 }
 
-int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
+int description_make(struct snapshot_pairs *to, const struct sandbox_config *c)
 {
     char here[PATH_MAX];
     const char *workdir = c->workdir;
@@ -78,8 +78,6 @@ int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
         rc |= snapshot_pairs_add(to, "workdir", "%s", workdir);
     if (workdir && c->root_mode == SANDBOX_ROOT_HOST && is_mounted(workdir))
         rc |= snapshot_pairs_add(to, "workdir-mounted", "yes");
-    if (c->name)
-        rc |= snapshot_pairs_add(to, "name", "%s", c->name);
     rc |= snapshot_pairs_add(to, "uid", "%u", c->uid) | snapshot_pairs_add(to, "gid", "%u", c->gid);
     rc |= snapshot_pairs_add(to, "memory", "%" PRIu64, c->memory_limit) |
           snapshot_pairs_add(to, "pids", "%u", c->pids_max) | add_root(to, c);
@@ -93,6 +91,13 @@ int description_make(struct snapshot_pairs *to, struct sandbox_config *c)
         rc |= snapshot_pairs_add(to, "read-only", "yes");
     for (size_t i = 0; i < c->volume_count; i++)
         rc |= add_volume(to, &c->volumes[i]);
+    return rc ? complain("save", NULL, "no memory") : 0;
+}
+
+int description_name(struct snapshot_pairs *to, struct sandbox_config *c)
+{
+    int rc = c->name ? snapshot_pairs_add(to, "name", "%s", c->name) : 0;
+
     c->description = to->bytes;
     c->description_size = to->size;
     return rc ? complain("save", NULL, "no memory") : 0;

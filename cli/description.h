@@ -5,8 +5,10 @@
 #include "monitor/monitor.h"
 #include "snapshot/snapshot.h"
 
-/* Describes config in *to, which stays the caller's to free, and lets config point there. */
-int description_make(struct snapshot_pairs *to, struct sandbox_config *config);
+/* Describes config in *to, which stays the caller's to free: all but its name.  Then adds that, and
+ * lets config point there. */
+int description_make(struct snapshot_pairs *to, const struct sandbox_config *config);
+int description_name(struct snapshot_pairs *to, struct sandbox_config *config);
 
 /* The way back; strings point into the description. */
 struct description {

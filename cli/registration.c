@@ -91,6 +91,7 @@ void registration_attach(struct registration *r, struct sandbox_config *config, 
     config->announce = announce;
     config->announce_ms = r->known ? 0 : ANNOUNCE_MS;
     config->context = r;
+    config->detached = r->state.detached;
     if (r->news >= 0)
         config->started = started;
 }

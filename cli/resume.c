@@ -117,21 +117,25 @@ static int claim(const struct resume *s, struct registration *r, struct memory_b
     return s->detach ? detach(r, NULL, 0) : -1;
 }
 
-/* For the next save: what is true now. */
-static int describe(struct snapshot_pairs *description, struct sandbox_config *config,
-                    const struct settings *given, struct save_file *save)
+/* What is around the sandbox, and for the next save, what is true now; all but its name. */
+static int surround(struct surroundings *around, struct sandbox_config *config,
+                    struct settings *given)
 {
-    save_file_init(save, config);
-    int code = carried_describe(description, given);
-    return code ? code : description_make(description, config);
+    limits_start(&around->group, &given->limits, config);
+    int code = network_start(&given->network, config);
+    if (code)
+        return code;
+    save_file_init(&around->save, config);
+    code = carried_describe(&around->saved, given);
+    return code ? code : description_make(&around->saved, config);
 }
 
-static int go_on(struct description *d, struct memory_base *base, struct resume *s)
+static int go_on(struct settled *settled, struct memory_base *base, struct resume *s)
 {
-    static struct memory_source source; /* the configuration goes on naming them */
-    static struct save_file save;
+    static struct memory_source source; /* the configuration goes on naming it */
+    struct description *d = &settled->description;
+    struct surroundings *around = &settled->around;
     struct registration registration;
-    struct snapshot_pairs description = {0};
     struct error err = {0};
 
     if (base->pieces && memory_ahead_make(base, &err))
@@ -145,11 +149,9 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
         close(base->filled[1]); /* so that its end is seen */
         base->filled[1] = -1;
     }
-    struct cgroup group;
-    limits_start(&group, &s->given.limits, &d->config);
-    code = network_start(&s->given.network, &d->config);
+    code = around->made ? 0 : surround(around, &d->config, &s->given);
     if (!code)
-        code = describe(&description, &d->config, &s->given, &save);
+        code = description_name(&around->saved, &d->config);
     if (!code) {
         resume_source(&source, base);
         d->config.resume = &source;
@@ -159,11 +161,10 @@ static int go_on(struct description *d, struct memory_base *base, struct resume 
     }
     network_end(&s->given.network);
     registration_end(&registration, code);
-    limits_end(&group, &d->config, &err);
+    limits_end(&around->group, &d->config, &err);
     if (err.text[0])
         complain_text(err.text, err.hint[0] ? err.hint : NULL);
     detach_end(&registration, code);
-    snapshot_pairs_free(&description);
     return code;
 }
 
@@ -220,6 +221,7 @@ int resume_settle(struct settled *to, const struct memory_base *base, struct res
 
 void settled_free(struct settled *settled)
 {
+    snapshot_pairs_free(&settled->around.saved);
     free(settled->image);
     free((void *)settled->description.config.root_devices);
     free(settled->description.argv);
@@ -227,16 +229,16 @@ void settled_free(struct settled *settled)
 
 int resume_run(struct settled *settled, struct memory_base *base, struct resume *s)
 {
-    struct description *d = &settled->description;
+    struct sandbox_config *config = &settled->description.config;
     struct relay relay = {0};
 
     if (s->name)
-        d->config.name = s->name;
-    int code = network_settle(&s->given.network, d->config.name);
+        config->name = s->name;
+    int code = network_settle(&s->given.network, config->name);
     if (!code && s->given.limits.output)
-        code = relay_start(&relay, s->given.limits.output, &d->config);
+        code = relay_start(&relay, s->given.limits.output, config);
     if (!code)
-        code = go_on(d, base, s);
+        code = go_on(settled, base, s);
     if (relay_end(&relay))
         code = MONITOR_EXIT_KILLED;
     return code;
@@ -248,16 +250,21 @@ static bool differ(const struct sandbox_config *c, const struct settings *given)
     const struct net_config *net = &given->network.config;
 
     return net->rule_count || net->port_count || given->network.named || given->limits.output ||
-           given->limits.cpus || c->memory_limit || c->pids_max;
+           given->limits.cpus || c->memory_limit || c->pids_max || c->save_path || c->save_signal ||
+           c->save_on_exit || c->save_idle_seconds;
 }
 
-int resume_prepare(struct settled *settled, const struct resume *s)
+int resume_prepare(struct settled *settled, struct resume *s)
 {
     struct sandbox_config *c = &settled->description.config;
     struct error err = {0};
 
     if (differ(c, &s->given))
         return 0;
+    int code = surround(&settled->around, c, &s->given);
+    if (code)
+        return code;
+    settled->around.made = true;
     registration_prepare(c);
     return monitor_prepare_walls(c, &err) == 0
                ? 0

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cgroup.h"
 #include "description.h"
 #include "memory_file.h"
 #include "settings.h"
@@ -31,6 +32,12 @@ void resume_close(struct memory_base *base);
 struct settled {
     struct description description;
     char *image;
+    struct surroundings {
+        bool made; /* by resume_prepare: the same for all that are split off */
+        struct cgroup group;
+        struct save_file save;
+        struct snapshot_pairs saved; /* the next save's description */
+    } around;
 };
 int resume_settle(struct settled *to, const struct memory_base *base, struct resume *s,
                   const char *path);
@@ -41,7 +48,7 @@ int resume_run(struct settled *settled, struct memory_base *base, struct resume 
 /* In a process that goes on from it again and again, detached, and does nothing else: what the
  * monitors of all have in common is made once, as far as that can be.  0 or an exit code after a
  * message. */
-int resume_prepare(struct settled *settled, const struct resume *s);
+int resume_prepare(struct settled *settled, struct resume *s);
 /* Frees what options hold. */
 void resume_end(struct resume *s);
 

@@ -159,7 +159,9 @@ static int describe(struct snapshot_pairs *description, const struct settings *s
 {
     save_file_init(save, config);
     int code = carried_describe(description, s);
-    return code ? code : description_make(description, config);
+    if (!code)
+        code = description_make(description, config);
+    return code ? code : description_name(description, config);
 }
 
 /* From the network on: everything that a detached run does for itself. */

@@ -153,15 +153,12 @@ static void fill_host(struct boot_info *b, struct writer *w)
 {
     struct utsname name;
     struct sysinfo info;
-    struct timespec now;
 
     uname(&name);
     b->kernel_release = put(w, name.release);
     b->kernel_version = put(w, name.version);
     sysinfo(&info);
     b->memory_total = (uint64_t)info.totalram * info.mem_unit;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    b->host_boottime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     for (int i = 0; i < 16; i++) {
         struct rlimit limit;
         if (getrlimit((__rlimit_resource_t)i, &limit) < 0)
@@ -179,7 +176,7 @@ static void fill_stdio(const struct sandbox *s, struct boot_info *b)
         struct boot_stream *stream = &b->stdio[fd];
         struct stat st;
         if (s->stdio_closed[fd] || fstat(fd, &st) < 0) {
-            stream->handle = -1;
+            *stream = (struct boot_stream){.handle = -1};
             continue;
         }
         stream->handle = GATE_FD_STDIN + fd;
@@ -195,6 +192,19 @@ static void fill_stdio(const struct sandbox *s, struct boot_info *b)
         stream->rdev = st.st_rdev;
         stream->mode = st.st_mode;
     }
+}
+
+int boot_fill_own(struct sandbox *s, struct boot_info *b)
+{
+    struct timespec now;
+
+    fill_stdio(s, b);
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    b->host_boottime_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||
+        getrandom(b->boot_id, sizeof(b->boot_id), 0) != sizeof(b->boot_id))
+        return error_set(s->err, errno, "host randomness");
+    return 0;
 }
 
 static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct writer *w)
@@ -217,6 +227,21 @@ static void fill_mounts(const struct sandbox *s, struct boot_info *b, struct wri
     b->nmounts = s->export_count;
 }
 
+uint32_t boot_flags(const struct sandbox_config *c)
+{
+    return (c->read_only ? BOOT_READ_ONLY : 0) | (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
+           (c->diff_fd >= 0 ? BOOT_DIFF : 0) | (c->diff_list ? BOOT_DIFF_LIST : 0) |
+           (c->no_rewrite ? BOOT_NO_REWRITE : 0) | (c->stats ? BOOT_STATS : 0) |
+           (c->started ? BOOT_TELL_STARTED : 0) | (c->save_on_exit ? BOOT_SAVE_EXIT : 0) |
+           (c->hold ? BOOT_HOLD : 0);
+}
+
+int boot_prepare(struct sandbox *s)
+{
+    s->fresh = calloc(1, BOOT_SIZE);
+    return s->fresh ? boot_fill(s, s->fresh) : error_set(s->err, ENOMEM, "resume");
+}
+
 int boot_fill(struct sandbox *s, struct boot_info *b)
 {
     const struct sandbox_config *c = s->config;
@@ -224,11 +249,7 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
 
     b->magic = BOOT_MAGIC;
     b->version = BOOT_VERSION;
-    b->flags = (c->read_only ? BOOT_READ_ONLY : 0) | (c->trace_fd >= 0 ? BOOT_TRACE : 0) |
-               (c->diff_fd >= 0 ? BOOT_DIFF : 0) | (c->diff_list ? BOOT_DIFF_LIST : 0) |
-               (c->no_rewrite ? BOOT_NO_REWRITE : 0) | (c->stats ? BOOT_STATS : 0) |
-               (c->started ? BOOT_TELL_STARTED : 0) | (c->save_on_exit ? BOOT_SAVE_EXIT : 0) |
-               (c->hold ? BOOT_HOLD : 0);
+    b->flags = boot_flags(c);
     b->argv = put_list(&w, c->argv);
     b->envp = put_list(&w, c->envp);
     b->exe = put(&w, c->argv[0]);
@@ -243,7 +264,6 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     b->memory_limit = c->memory_limit;
     b->pids_max = c->pids_max;
     fill_mounts(s, b, &w);
-    fill_stdio(s, b);
     b->net_flags = c->net_flags;
     b->net_address = c->net_address;
     for (; b->nports < c->net_port_count && b->nports < BOOT_PORTS_MAX; b->nports++)
@@ -262,9 +282,6 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     fill_host(b, &w);
     limits_tell(c, b);
     b->vdso = *host_vdso();
-    if (getrandom(b->seed, sizeof(b->seed), 0) != sizeof(b->seed) ||
-        getrandom(b->boot_id, sizeof(b->boot_id), 0) != sizeof(b->boot_id))
-        return error_set(s->err, errno, "host randomness");
     b->size = w.used;
     if (w.full) {
         s->err->exit_code = MONITOR_EXIT_NOT_EXEC;

@@ -86,6 +86,7 @@ struct sandbox_config {
     bool read_only;  /* root refuses writes instead of keeping them in memory */
     bool debug;      /* library-OS log lines to standard error; picoprocess dumpable */
     bool quiet;      /* no lines of the monitor's own except failures */
+    bool detached;   /* the caller has a session of its own, and no terminal in it */
     bool no_rewrite; /* every system call takes the trap */
     bool stats;      /* counters at the end */
     /* Management of the running sandbox (manage_protocol.h).  announce is called once, when

@@ -69,8 +69,7 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
 
     saved->magic = BOOT_MAGIC;
     saved->version = BOOT_VERSION;
-    saved->flags = (saved->flags & ~of_run) | (fresh->flags & of_run) | BOOT_RESUME;
-    memcpy(saved->stdio, fresh->stdio, sizeof(saved->stdio));
+    saved->flags = (saved->flags & ~of_run) | boot_flags(c) | BOOT_RESUME;
     /* Other handles are always the same, and this is the build that wrote them. */
     saved->trace_handle = fresh->trace_handle;
     saved->diff_handle = fresh->diff_handle;
@@ -84,9 +83,6 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     if (c->output_limit)
         memcpy(saved->rlimits[RLIMIT_FSIZE], fresh->rlimits[RLIMIT_FSIZE], 16);
     memcpy(saved->new_hostname, fresh->new_hostname, sizeof(saved->new_hostname));
-    saved->host_boottime_ns = fresh->host_boottime_ns;
-    memcpy(saved->seed, fresh->seed, sizeof(saved->seed));
-    memcpy(saved->boot_id, fresh->boot_id, sizeof(saved->boot_id));
     saved->vdso = fresh->vdso;
     saved->host_uid = fresh->host_uid;
     saved->host_gid = fresh->host_gid;

@@ -52,7 +52,7 @@ struct sandbox {
     int manage_fd; /* what manage.c serves, as one epoll; -1: nothing */
     int lifeline;  /* write end: closing it kills every picoprocess */
     uint8_t *segment;
-    struct boot_info *boot;
+    struct boot_info *boot, *fresh; /* fresh: of a resume, while it is made */
     uint64_t xsave_size, xcr0; /* what this CPU has */
     int64_t save_deadline;     /* ms; when save_look is due; INT64_MAX: no save is under way */
     bool copies;               /* of address spaces there are, for a save */
@@ -89,8 +89,12 @@ int spawn_prepare(struct sandbox *s);
 
 /* boot.c: where this process has it; looked for once. */
 const struct boot_vdso *host_vdso(void);
-/* Fills b, BOOT_SIZE bytes. */
+/* Fills b, BOOT_SIZE bytes, with what holds for copies as well; then what is of each. */
 int boot_fill(struct sandbox *s, struct boot_info *b);
+int boot_fill_own(struct sandbox *s, struct boot_info *b);
+uint32_t boot_flags(const struct sandbox_config *config);
+/* The first into s->fresh, for a resume. */
+int boot_prepare(struct sandbox *s);
 
 /* loop.c: serves until the sandbox has ended, then leaves nothing behind. */
 void sandbox_loop(struct sandbox *s);

@@ -70,7 +70,8 @@ struct plan {
     struct image image;
     struct filter_program filter;
     int lifeline_read, report;
-    bool mapped; /* the image's text, here */
+    bool mapped;    /* the image's text, here */
+    uint64_t plain; /* signals known to have their default action */
     pid_t monitor;
 };
 
@@ -264,7 +265,20 @@ struct kernel_sigaction {
 };
 #define SA_RESTORER_BIT 0x04000000UL
 
-static int install_signals(const struct image_header *image)
+/* Those that need not be set: all but what the monitor changes after this. */
+static uint64_t plain_signals(void)
+{
+    struct kernel_sigaction action;
+    uint64_t plain = 0;
+
+    for (int sig = 1; sig <= 64; sig++)
+        if (syscall(SYS_rt_sigaction, sig, NULL, &action, 8) == 0 &&
+            action.handler == (uint64_t)SIG_DFL)
+            plain |= 1ULL << (sig - 1);
+    return plain & ~(1ULL << (SIGPIPE - 1) | 1ULL << (SIGXFSZ - 1) | 1ULL << (SIGSYS - 1));
+}
+
+static int install_signals(const struct image_header *image, uint64_t plain)
 {
     static const uint8_t handled[] = {
         SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, GATE_INTERRUPT_SIGNAL};
@@ -273,7 +287,7 @@ static int install_signals(const struct image_header *image)
 
     for (int sig = 1; sig <= 64; sig++) {
         action.handler = sig == SIGPIPE || sig == SIGXFSZ ? (uint64_t)SIG_IGN : (uint64_t)SIG_DFL;
-        if (sig != SIGKILL && sig != SIGSTOP)
+        if (sig != SIGKILL && sig != SIGSTOP && !(plain >> (sig - 1) & 1))
             syscall(SYS_rt_sigaction, sig, &action, NULL, 8);
     }
     action =
@@ -342,10 +356,13 @@ static _Noreturn void enter_image(const struct plan *p, int pid, int listener)
     __builtin_unreachable();
 }
 
+/* A detached monitor has a session without a terminal: in it, a group of its own will do. */
 static int own_session(const struct plan *p)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || setsid() < 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    const bool detached = p->s->config->detached;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+        (detached ? setpgid(0, 0) : setsid()) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -errno;
     return getppid() == p->monitor ? 0 : -ESRCH;
 }
@@ -370,7 +387,8 @@ static _Noreturn void child_main(const struct plan *p)
     child_step(GATE_FD_REPORT, "mapping the picoprocess", map_memory());
     forget_thread_area();
     drop_rights(p->s);
-    child_step(GATE_FD_REPORT, "installing host signals", install_signals(&p->image.header));
+    child_step(GATE_FD_REPORT, "installing host signals",
+               install_signals(&p->image.header, p->plain));
     child_step(GATE_FD_REPORT, "mapping the picoprocess", move_vdso(host_vdso()));
     child_step(GATE_FD_REPORT, "making CPUID fault", hide_cpuid(p));
     const int pid = getpid();
@@ -407,15 +425,14 @@ static int receive_listener(struct sandbox *s, int socket)
 
 static int resume_segment(struct sandbox *s)
 {
-    struct boot_info *fresh = calloc(1, BOOT_SIZE);
-    int rc = fresh ? boot_fill(s, fresh) : error_set(s->err, ENOMEM, "resume");
-
-    if (rc == 0)
-        rc = resume_memory(s);
-    if (rc == 0)
-        resume_boot(s->config, s->boot, fresh);
-    free(fresh);
-    return rc;
+    if (!s->prepared && boot_prepare(s) < 0)
+        return -1;
+    if (resume_memory(s) < 0)
+        return -1;
+    resume_boot(s->config, s->boot, s->fresh);
+    if (!s->prepared) /* else it is shared, and taking it down costs more */
+        free(s->fresh);
+    return boot_fill_own(s, s->boot);
 }
 
 /* What the child waits for.  Should it have failed, it has said why. */
@@ -439,7 +456,7 @@ static int meanwhile(struct plan *p, int socket)
         return -1;
     if (!from) {
         image_copy_data(&p->image, s->segment);
-        if (boot_fill(s, s->boot) < 0)
+        if (boot_fill(s, s->boot) < 0 || boot_fill_own(s, s->boot) < 0)
             return -1;
     }
     image_unmap_text(); /* the child has it */
@@ -498,6 +515,7 @@ int spawn_prepare(struct sandbox *s)
     if (!plan.filter.length)
         filter_build(&plan.filter);
     host_vdso(); /* the child may read no file */
+    plan.plain = plain_signals();
     plan.mapped = true;
     return 0;
 }
