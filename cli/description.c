@@ -94,15 +94,6 @@ int description_make(struct snapshot_pairs *to, const struct sandbox_config *c)
     return rc ? complain("save", NULL, "no memory") : 0;
 }
 
-int description_name(struct snapshot_pairs *to, struct sandbox_config *c)
-{
-    int rc = c->name ? snapshot_pairs_add(to, "name", "%s", c->name) : 0;
-
-    c->description = to->bytes;
-    c->description_size = to->size;
-    return rc ? complain("save", NULL, "no memory") : 0;
-}
-
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static uint32_t number(const char *value) { return (uint32_t)strtoul(value, NULL, 10); }

@@ -5,10 +5,8 @@
 #include "monitor/monitor.h"
 #include "snapshot/snapshot.h"
 
-/* Describes config in *to, which stays the caller's to free: all but its name.  Then adds that, and
- * lets config point there. */
+/* Describes config in *to, which stays the caller's to free: all but its name. */
 int description_make(struct snapshot_pairs *to, const struct sandbox_config *config);
-int description_name(struct snapshot_pairs *to, struct sandbox_config *config);
 
 /* The way back; strings point into the description. */
 struct description {

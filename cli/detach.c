@@ -44,9 +44,6 @@ static void become_detached(int log, const int *fds, int count)
     for (int i = 0; i < count; i++)
         if (fds[i] >= 0)
             dup3(log, fds[i], O_CLOEXEC);
-    if (null > STDERR_FILENO)
-        close(null);
-    null = -1;
 }
 
 static void print_log(int log)
@@ -69,11 +66,8 @@ static int await_start(int news, const struct registration *r, int log)
     do
         n = read(news, &code, sizeof(code));
     while (n < 0 && errno == EINTR);
-    if (n == sizeof(code) && code == 0) {
-        if (!r->unnamed)
-            puts(name);
-        return fflush(stdout) == 0 ? 0 : CLI_FAILED;
-    }
+    if (n == sizeof(code) && code == 0)
+        return r->unnamed || (puts(name) >= 0 && fflush(stdout) == 0) ? 0 : CLI_FAILED;
     print_log(log);
     return n == sizeof(code) ? code : complain(name, NULL, "it was killed while it was starting");
 }

@@ -169,13 +169,27 @@ int save_form_pack(const struct snapshot_write_options *o)
     return fd;
 }
 
+/* The name only now: where many are started, it is all by which they differ. */
+static int note_description(struct snapshot_writer *w, struct save_file *f,
+                            struct snapshot_error *error)
+{
+    struct snapshot_pairs *p = &f->description;
+    const size_t size = p->size;
+
+    if (f->config->name && snapshot_pairs_add(p, "name", "%s", f->config->name))
+        need(NULL);
+    int rc = p->size ? snapshot_put_meta(w, "config", p->bytes, p->size, error) : 0;
+    p->size = size;
+    return rc;
+}
+
 /* What programs saw of the CPU, and where that was. */
 static int note_host(struct snapshot_writer *w, const struct save_file *f,
                      struct snapshot_error *error)
 {
     struct snapshot_pairs cpu = {0}, kernel = {0};
 
-    if (snapshot_cpu_describe(&cpu, f->cpu_level) ||
+    if (snapshot_cpu_describe(&cpu, f->config->cpu_level) ||
         snapshot_pairs_add(&kernel, "release", "%s", f->host.release) ||
         snapshot_pairs_add(&kernel, "machine", "%s", f->host.machine))
         need(NULL);
@@ -204,7 +218,7 @@ static void *sink_open(void *context, int fd, int options, const uint8_t image[3
     memcpy(o.image, image, sizeof(o.image));
     struct snapshot_writer *w = fd >= 0 ? snapshot_writer_open_fd(fd, "the snapshot", &o, &error)
                                         : snapshot_writer_open(f->path, &o, &error);
-    if (w && note_host(w, f, &error)) {
+    if (w && (note_host(w, f, &error) || note_description(w, f, &error))) {
         snapshot_abandon(w);
         w = NULL;
     }
@@ -255,11 +269,13 @@ void save_file_init(struct save_file *f, struct sandbox_config *config)
 {
     static char path[NAME_LENGTH_MAX + 16];
 
-    snprintf(path, sizeof(path), "%s.bailey", config->name ? config->name : "sandbox");
-    f->path = config->save_path ? config->save_path : path;
-    if (config->save_signal || config->save_on_exit || config->save_idle_seconds)
-        config->save_path = f->path;
-    f->cpu_level = config->cpu_level;
+    *f = (struct save_file){.config = config};
+    if (!config->save_path &&
+        (config->save_signal || config->save_on_exit || config->save_idle_seconds)) {
+        snprintf(path, sizeof(path), "%s.bailey", config->name ? config->name : "sandbox");
+        config->save_path = path;
+    }
+    f->path = config->save_path;
     config->save = &f->sink;
     uname(&f->host); /* the monitor may not ask later */
     f->sink = (struct memory_sink){.context = f,

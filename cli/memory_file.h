@@ -9,12 +9,13 @@
 #include "snapshot/snapshot.h"
 
 struct save_file {
-    const char *path;   /* for saves that nobody gives a descriptor for */
-    unsigned cpu_level; /* --cpu */
+    const struct sandbox_config *config;
+    const char *path; /* for saves that nobody gives a descriptor for */
     struct utsname host;
+    struct snapshot_pairs description; /* of how it was started, all but its name */
     struct memory_sink sink;
 };
-/* Fills in the sink, and in config how and where it is saved. */
+/* Fills in the sink, and in config how and where it is saved.  The description is left empty. */
 void save_file_init(struct save_file *f, struct sandbox_config *config);
 /* What form a snapshot is wanted in, for the process that writes it: a descriptor, or -1 with
  * errno.  It takes the open base and the keys along. */

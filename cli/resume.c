@@ -117,7 +117,7 @@ static int claim(const struct resume *s, struct registration *r, struct memory_b
     return s->detach ? detach(r, NULL, 0) : -1;
 }
 
-/* What is around the sandbox, and for the next save, what is true now; all but its name. */
+/* What is around the sandbox, and for the next save, what is true now. */
 static int surround(struct surroundings *around, struct sandbox_config *config,
                     struct settings *given)
 {
@@ -126,13 +126,13 @@ static int surround(struct surroundings *around, struct sandbox_config *config,
     if (code)
         return code;
     save_file_init(&around->save, config);
-    code = carried_describe(&around->saved, given);
-    return code ? code : description_make(&around->saved, config);
+    code = carried_describe(&around->save.description, given);
+    return code ? code : description_make(&around->save.description, config);
 }
 
 static int go_on(struct settled *settled, struct memory_base *base, struct resume *s)
 {
-    static struct memory_source source; /* the configuration goes on naming it */
+    struct memory_source source;
     struct description *d = &settled->description;
     struct surroundings *around = &settled->around;
     struct registration registration;
@@ -150,8 +150,6 @@ static int go_on(struct settled *settled, struct memory_base *base, struct resum
         base->filled[1] = -1;
     }
     code = around->made ? 0 : surround(around, &d->config, &s->given);
-    if (!code)
-        code = description_name(&around->saved, &d->config);
     if (!code) {
         resume_source(&source, base);
         d->config.resume = &source;
@@ -221,7 +219,7 @@ int resume_settle(struct settled *to, const struct memory_base *base, struct res
 
 void settled_free(struct settled *settled)
 {
-    snapshot_pairs_free(&settled->around.saved);
+    snapshot_pairs_free(&settled->around.save.description);
     free(settled->image);
     free((void *)settled->description.config.root_devices);
     free(settled->description.argv);

@@ -35,8 +35,7 @@ struct settled {
     struct surroundings {
         bool made; /* by resume_prepare: the same for all that are split off */
         struct cgroup group;
-        struct save_file save;
-        struct snapshot_pairs saved; /* the next save's description */
+        struct save_file save; /* how the next one is made */
     } around;
 };
 int resume_settle(struct settled *to, const struct memory_base *base, struct resume *s,

@@ -154,21 +154,17 @@ static const char *start_hint(int code, const char *text)
 }
 
 /* What a snapshot says of this run, and where one goes that nobody names. */
-static int describe(struct snapshot_pairs *description, const struct settings *s,
-                    struct sandbox_config *config, struct save_file *save)
+static int describe(struct save_file *save, const struct settings *s, struct sandbox_config *config)
 {
     save_file_init(save, config);
-    int code = carried_describe(description, s);
-    if (!code)
-        code = description_make(description, config);
-    return code ? code : description_name(description, config);
+    int code = carried_describe(&save->description, s);
+    return code ? code : description_make(&save->description, config);
 }
 
 /* From the network on: everything that a detached run does for itself. */
 static int run_claimed(struct settings *s, struct registration *registration,
                        struct sandbox_config *config)
 {
-    struct snapshot_pairs description = {0};
     static struct save_file save; /* the configuration goes on naming it */
     struct error err = {0};
     struct cgroup group;
@@ -177,7 +173,7 @@ static int run_claimed(struct settings *s, struct registration *registration,
     int code = network_start(&s->network, config);
 
     if (!code)
-        code = describe(&description, s, config, &save);
+        code = describe(&save, s, config);
     if (!code)
         code = commit_start(s);
     if (!code) {
@@ -187,7 +183,7 @@ static int run_claimed(struct settings *s, struct registration *registration,
         registration_attach(registration, config, archive ? need(strdup(s->diff)) : NULL);
         code = monitor_run(config, &err);
     }
-    snapshot_pairs_free(&description);
+    snapshot_pairs_free(&save.description);
     network_end(&s->network);
     registration_end(registration, code);
     limits_end(&group, config, &err);

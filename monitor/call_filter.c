@@ -153,11 +153,10 @@ static int by_number(const void *a, const void *b)
     return x->number < y->number ? -1 : x->number > y->number;
 }
 
-int call_filter_install(const struct call_rule *rules, size_t n, bool numbers)
+void call_filter_build(const struct call_rule *rules, size_t n, bool numbers)
 {
     const struct call_rule *sorted[CALL_RULES_MAX];
     struct segment segments[2 * CALL_RULES_MAX + 1];
-    struct sock_fprog program = {0, code};
 
     if (n == 0 || n > CALL_RULES_MAX)
         abort();
@@ -172,6 +171,11 @@ int call_filter_install(const struct call_rule *rules, size_t n, bool numbers)
     waiting = length;
     emit_tree(segments, make_segments(segments, sorted, n, numbers));
     write_ends();
-    program.len = (unsigned short)length;
+}
+
+int call_filter_install(void)
+{
+    const struct sock_fprog program = {(unsigned short)length, code};
+
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }

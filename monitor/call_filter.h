@@ -27,8 +27,10 @@ struct call_rule {
 #define ABSENT(name, why)                {.number = __NR_##name, .absent = true},
 #define MAY_IF(name, argument, set, why) {__NR_##name, argument, false, true, set},
 
-/* For the calling process and for good; it has no_new_privs.  0, or -1 with errno.  `numbers`:
- * those of the list, whatever the arguments; also those of absent calls. */
-int call_filter_install(const struct call_rule *rules, size_t count, bool numbers);
+/* `numbers`: those of the list, whatever the arguments; also those of absent calls. */
+void call_filter_build(const struct call_rule *rules, size_t count, bool numbers);
+/* The one that was built last, for the calling process and for good; it has no_new_privs.  0, or
+ * -1 with errno. */
+int call_filter_install(void);
 
 #endif

@@ -62,21 +62,26 @@ int image_find(struct image *image, struct error *err)
 }
 
 /* Four sums over interleaved words: a build differs in all of them. */
-void image_identity(uint8_t id[32])
+static void sum_image(uint64_t sum[4])
 {
     const uint64_t size = (uint64_t)(inside_image_end - inside_image_start);
-    static uint64_t sum[4] = {0, 1, 2, 3};
-    static bool known;
 
-    sum[0] = known ? sum[0] : size;
-    for (uint64_t i = 0; !known && i + 8 <= size; i += 8) {
+    sum[0] = size;
+    for (uint64_t i = 0; i + 8 <= size; i += 8) {
         uint64_t word;
         memcpy(&word, inside_image_start + i, 8);
         uint64_t *to = &sum[i / 8 % 4];
         *to = (*to ^ word) * 0x100000001b3u;
         *to ^= *to >> 29;
     }
-    known = true;
+}
+
+void image_identity(uint8_t id[32])
+{
+    static uint64_t sum[4] = {0, 1, 2, 3};
+
+    if (!sum[0])
+        sum_image(sum);
     memcpy(id, sum, 32);
 }
 

@@ -120,8 +120,10 @@ static int calls_before(struct sandbox *s)
     struct sigaction action = {.sa_sigaction = refused, .sa_flags = SA_SIGINFO};
 
     sigaction(SIGSYS, &action, NULL);
-    if (call_filter_install(before, COUNT(before), true) < 0)
+    call_filter_build(before, COUNT(before), true);
+    if (call_filter_install() < 0)
         return error_set(s->err, errno, "the monitor's filter of the set-up");
+    call_filter_build(running, COUNT(running), false);
     return 0;
 }
 
@@ -152,7 +154,7 @@ int lockdown_files(struct sandbox *s)
 
 int lockdown_calls(struct sandbox *s)
 {
-    if (call_filter_install(running, COUNT(running), false) < 0)
+    if (call_filter_install() < 0) /* built at the set-up */
         return error_set(s->err, errno, "the monitor's own filter");
     return 0;
 }

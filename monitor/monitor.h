@@ -97,14 +97,12 @@ struct sandbox_config {
     void *context;
     unsigned announce_ms;
     /* Saving (docs/saving.md). */
-    const struct memory_sink *save; /* how a snapshot is written; NULL: not at all */
-    const char *save_path;          /* of a save that nobody asked for by the socket, or NULL */
-    int save_signal;                /* of ours: saves, then ends; 0: none */
-    unsigned save_idle_seconds;     /* without CPU time used: saves, then ends; 0: never */
-    bool save_on_exit;              /* when program 1 exits */
-    bool hold;                      /* resumed from such a save, program 1 does not exit */
-    const void *description;        /* "config" of a snapshot (snapshot.h), or NULL */
-    size_t description_size;
+    const struct memory_sink *save;     /* how a snapshot is written; NULL: not at all */
+    const char *save_path;              /* of a save that nobody asked for by the socket, or NULL */
+    int save_signal;                    /* of ours: saves, then ends; 0: none */
+    unsigned save_idle_seconds;         /* without CPU time used: saves, then ends; 0: never */
+    bool save_on_exit;                  /* when program 1 exits */
+    bool hold;                          /* resumed from such a save, program 1 does not exit */
     const struct memory_source *resume; /* go on from this one, or NULL */
     /* Directories the caller goes on writing in after the run (NULL-terminated, or NULL): the
      * process keeps no rights over others. */

@@ -296,8 +296,8 @@ void monitor_prepare(void)
 int monitor_prepare_walls(const struct sandbox_config *config, struct error *err)
 {
     begin(&sandbox, config, err);
-    sandbox.prepared = make_exports(&sandbox) == 0 && boot_prepare(&sandbox) == 0 &&
-                       lockdown_files(&sandbox) == 0;
+    sandbox.prepared =
+        make_exports(&sandbox) == 0 && boot_prepare(&sandbox) == 0 && lockdown_files(&sandbox) == 0;
     return sandbox.prepared ? 0 : -1;
 }
 

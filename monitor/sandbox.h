@@ -37,6 +37,12 @@ struct counters {
 };
 
 struct sandbox {
+    /* Large, and before the rest: a copy's first writes, with those of what lies behind, then meet
+     * few pages. */
+    struct export exports[EXPORTS_MAX];
+    char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
+    char cwd[4096];     /* guest path program 1 starts in */
+
     const struct sandbox_config *config;
     struct error *err;
 
@@ -53,9 +59,9 @@ struct sandbox {
     int lifeline;  /* write end: closing it kills every picoprocess */
     uint8_t *segment;
     struct boot_info *boot, *fresh; /* fresh: of a resume, while it is made */
-    uint64_t xsave_size, xcr0; /* what this CPU has */
-    int64_t save_deadline;     /* ms; when save_look is due; INT64_MAX: no save is under way */
-    bool copies;               /* of address spaces there are, for a save */
+    uint64_t xsave_size, xcr0;      /* what this CPU has */
+    int64_t save_deadline;          /* ms; when save_look is due; INT64_MAX: no save is under way */
+    bool copies;                    /* of address spaces there are, for a save */
 
     pid_t child, group; /* first host process; its process group holds all of them */
     int listener;
@@ -70,11 +76,6 @@ struct sandbox {
     struct termios tty_saved;
     int tty_saved_fd; /* -1: the sandbox has not changed a terminal */
     bool exited;      /* program 1 ended by itself */
-
-    /* Large, and behind the rest: a copy's first writes then meet few pages. */
-    char workdir[4096]; /* shown by the host base, without leading slash; "" if none */
-    char cwd[4096];     /* guest path program 1 starts in */
-    struct export exports[EXPORTS_MAX];
 };
 
 /* run.c: a descriptor of a file of the host's, or -1 with s->err. */

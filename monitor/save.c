@@ -95,13 +95,12 @@ static int put_notes(struct sandbox *s, const struct request *r, void *file, str
                                       .boot_version = BOOT_VERSION,
                                       .xsave_size = s->xsave_size,
                                       .xcr0 = s->xcr0};
-    const struct sandbox_config *c = s->config;
+    const struct memory_sink *sink = s->config->save;
 
-    if (c->save->note(file, "state", &state, sizeof(state), err) ||
-        c->save->note(file, "summary", r->data, r->length, err))
-        return -1;
-    return c->description ? c->save->note(file, "config", c->description, c->description_size, err)
-                          : 0;
+    return sink->note(file, "state", &state, sizeof(state), err) ||
+                   sink->note(file, "summary", r->data, r->length, err)
+               ? -1
+               : 0;
 }
 
 static int write_file(void)

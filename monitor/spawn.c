@@ -67,12 +67,12 @@ struct failure {
 /* What the child needs; it must not allocate. */
 struct plan {
     struct sandbox *s;
+    int lifeline_read, report;
+    bool mapped; /* the image's text, here */
+    pid_t monitor;
+    uint64_t plain; /* signals known to have their default action */
     struct image image;
     struct filter_program filter;
-    int lifeline_read, report;
-    bool mapped;    /* the image's text, here */
-    uint64_t plain; /* signals known to have their default action */
-    pid_t monitor;
 };
 
 /* ---- objects, in the monitor --------------------------------------------------- */

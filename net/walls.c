@@ -86,5 +86,6 @@ int net_walls(const struct net_config *c, int directory)
 {
     drop_rights(directory >= 0);
     restrict_files(c, directory);
-    return call_filter_install(rules, sizeof(rules) / sizeof(rules[0]), false);
+    call_filter_build(rules, sizeof(rules) / sizeof(rules[0]), false);
+    return call_filter_install();
 }
