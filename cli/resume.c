@@ -232,7 +232,7 @@ int resume_run(struct settled *settled, struct memory_base *base, struct resume 
 
     if (s->name)
         config->name = s->name;
-    int code = network_settle(&s->given.network, config->name);
+    int code = settled->around.made ? 0 : network_settle(&s->given.network, config->name);
     if (!code && s->given.limits.output)
         code = relay_start(&relay, s->given.limits.output, config);
     if (!code)
@@ -259,7 +259,11 @@ int resume_prepare(struct settled *settled, struct resume *s)
 
     if (differ(c, &s->given))
         return 0;
-    int code = surround(&settled->around, c, &s->given);
+    int code = network_settle(&s->given.network, NULL);
+    if (!code)
+        code = surround(&settled->around, c, &s->given);
+    if (!code)
+        code = runtime_keep();
     if (code)
         return code;
     settled->around.made = true;

@@ -32,6 +32,8 @@ struct runtime {
     int dir, lock;
 };
 
+static int kept = -1; /* the directory, where it is needed again and again */
+
 /* ---- the directory itself -------------------------------------------------------------- */
 
 static bool ours(const char *path)
@@ -66,8 +68,8 @@ static int fail(bool quiet, const char *what, int error, const char *hint)
     return quiet ? CLI_FAILED : complain_errno(what, error, hint);
 }
 
-/* Opens the directory and takes its lock; 0 or an exit code. */
-static int runtime_open(struct runtime *r, bool quiet)
+/* 0 or an exit code. */
+static int open_directory(int *dir, bool quiet)
 {
     char path[4096];
     struct stat st;
@@ -75,30 +77,49 @@ static int runtime_open(struct runtime *r, bool quiet)
     runtime_path(path, sizeof(path));
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return fail(quiet, path, errno, "set XDG_RUNTIME_DIR to a directory of yours");
-    r->dir = open(path, DIR_FLAGS);
-    if (r->dir < 0)
+    *dir = open(path, DIR_FLAGS);
+    if (*dir < 0)
         return fail(quiet, path, errno, "set XDG_RUNTIME_DIR to a directory of yours");
-    if (fstat(r->dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077)) {
+    if (fstat(*dir, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & 077))
+        return 0;
+    close(*dir);
+    *dir = -1;
+    if (quiet)
+        return CLI_FAILED;
+    return complain(path, "set XDG_RUNTIME_DIR to a directory of yours",
+                    "it is not private to this user");
+}
+
+int runtime_keep(void) { return kept >= 0 ? 0 : open_directory(&kept, false); }
+
+static void close_directory(const struct runtime *r)
+{
+    if (r->dir != kept)
         close(r->dir);
-        if (quiet)
-            return CLI_FAILED;
-        return complain(path, "set XDG_RUNTIME_DIR to a directory of yours",
-                        "it is not private to this user");
-    }
+}
+
+/* Opens the directory and takes its lock; 0 or an exit code. */
+static int runtime_open(struct runtime *r, bool quiet)
+{
+    r->dir = kept;
+    int code = kept >= 0 ? 0 : open_directory(&r->dir, quiet);
+
+    if (code)
+        return code;
     r->lock = openat(r->dir, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (r->lock >= 0 && flock(r->lock, LOCK_EX) == 0)
         return 0;
     int error = errno;
     if (r->lock >= 0)
         close(r->lock);
-    close(r->dir);
-    return fail(quiet, path, error, NULL);
+    close_directory(r);
+    return fail(quiet, "runtime directory", error, NULL);
 }
 
 static void runtime_close(const struct runtime *r)
 {
     close(r->lock);
-    close(r->dir);
+    close_directory(r);
 }
 
 /* ---- one entry --------------------------------------------------------------------------- */

@@ -23,6 +23,9 @@ struct entry {
     bool alive; /* its monitor runs */
 };
 
+/* It stays open, for a process that will need it many times and those split off from it: 0 or an
+ * exit code after a message. */
+int runtime_keep(void);
 /* The runtime directory's path, made if need be; "" if it cannot be. */
 void runtime_directory(char *path, size_t size);
 

@@ -374,11 +374,12 @@ static void loop_once(struct loop *l)
 }
 
 /* The start needed more memory than what mostly waits from now on, and perhaps for years. */
-static void give_back(void)
+static void give_back(const struct sandbox *s)
 {
     const uintptr_t page = 4096, here = (uintptr_t)__builtin_frame_address(0) & -page;
 
-    malloc_trim(0);
+    if (!s->prepared) /* else the heap is shared, and was trimmed before */
+        malloc_trim(0);
     /* Below this frame and what it calls; ENOMEM means that there is not so much. */
     madvise((void *)(here - 65 * page), 64 * page, MADV_DONTNEED);
 }
@@ -397,7 +398,7 @@ void sandbox_loop(struct sandbox *s)
         sandbox_fail(s, "signalfd: %s", strerror(errno));
     if (s->config->timeout_seconds)
         loop.deadline = now_ms() + (int64_t)s->config->timeout_seconds * 1000;
-    give_back();
+    give_back(s);
     if (s->config->announce)
         loop.announce = now_ms() + s->config->announce_ms;
     if (limits_interval(s) >= 0)

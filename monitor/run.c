@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -298,6 +299,7 @@ int monitor_prepare_walls(const struct sandbox_config *config, struct error *err
     begin(&sandbox, config, err);
     sandbox.prepared =
         make_exports(&sandbox) == 0 && boot_prepare(&sandbox) == 0 && lockdown_files(&sandbox) == 0;
+    malloc_trim(0); /* the copies' heaps are this one's pages */
     return sandbox.prepared ? 0 : -1;
 }
 
