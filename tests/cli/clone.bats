@@ -266,3 +266,15 @@ while True: signal.pause()' >/dev/null 3>&-
         [ "$("$BAILEY" ps -q)" = base ]
     done
 }
+
+@test "copies are saved by a signal, each under its own name" {
+    "$BAILEY" run -d --name base -- sleep 1000 >/dev/null 3>&-
+    bailey clone base -n 2 --save-on USR1
+    answered 0 $'base-1\nbase-2'
+    for name in base-1 base-2; do
+        kill -USR1 "$("$BAILEY" ps | awk -v name=$name '$1 == name { print $2 }')"
+        eventually 20 test -s "$name.bailey"
+        bailey snapshot info "$name.bailey"
+        [[ $output == *"name        $name"* ]]
+    done
+}
