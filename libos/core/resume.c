@@ -179,6 +179,7 @@ _Noreturn void resume_start(struct boot_info *b)
 
     if (!alive)
         me->proc = init_process;
+    thread_slots_resume();
     freeze_forget();
     freeze_record.generation++;
     set_clocks(b);
