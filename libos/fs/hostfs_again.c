@@ -19,6 +19,7 @@ static void add(struct inode *i, void *arg)
 {
     struct hostfs_node *n = hostfs_node(i);
     struct boot_info *b = boot();
+    struct boot_opened *o = boot_opened(b) + b->opened_count;
     char buf[URI_MAX], *uri;
 
     (void)arg;
@@ -26,8 +27,10 @@ static void add(struct inode *i, void *arg)
         n->handle == n->write_handle || n->lower.users == 0)
         return;
     uri = hostfs_uri(n->name, buf);
-    if (!IS_ERR(uri) && strlen(uri) < sizeof(b->opened->uri))
-        memcpy(b->opened[b->opened_count++].uri, uri, strlen(uri) + 1);
+    if (IS_ERR(uri) || strlen(uri) >= sizeof(o->uri))
+        return;
+    memcpy(o->uri, uri, strlen(uri) + 1);
+    b->opened_count++;
 }
 
 void hostfs_list_open(void)
@@ -40,12 +43,12 @@ void hostfs_list_open(void)
 static long take_listed(struct dentry *name, struct host_attr *attr)
 {
     struct boot_info *b = boot();
-    char buf[sizeof(b->opened->uri)], *uri = hostfs_uri_in(name, buf, sizeof(buf));
+    char buf[sizeof(boot_opened(b)->uri)], *uri = hostfs_uri_in(name, buf, sizeof(buf));
 
     if (IS_ERR(uri))
         return -1;
     for (u32 n = found; n < b->opened_count; n++) {
-        struct boot_opened *o = &b->opened[n];
+        struct boot_opened *o = &boot_opened(b)[n];
         if (strcmp(o->uri, uri) != 0)
             continue;
         found = n + 1;
@@ -77,7 +80,7 @@ void hostfs_list_done(void)
     struct boot_info *b = boot();
 
     for (u32 n = 0; n < b->opened_count; n++)
-        if (b->opened[n].handle >= 0)
-            host_close(b->opened[n].handle);
+        if (boot_opened(b)[n].handle >= 0)
+            host_close(boot_opened(b)[n].handle);
     b->opened_count = 0;
 }
