@@ -54,7 +54,6 @@ struct known_file {
     u32 count;
     u32 loads;        /* how often it was what a program starts with, up to ENOUGH */
     enum look looked; /* for CPUID */
-    struct known_site sites[KNOWN_SITES];
 };
 
 static struct {
@@ -62,7 +61,13 @@ static struct {
     u64 clock;
     u32 spaces; /* address spaces that had call sites, until there are enough */
     struct known_file files[KNOWN_FILES];
-} known SPARSE_TABLE;
+} known;
+static struct known_site sites_by_file[KNOWN_FILES][KNOWN_SITES] SPARSE_TABLE;
+
+static struct known_site *site_at(const struct known_file *f, u32 i)
+{
+    return &sites_by_file[f - known.files][i];
+}
 
 static u64 sum_of(const u8 *p, size_t n)
 {
@@ -105,12 +110,12 @@ static struct known_file *file_of(const struct inode *i, bool make)
 static struct known_site *site_of(struct known_file *f, u64 at, bool make)
 {
     for (u32 i = 0; i < f->count; i++)
-        if (f->sites[i].at == at)
-            return &f->sites[i];
+        if (site_at(f, i)->at == at)
+            return site_at(f, i);
     if (!make || f->count == KNOWN_SITES)
         return NULL;
-    f->sites[f->count] = (struct known_site){.at = at};
-    return &f->sites[f->count++];
+    *site_at(f, f->count) = (struct known_site){.at = at};
+    return site_at(f, f->count++);
 }
 
 /* What rewrite_plan says of the site at offset `at` in f. */
@@ -307,7 +312,7 @@ static struct batch *take_known(const struct text *t, u64 end, enum look *look)
     else if (file && file->count && (b = kmalloc(sizeof(*b) + file->count * sizeof(b->sites[0]))))
         *b = (struct batch){.t = t};
     for (u32 i = 0; b && i < file->count; i++) {
-        const struct known_site *k = &file->sites[i];
+        const struct known_site *k = site_at(file, i);
         if (k->state == KNOWN_PLANNED && k->start >= t->offset && k->start + k->length <= end)
             b->sites[b->count++] = *k;
     }
