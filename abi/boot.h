@@ -86,8 +86,8 @@ struct boot_opened {
     struct host_attr attr;
 };
 
-/* The list of them is at the end of the 1 MB: what every sandbox has is on as few pages as can be, a
- * copy has all of them. */
+/* The list of them is at the end of the 1 MB: what every sandbox has is on as few pages as can be,
+ * and a copy has all of those. */
 #define BOOT_OPENED (BOOT_SIZE - BOOT_OPENED_MAX * sizeof(struct boot_opened))
 
 struct boot_info {

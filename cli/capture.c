@@ -43,8 +43,8 @@ struct capture {
     struct error *err;
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
-    uint32_t slot_save; /* of the slot looked at last */
-    uint64_t slot;      /* where that begins */
+    uint32_t slot_save;  /* of the slot looked at last */
+    uint64_t slot;       /* where that begins */
     int memory, pagemap; /* files of /proc */
     /* What the sandbox was resumed from: mapped, it is private memory.  One device has all. */
     struct map_file own;

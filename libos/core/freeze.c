@@ -333,8 +333,8 @@ static void save(void)
     if (rests && how & BOOT_FREEZE_KEEP)
         copied = freeze_copies_make(l->spaces, l->threads, l->count);
     if (rests)
-        rc = host_freeze_ready(l->spaces, l->count, copied ? HOST_FREEZE_COPIES : 0,
-                               freeze_summary);
+        rc =
+            host_freeze_ready(l->spaces, l->count, copied ? HOST_FREEZE_COPIES : 0, freeze_summary);
     else
         rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, error, NULL);
     carry_end();

@@ -176,14 +176,14 @@ struct dentry {
     struct list sibling;
     struct list bucket; /* hash chain */
     struct list lru;
-    u32 flags;      /* DENTRY_* */
-    u64 checked_ns; /* when last confirmed by the host (hostfs) */
+    u32 flags;       /* DENTRY_* */
+    bool referenced; /* found since the last sweep of the cache */
+    u64 checked_ns;  /* when last confirmed by the host (hostfs) */
     u32 name_len;
     u32 mounts; /* mounts on it: 0 in almost all */
     char *name;
     char inline_name[40];
     void *private;
-    bool referenced; /* found since the last sweep of the cache */
 };
 #define DENTRY_UNHASHED 1u /* not (or no longer) findable: unlinked or renamed over */
 #define DENTRY_NOCACHE  2u /* set by ->lookup: forget it after use (processes in /proc) */
