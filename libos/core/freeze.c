@@ -328,6 +328,7 @@ static void save(void)
         rests = false;
     if (rests)
         hostfs_list_open();
+    objcache_trim();
     kalloc_trim();
     thread_slots_save();
     if (rests && how & BOOT_FREEZE_KEEP)

@@ -126,7 +126,7 @@ struct thread {
     bool polling; /* sleeps in the host's epoll, not on its word: ipc/hostlead.c */
     u8 lead_rest; /* so many sleeps more on its word */
     bool parked;  /* by a save: what it needs to go on is in regs, fs_base and xstate */
-    bool resumed; /* its host thread is new: goes on from there */
+    bool resumed; /* its host thread is new: goes on from there, until signal_deliver */
     u64 syscalls; /* served so far */
     u64 cpu_start;
     const char *walk_rest; /* what follows the component being looked up: fs/hostfs_ahead.c */

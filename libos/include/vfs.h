@@ -416,6 +416,9 @@ struct mount *mount_on(struct mount *parent, struct dentry *d); /* with referenc
 extern struct list mount_list;
 extern struct lock mount_lock;
 
+/* Before a save: objects that were never handed out hold nothing (objcache.c). */
+void objcache_trim(void);
+
 /* File systems. */
 struct super *tmpfs_new(u64 dev_hint, u32 root_mode);
 struct super *hostfs_new(u32 export_index, bool cache);
