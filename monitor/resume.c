@@ -97,6 +97,6 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     saved->mailbox_signals = 0;
     saved->freeze = saved->save_done = 0;
     for (uint32_t i = 0; i < saved->nmounts && i < BOOT_MOUNTS_MAX; i++)
-        saved->mounts[i].attr = fresh->mounts[i].attr;
+        saved->mounts[i].attr = i < fresh->nmounts ? fresh->mounts[i].attr : (struct host_attr){0};
     saved->winsize_changed = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
 }
