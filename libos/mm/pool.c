@@ -43,7 +43,7 @@ static struct {
 
 static struct recent {
     u32 count;
-    u32 start[RECENT_PAGES]; /* first page * 2, + 1 if the pages are zero */
+    u32 start[RECENT_PAGES];           /* first page * 2, + 1 if the pages are zero */
 } recent[RECENT_CLASSES] SPARSE_TABLE; /* under pool.lock */
 
 static u32 best_of(const struct range *r) { return r ? r->best : 0; }

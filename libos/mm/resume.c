@@ -319,13 +319,8 @@ static long protect_all(struct mm *mm, struct runs *r)
 
 long mm_resume(struct mm *mm)
 {
-    struct runs r;
-    long rc;
-
-    r.run = NULL;
-    r.last = NULL;
-    r.count = 0;
-    rc = load_runs(mm, &r);
+    struct runs r = {.count = 0};
+    long rc = load_runs(mm, &r);
 
     if (!rc)
         rc = map_all(mm, &r);
