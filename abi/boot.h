@@ -21,6 +21,7 @@ struct boot_strings {
     uint32_t count;
 };
 
+#define BOOT_MOUNTS_MAX 64u
 /* One mount of the guest: export `index` of the monitor shown at `guest`. */
 struct boot_mount {
     uint32_t guest;        /* offset of the guest path */
@@ -85,6 +86,10 @@ struct boot_opened {
     struct host_attr attr;
 };
 
+/* The list of them is at the end of the 1 MB: what every sandbox has is on as few pages as can be,
+ * and a copy has all of those. */
+#define BOOT_OPENED (BOOT_SIZE - BOOT_OPENED_MAX * sizeof(struct boot_opened))
+
 struct boot_info {
     uint64_t magic;
     uint32_t version;
@@ -98,8 +103,7 @@ struct boot_info {
     uint32_t cpu_online; /* "0-1" */
     uint32_t kernel_release, kernel_version;
     uint32_t ncpu;
-    uint32_t nmounts;
-    struct boot_mount mounts[64];
+    uint32_t nmounts; /* at most BOOT_MOUNTS_MAX */
     struct boot_stream stdio[3];
     int32_t trace_handle; /* --trace: where lines go; -1: off */
     int32_t poll_handle;  /* host epoll descriptor of the sandbox */
@@ -166,11 +170,17 @@ struct boot_info {
     uint64_t pages_wish;
     uint32_t pages_count; /* streams of pages, at most BOOT_PAGES_MAX */
 
-    /* BOOT_RESUME: what was open for reading when it was saved, as the library OS listed it then:
-     * the monitor opens it before anybody inside could ask. */
-    uint32_t opened_count;
-    struct boot_opened opened[BOOT_OPENED_MAX];
+    uint32_t opened_count; /* of boot_opened() */
+
+    struct boot_mount mounts[]; /* strings follow */
 };
+
+/* BOOT_RESUME: what was open for reading when it was saved, as the library OS listed it then: the
+ * monitor opens it before anybody inside could ask. */
+static inline struct boot_opened *boot_opened(struct boot_info *b)
+{
+    return (struct boot_opened *)((uint8_t *)b + BOOT_OPENED);
+}
 #define BOOT_WISH(space, addr) ((uint64_t)(space) << 48 | ((addr) & ~0xfffULL) | 1)
 #define BOOT_WISH_SPACE(wish)  ((uint32_t)((wish) >> 48))
 #define BOOT_WISH_ADDR(wish)   ((wish)&0xfffffffff000ULL)

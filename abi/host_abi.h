@@ -319,12 +319,11 @@ struct host_space { /* an address space, by a host thread that lives in it */
 /* Everything has come to rest: spaces is an array (in the segment) of the `count` address
  * spaces to save.  error != 0: it hasn't, for this reason.  HOST_FREEZE_COPIES: they are copies,
  * made for the save and left alone by everybody until boot_info.save_done.  Returns in the
- * original only, when it may go on: 0, or why nothing was saved (or, with copies, begun).  summary:
- * text about what is saved, for people (pairs as snapshot/ has them), at most MESSAGE_DATA_MAX
- * bytes. */
+ * original only, when it may go on: 0, or why nothing was saved (or, with copies, begun).  summary
+ * writes text about what is saved, for people (pairs as snapshot/ has them), into the message. */
 #define HOST_FREEZE_COPIES 0x1000
 long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
-                       const char *summary, size_t len);
+                       size_t (*summary)(char *buffer, size_t size));
 
 /* ---- upcalls (implemented by the library OS) ----------------------------- */
 

@@ -58,11 +58,15 @@
  * `address & ~(SLOT_SIZE - 1)` finds the thread from any of its stacks. */
 #define SLOT_SIZE         0x20000UL /* 128 KB, touched on demand */
 #define SLOT_HOST_TID     0x2cUL /* u32 in struct thread the host clears when the thread is gone */
-#define SLOT_THREAD       0x0UL  /* struct thread, 8 KB */
+#define SLOT_SAVE         0x60UL /* u32 in struct thread: what of the slot a save keeps, SLOT_SAVE_* */
+#define SLOT_THREAD       0x0UL    /* struct thread, 8 KB */
 #define SLOT_ALTSTACK     0x2000UL /* host signal stack, 24 KB */
 #define SLOT_MESSAGE      0x8000UL /* control-plane message buffer, 32 KB */
 #define SLOT_MESSAGE_SIZE 0x8000UL
 #define SLOT_STACK        0x10000UL /* library-OS stack, 64 KB, grows down from the end */
+#define SLOT_SAVE_ALL     0u        /* struct thread, and the registers on the library-OS stack */
+#define SLOT_SAVE_THREAD  1u        /* struct thread: it begins anew */
+#define SLOT_SAVE_NOTHING 2u        /* reads as zero after a resume */
 #define SLOT_MAX          ((SEG_SIZE - SEG_SLOTS) / SLOT_SIZE)
 
 /* Program addresses: [USER_MIN, USER_MAX) without the inside range. */

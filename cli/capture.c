@@ -43,6 +43,8 @@ struct capture {
     struct error *err;
     uint8_t *buffer; /* CHUNK bytes */
     uint32_t object;
+    uint32_t slot_save;  /* of the slot looked at last */
+    uint64_t slot;       /* where that begins */
     int memory, pagemap; /* files of /proc */
     /* What the sandbox was resumed from: mapped, it is private memory.  One device has all. */
     struct map_file own;
@@ -59,12 +61,26 @@ static int put(struct capture *c, uint64_t offset, const uint8_t *data, size_t l
 
 /* ---- memory objects --------------------------------------------------------------- */
 
+/* What is to be kept of the slot that begins at `slot`, as the library OS says. */
+static uint32_t slot_save(struct capture *c, int fd, uint64_t slot)
+{
+    if (slot != c->slot && pread(fd, &c->slot_save, sizeof(c->slot_save),
+                                 (off_t)(slot + SLOT_SAVE)) != (ssize_t)sizeof(c->slot_save))
+        c->slot_save = SLOT_SAVE_ALL;
+    c->slot = slot;
+    return c->slot_save;
+}
+
 /* Of a thread slot: what describes the thread, and where its registers lie. */
-static bool slot_page_matters(uint64_t offset)
+static bool slot_page_matters(struct capture *c, int fd, uint64_t offset)
 {
     uint64_t in_slot = (offset - SEG_SLOTS) % SLOT_SIZE;
 
-    return offset < SEG_SLOTS || in_slot < SLOT_ALTSTACK || in_slot >= SLOT_SIZE - PAGE_SIZE;
+    if (offset < SEG_SLOTS)
+        return true;
+    if (in_slot < SLOT_ALTSTACK)
+        return slot_save(c, fd, offset - in_slot) != SLOT_SAVE_NOTHING;
+    return in_slot >= SLOT_SIZE - PAGE_SIZE && slot_save(c, fd, offset - in_slot) == SLOT_SAVE_ALL;
 }
 
 static int put_data(struct capture *c, int fd, uint64_t offset, size_t len)
@@ -76,7 +92,7 @@ static int put_data(struct capture *c, int fd, uint64_t offset, size_t len)
     if (c->object != MEMORY_SEGMENT || offset + len <= SEG_SLOTS)
         return put(c, offset, c->buffer, len);
     for (size_t at = 0; at < len; at += PAGE_SIZE)
-        if (slot_page_matters(offset + at) && put(c, offset + at, c->buffer + at, PAGE_SIZE))
+        if (slot_page_matters(c, fd, offset + at) && put(c, offset + at, c->buffer + at, PAGE_SIZE))
             return -1;
     return 0;
 }

@@ -44,7 +44,7 @@ static uint32_t put(struct writer *w, const char *text)
     size_t size = strlen(text) + 1;
     uint32_t at = (uint32_t)w->used;
 
-    if (size > BOOT_SIZE - w->used) {
+    if (size > BOOT_OPENED - w->used) {
         w->full = true;
         return 0;
     }
@@ -100,7 +100,7 @@ static void put_cpu_leaves(struct writer *w, const struct sandbox_config *c)
     size_t size = c->cpu_leaf_count * sizeof(*c->cpu_leaves);
     size_t at = (w->used + 7) & ~7UL;
 
-    if (size > BOOT_SIZE - at) {
+    if (size > BOOT_OPENED - at) {
         w->full = true;
         return;
     }
@@ -245,7 +245,7 @@ int boot_prepare(struct sandbox *s)
 int boot_fill(struct sandbox *s, struct boot_info *b)
 {
     const struct sandbox_config *c = s->config;
-    struct writer w = {b, (sizeof(*b) + 15) & ~15UL, false};
+    struct writer w = {b, sizeof(*b) + s->export_count * sizeof(b->mounts[0]), false};
 
     b->magic = BOOT_MAGIC;
     b->version = BOOT_VERSION;

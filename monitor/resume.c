@@ -89,10 +89,10 @@ void resume_boot(const struct sandbox_config *c, struct boot_info *saved,
     saved->net_flags = fresh->net_flags;
     saved->net_address = fresh->net_address;
     saved->nports = fresh->nports;
-    memcpy(saved->ports, fresh->ports, sizeof(saved->ports));
+    memcpy(saved->ports, fresh->ports, fresh->nports * sizeof(saved->ports[0]));
     saved->mailbox_signals = 0;
     saved->freeze = saved->save_done = 0;
-    for (uint32_t i = 0; i < sizeof(saved->mounts) / sizeof(saved->mounts[0]); i++)
-        saved->mounts[i].attr = fresh->mounts[i].attr;
+    for (uint32_t i = 0; i < saved->nmounts && i < BOOT_MOUNTS_MAX; i++)
+        saved->mounts[i].attr = i < fresh->nmounts ? fresh->mounts[i].attr : (struct host_attr){0};
     saved->winsize_changed = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO);
 }

@@ -189,7 +189,7 @@ size_t serve_opened(struct sandbox *s, int *fds)
     size_t count = 0;
 
     for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < s->boot->opened_count; i++) {
-        struct boot_opened *o = &s->boot->opened[i];
+        struct boot_opened *o = &boot_opened(s->boot)[i];
 
         memset(&r->open, 0, sizeof(r->open));
         memcpy(r->open.uri, o->uri, sizeof(o->uri));

@@ -246,10 +246,9 @@ long host_space_blank(struct thread *t)
 }
 
 long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
-                       const char *summary, size_t len)
+                       size_t (*summary)(char *buffer, size_t size))
 {
-    if (len > MESSAGE_DATA_MAX)
-        len = 0;
-    memcpy(buffer(), summary, len);
+    size_t len = summary ? summary(buffer(), MESSAGE_DATA_MAX) : 0;
+
     return call(HOST_CALL_FREEZE_READY, len, (u64)spaces - SEG_BASE, count, (u64)error);
 }

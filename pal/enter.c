@@ -45,9 +45,10 @@ struct message {
 static void take_opened(struct boot_info *boot, const struct passed *passed)
 {
     for (uint32_t i = 0; i < BOOT_OPENED_MAX && i < boot->opened_count; i++) {
-        int32_t place = boot->opened[i].handle;
+        struct boot_opened *o = &boot_opened(boot)[i];
+        int32_t place = o->handle;
         bool came = place >= 0 && PASSED((uint64_t)place + 1) <= passed->size;
-        boot->opened[i].handle = came ? passed->fds[place] : -1;
+        o->handle = came ? passed->fds[place] : -1;
     }
 }
 

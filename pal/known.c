@@ -14,7 +14,7 @@
  * A plan holds for the bytes of a function.  Their sum is compared before anything is written, so
  * a file may change, or another one get its number.
  *
- * The table is the sandbox's, of fixed size, under its own lock, a leaf; whoever rewrites
+ * The table is the sandbox's, under its own lock, below which is only kalloc's; whoever rewrites
  * works on a copy.
  */
 #include <linux/mman.h>
@@ -30,6 +30,7 @@
 #define ENOUGH      3u /* address spaces that trapped there: a plan costs some ten traps */
 #define KNOWN_FILES 8u
 #define KNOWN_SITES 64u
+#define KNOWN_STEP  8u
 #define CHUNK       PAGE_SIZE
 #define SHORT       512u      /* bytes of a function that is soon decoded */
 #define SMALL       0x40000UL /* a text that is soon searched */
@@ -54,7 +55,7 @@ struct known_file {
     u32 count;
     u32 loads;        /* how often it was what a program starts with, up to ENOUGH */
     enum look looked; /* for CPUID */
-    struct known_site sites[KNOWN_SITES];
+    struct known_site *sites;
 };
 
 static struct {
@@ -62,7 +63,7 @@ static struct {
     u64 clock;
     u32 spaces; /* address spaces that had call sites, until there are enough */
     struct known_file files[KNOWN_FILES];
-} known SPARSE_TABLE;
+} known;
 
 static u64 sum_of(const u8 *p, size_t n)
 {
@@ -102,12 +103,23 @@ static struct known_file *file_of(const struct inode *i, bool make)
     return oldest;
 }
 
+static bool room_for_one(struct known_file *f)
+{
+    struct known_site *grown = f->sites;
+
+    if (f->count % KNOWN_STEP == 0)
+        grown = krealloc(f->sites, (f->count + KNOWN_STEP) * sizeof(*grown));
+    if (grown)
+        f->sites = grown;
+    return grown;
+}
+
 static struct known_site *site_of(struct known_file *f, u64 at, bool make)
 {
     for (u32 i = 0; i < f->count; i++)
         if (f->sites[i].at == at)
             return &f->sites[i];
-    if (!make || f->count == KNOWN_SITES)
+    if (!make || f->count == KNOWN_SITES || !room_for_one(f))
         return NULL;
     f->sites[f->count] = (struct known_site){.at = at};
     return &f->sites[f->count++];

@@ -3,12 +3,18 @@
 
 /* Handles opened for writing, which the monitor keeps a copy of. */
 #define HANDLES_NOTED 65536
-static u64 writable[HANDLES_NOTED / 64] SPARSE_TABLE;
+#define HANDLES_FEW   4096
+static u64 writable[HANDLES_FEW / 64], writable_further[HANDLES_NOTED / 64] SPARSE_TABLE;
+
+static u64 *word_of(int handle)
+{
+    return (handle < HANDLES_FEW ? writable : writable_further) + handle / 64;
+}
 
 void pal_note_writable(int handle)
 {
     if (handle < HANDLES_NOTED)
-        __atomic_fetch_or(&writable[handle / 64], 1UL << (handle % 64), __ATOMIC_RELAXED);
+        __atomic_fetch_or(word_of(handle), 1UL << (handle % 64), __ATOMIC_RELAXED);
 }
 
 static bool forget_writable(int handle)
@@ -16,7 +22,7 @@ static bool forget_writable(int handle)
     u64 bit = 1UL << (handle % 64);
 
     return handle >= HANDLES_NOTED ||
-           (__atomic_fetch_and(&writable[handle / 64], ~bit, __ATOMIC_RELAXED) & bit);
+           (__atomic_fetch_and(word_of(handle), ~bit, __ATOMIC_RELAXED) & bit);
 }
 
 long host_close(int handle)

@@ -14,7 +14,6 @@
  * Locking: none; a parked thread holds nothing.  `active` is published before threads are
  * kicked; a thread publishes `parked` before it looks at `active` again.
  */
-#include "../../abi/message.h"
 #include "freeze.h"
 
 #include <asm/errno.h>
@@ -34,7 +33,6 @@ struct list_of_spaces {
     struct host_space *spaces;
     struct thread **threads;
     u32 count;
-    size_t size;
 };
 
 static struct {
@@ -62,12 +60,20 @@ bool freeze_wanted(void) { return __atomic_load_n(&freeze.active, __ATOMIC_SEQ_C
 
 static u64 state_mask(void) { return boot()->xcr0; }
 
+/* In the slot, where a page is there in any case. */
+static void *behind(struct thread *t) { return (char *)t + ALIGN_UP(sizeof(*t), 64); }
+
+static bool fits(struct thread *t)
+{
+    return boot()->xsave_size <= SLOT_ALTSTACK - ALIGN_UP(sizeof(*t), 64);
+}
+
 static bool save_xstate(struct thread *t)
 {
     u64 mask = state_mask();
 
     if (!t->xstate)
-        t->xstate = kpages_alloc(boot()->xsave_size);
+        t->xstate = fits(t) ? behind(t) : kpages_alloc(boot()->xsave_size);
     if (!t->xstate)
         return false;
     memset(t->xstate, 0, 1024); /* the header must be */
@@ -80,7 +86,7 @@ static bool save_xstate(struct thread *t)
 
 static void drop_xstate(struct thread *t)
 {
-    if (t->xstate)
+    if (t->xstate && t->xstate != behind(t))
         kpages_free(t->xstate, boot()->xsave_size);
     t->xstate = NULL;
 }
@@ -275,8 +281,7 @@ static bool number_spaces(struct list_of_spaces *l)
     u32 slots = thread_slots();
     struct host_space *spaces;
 
-    l->size = slots * (sizeof(*spaces) + sizeof(*l->threads));
-    l->spaces = spaces = kpages_alloc(l->size);
+    l->spaces = spaces = kmalloc(slots * (sizeof(*spaces) + sizeof(*l->threads)));
     if (!spaces)
         return false;
     l->threads = (struct thread **)(spaces + slots);
@@ -296,9 +301,8 @@ static bool number_spaces(struct list_of_spaces *l)
 /* After a save; in a copy of what was saved, as well. */
 static void forget_spaces(void)
 {
-    if (freeze.saved.spaces)
-        kpages_free(freeze.saved.spaces, freeze.saved.size);
-    freeze.saved = (struct list_of_spaces){NULL, NULL, 0, 0};
+    kfree(freeze.saved.spaces);
+    freeze.saved = (struct list_of_spaces){NULL, NULL, 0};
 }
 
 static void record(void)
@@ -311,8 +315,6 @@ static void record(void)
 
 static void save(void)
 {
-    /* Not from the heap: a resumed copy does not come back to free it. */
-    static char summary[MESSAGE_DATA_MAX] SPARSE_TABLE;
     struct list_of_spaces *l = &freeze.saved;
     u32 how = __atomic_load_n(&boot()->freeze, __ATOMIC_SEQ_CST);
     bool rests, copied = false;
@@ -326,14 +328,16 @@ static void save(void)
         rests = false;
     if (rests)
         hostfs_list_open();
+    objcache_trim();
     kalloc_trim();
+    thread_slots_save();
     if (rests && how & BOOT_FREEZE_KEEP)
         copied = freeze_copies_make(l->spaces, l->threads, l->count);
     if (rests)
-        rc = host_freeze_ready(l->spaces, l->count, copied ? HOST_FREEZE_COPIES : 0, summary,
-                               freeze_summary(summary, sizeof(summary)));
+        rc =
+            host_freeze_ready(l->spaces, l->count, copied ? HOST_FREEZE_COPIES : 0, freeze_summary);
     else
-        rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, error, "", 0);
+        rc = host_freeze_ready((struct host_space *)SEG_BASE, 0, error, NULL);
     carry_end();
     __atomic_store_n(&boot()->freeze, 0, __ATOMIC_SEQ_CST);
     release_all();
@@ -360,6 +364,7 @@ static void saver(void *arg)
 {
     struct task *task;
 
+    current()->save = SLOT_SAVE_NOTHING;
     __atomic_store_n(&freeze.saver, current(), __ATOMIC_SEQ_CST);
     for (;;) {
         u32 seq = thread_sleep_begin();
@@ -418,16 +423,8 @@ void freeze_poll(void)
 /* The saver is not started again with the other library-OS threads: most copies are never saved. */
 void freeze_forget(void)
 {
-    struct thread *t = freeze.saver;
-
     freeze.active = freeze.starting = 0;
     freeze.task = NULL;
     freeze.saver = NULL;
     forget_spaces();
-    freeze_copies_forget();
-    if (!t)
-        return;
-    t->proc = NULL;
-    t->kfunc = NULL;
-    thread_free(t);
 }

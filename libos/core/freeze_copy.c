@@ -6,7 +6,7 @@
  * save has failed, they end.
  *
  * Each copy has a thread of the library OS on a slot of its own, marked as parked for as long
- * as it lives, so that nobody waits for it; a resume gives back the slots that were saved so.
+ * as it lives, so that nobody waits for it, and not saved.
  *
  * Locking: none.  Only the saver makes copies, one save at a time; `over` is what copies sleep
  * on and is only ever raised.
@@ -68,6 +68,7 @@ static struct thread *new_copy(void)
     if (!t)
         return NULL;
     t->kthread = t->parked = true;
+    t->save = SLOT_SAVE_NOTHING;
     t->kfunc = live;
     t->karg = (void *)(uptr)copies.over;
     t->proc = init_process;
@@ -119,17 +120,4 @@ bool freeze_copies_make(struct host_space *spaces, struct thread **threads, u32 
     for (u32 n = 0; n < count; n++)
         spaces[n].pid = spaces[n].tid = (s32)threads[n]->host_tid;
     return true;
-}
-
-/* Saved as they were, they are nobody's. */
-void freeze_copies_forget(void)
-{
-    for (u32 n = 0; n < thread_slots(); n++) {
-        struct thread *t = thread_slot(n);
-
-        if (t->kfunc != live || !t->parked)
-            continue;
-        t->parked = false;
-        thread_free(t);
-    }
 }

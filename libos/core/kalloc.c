@@ -71,6 +71,7 @@ static struct size_class {
     struct lock lock;
     u32 partial; /* slabs with room, linked by next/prev */
     u32 empties; /* of them without any object in use */
+    u32 slabs;
 } classes[CLASSES] __attribute__((aligned(64)));
 
 static inline struct page_info *info(u32 page)
@@ -266,6 +267,7 @@ static u32 slab_new(u32 class)
         *info(page + i) = (struct page_info){.kind = PAGE_SLAB_TAIL, .class = (u8)i};
     page_link(&classes[class].partial, page);
     classes[class].empties++;
+    classes[class].slabs++;
     POISON(page_address(page), (size_t)n << PAGE_SHIFT);
     return page;
 }
@@ -276,6 +278,7 @@ static void slab_release(u32 page, u32 class)
 
     page_unlink(&classes[class].partial, page);
     classes[class].empties--;
+    classes[class].slabs--;
     for (u32 i = 1; i < n; i++)
         info(page + i)->kind = PAGE_UNUSED;
     UNPOISON(page_address(page), (size_t)n << PAGE_SHIFT);
@@ -291,8 +294,24 @@ static inline u32 class_of(size_t n)
     return 8 + (top - 7) * 4 + (((u32)n - 1) >> (top - 2)) - 4;
 }
 
-static void *small_alloc(u32 class, size_t n)
+/* Objects of a class without room go where a larger one has some, or would have its first slab:
+ * most sandboxes have a few objects of each size, and a page for each is a page of every copy's.
+ * Without the locks, as it is right either way. */
+static u32 class_with_room(u32 class)
 {
+    /* 64, 96, 512 or 1280 bytes, or itself. */
+    static const u8 larger[CLASSES] = {3,  3,  3,  3,  5,  5,  6,  7,  8,  15, 15, 15,
+                                       15, 15, 15, 15, 20, 20, 20, 20, 20, 21, 22, 23};
+    u32 other = larger[class];
+
+    if (READ_ONCE(classes[class].partial))
+        return class;
+    return READ_ONCE(classes[other].partial) || !READ_ONCE(classes[other].slabs) ? other : class;
+}
+
+static void *small_alloc(size_t n)
+{
+    u32 class = class_with_room(class_of(n));
     struct size_class *c = &classes[class];
     u32 size = class_size[class], index;
     char *p = NULL;
@@ -391,13 +410,13 @@ void *kmalloc(size_t n)
 {
     bool zeroed;
 
-    return likely(n <= SMALL_MAX) ? small_alloc(class_of(n), n) : large_alloc(n, &zeroed);
+    return likely(n <= SMALL_MAX) ? small_alloc(n) : large_alloc(n, &zeroed);
 }
 
 void *kzalloc(size_t n)
 {
     bool zeroed = false;
-    void *p = likely(n <= SMALL_MAX) ? small_alloc(class_of(n), n) : large_alloc(n, &zeroed);
+    void *p = likely(n <= SMALL_MAX) ? small_alloc(n) : large_alloc(n, &zeroed);
 
     if (p && !zeroed)
         memset(p, 0, n);

@@ -61,8 +61,7 @@ static _Noreturn void go_on(struct thread *t)
 {
     while (!__atomic_load_n(&start_gate.open, __ATOMIC_SEQ_CST))
         host_wait(&start_gate.open, 0, HOST_FOREVER);
-    t->resumed = false;
-    /* An interrupted call is executed again, a stop looked at again. */
+    /* An interrupted call is executed again, a stop looked at again: signal_deliver. */
     __atomic_fetch_or(&t->attention, ATTN_SIGNAL, __ATOMIC_SEQ_CST);
     freeze_load_xstate(t);
     trace_resumed(t);
@@ -179,6 +178,7 @@ _Noreturn void resume_start(struct boot_info *b)
 
     if (!alive)
         me->proc = init_process;
+    thread_slots_resume();
     freeze_forget();
     freeze_record.generation++;
     set_clocks(b);

@@ -32,16 +32,18 @@
 
 static const struct inode_ops hostfs_inode_ops, hostfs_dir_inode_ops;
 
-char *hostfs_uri(struct dentry *d, char *buf)
+char *hostfs_uri_in(struct dentry *d, char *buf, size_t size)
 {
     char prefix[16];
     int n = snprintf(prefix, sizeof(prefix), "dir:%u", hostfs_of(d->super)->index);
-    char *path = dentry_path(d, buf + sizeof(prefix), URI_MAX - sizeof(prefix));
+    char *path = dentry_path(d, buf + sizeof(prefix), size - sizeof(prefix));
     if (IS_ERR(path))
         return path;
     memcpy(path - n, prefix, n);
     return path - n;
 }
+
+char *hostfs_uri(struct dentry *d, char *buf) { return hostfs_uri_in(d, buf, URI_MAX); }
 
 /* ---- inodes ----------------------------------------------------------------- */
 
@@ -459,6 +461,13 @@ static void rehash(struct hostfs *fs)
     }
 }
 
+static __attribute__((noinline)) void fail_changed(struct dentry *name)
+{
+    char buf[URI_MAX], *path = name ? dentry_path(name, buf, sizeof(buf)) : "";
+
+    start_fail(ESTALE, "resume: changed since the save:", IS_ERR(path) ? "" : path);
+}
+
 /* A changed file of the base ends the resume: programs have parts of it in memory.  In a
  * volume it is as with a network file system: the open file is stale. */
 static void reopen_all(struct hostfs *fs)
@@ -467,18 +476,16 @@ static void reopen_all(struct hostfs *fs)
         struct inode *next;
         for (struct inode *i = fs->table[b]; i; i = next) {
             struct hostfs_node *n = hostfs_node(i);
-            char buf[URI_MAX], *path;
 
             next = n->next;
             n->checked_ns = fs->cache ? ~0ULL : 0;
             if (n->handle < 0 && n->write_handle < 0)
                 continue;
-            path = n->name ? dentry_path(n->name, buf, sizeof(buf)) : buf;
             if (!hostfs_reopen(fs, i))
                 continue;
             fs->moved = true;
             if (fs->cache && !carry_counts(i))
-                start_fail(ESTALE, "resume: changed since the save:", IS_ERR(path) ? "" : path);
+                fail_changed(n->name);
         }
     }
     rehash(fs);

@@ -59,8 +59,9 @@ static inline struct hostfs *hostfs_of(const struct super *s)
 static inline struct hostfs_node *hostfs_node(const struct inode *i) { return i->private; }
 
 /* ---- hostfs.c ---- */
-/* URI of d into buf (URI_MAX bytes): pointer into it or ERR_PTR. */
+/* URI of d into buf (URI_MAX bytes, or size): pointer into it or ERR_PTR. */
 char *hostfs_uri(struct dentry *d, char *buf);
+char *hostfs_uri_in(struct dentry *d, char *buf, size_t size);
 void hostfs_take_attr(struct inode *i, const struct host_attr *a);
 u64 hostfs_map_ino(struct hostfs *fs, u64 dev, u64 ino);
 /* Asks the host for the attributes unless they are younger than max_age. */
@@ -106,8 +107,8 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i);
 s64 hostfs_seek(struct inode *i, s64 off, int whence, u64 size);
 
 /* ---- hostfs_again.c ---- */
-/* While a resume opens handles again: as host_open(uri, O_RDONLY, 0, attr). */
-long hostfs_open_again(const char *uri, struct host_attr *attr);
+/* While a resume opens handles again: as host_open of name's URI. */
+long hostfs_open_again(struct dentry *name, int flags, struct host_attr *attr);
 /* What was listed and is not wanted is closed. */
 void hostfs_list_done(void);
 

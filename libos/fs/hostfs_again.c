@@ -19,6 +19,7 @@ static void add(struct inode *i, void *arg)
 {
     struct hostfs_node *n = hostfs_node(i);
     struct boot_info *b = boot();
+    struct boot_opened *o = boot_opened(b) + b->opened_count;
     char buf[URI_MAX], *uri;
 
     (void)arg;
@@ -26,8 +27,10 @@ static void add(struct inode *i, void *arg)
         n->handle == n->write_handle || n->lower.users == 0)
         return;
     uri = hostfs_uri(n->name, buf);
-    if (!IS_ERR(uri) && strlen(uri) < sizeof(b->opened->uri))
-        memcpy(b->opened[b->opened_count++].uri, uri, strlen(uri) + 1);
+    if (IS_ERR(uri) || strlen(uri) >= sizeof(o->uri))
+        return;
+    memcpy(o->uri, uri, strlen(uri) + 1);
+    b->opened_count++;
 }
 
 void hostfs_list_open(void)
@@ -36,23 +39,40 @@ void hostfs_list_open(void)
     hostfs_each(add, NULL);
 }
 
-long hostfs_open_again(const char *uri, struct host_attr *attr)
+/* Its handle in the list, or -1. */
+static long take_listed(struct dentry *name, struct host_attr *attr)
 {
     struct boot_info *b = boot();
+    char buf[sizeof(boot_opened(b)->uri)], *uri = hostfs_uri_in(name, buf, sizeof(buf));
 
+    if (IS_ERR(uri))
+        return -1;
     for (u32 n = found; n < b->opened_count; n++) {
-        struct boot_opened *o = &b->opened[n];
+        struct boot_opened *o = &boot_opened(b)[n];
         if (strcmp(o->uri, uri) != 0)
             continue;
         found = n + 1;
-        if (o->handle < 0)
-            break;
         long handle = o->handle;
         o->handle = -1;
         *attr = o->attr;
         return handle;
     }
-    return host_open(uri, O_RDONLY, 0, attr);
+    return -1;
+}
+
+/* By itself, as room for any name is a page of the stack more. */
+static __attribute__((noinline)) long ask(struct dentry *name, int flags, struct host_attr *attr)
+{
+    char buf[URI_MAX], *uri = hostfs_uri(name, buf);
+
+    return IS_ERR(uri) ? PTR_ERR(uri) : host_open(uri, flags, 0, attr);
+}
+
+long hostfs_open_again(struct dentry *name, int flags, struct host_attr *attr)
+{
+    long handle = flags == O_RDONLY ? take_listed(name, attr) : -1;
+
+    return handle < 0 ? ask(name, flags, attr) : handle;
 }
 
 void hostfs_list_done(void)
@@ -60,7 +80,7 @@ void hostfs_list_done(void)
     struct boot_info *b = boot();
 
     for (u32 n = 0; n < b->opened_count; n++)
-        if (b->opened[n].handle >= 0)
-            host_close(b->opened[n].handle);
+        if (boot_opened(b)[n].handle >= 0)
+            host_close(boot_opened(b)[n].handle);
     b->opened_count = 0;
 }

@@ -217,10 +217,10 @@ static bool same_file(const struct inode *i, const struct host_attr *a)
     return !((i->mode ^ a->mode) & S_IFMT) && i->size == a->size && i->mtime == a->mtime;
 }
 
-static long reopen_one(const char *uri, int flags, struct inode *i, bool strict)
+static long reopen_one(struct dentry *name, int flags, struct inode *i, bool strict)
 {
     struct host_attr a;
-    long h = flags == O_RDONLY ? hostfs_open_again(uri, &a) : host_open(uri, flags, 0, &a);
+    long h = hostfs_open_again(name, flags, &a);
 
     if (h < 0)
         return h;
@@ -239,8 +239,7 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i)
     struct hostfs_node *n = hostfs_node(i);
     bool write = n->write_handle >= 0, both = write && n->handle == n->write_handle;
     bool read = n->handle >= 0, strict = fs->cache || (n->lower.carried && !write);
-    char buf[URI_MAX], *uri = n->name ? hostfs_uri(n->name, buf) : ERR_PTR(-ESTALE);
-    long rc = IS_ERR(uri) ? PTR_ERR(uri) : 0;
+    long rc = n->name ? 0 : -ESTALE;
 
     n->handle = n->write_handle = -1;
     if (n->lower.users == 0) { /* only kept for the next user */
@@ -254,12 +253,12 @@ long hostfs_reopen(struct hostfs *fs, struct inode *i)
         return 0;
     }
     if (!rc && write) {
-        rc = reopen_one(uri, both ? O_RDWR : O_WRONLY, i, strict);
+        rc = reopen_one(n->name, both ? O_RDWR : O_WRONLY, i, strict);
         n->write_handle = rc < 0 ? -1 : (int)rc;
         n->handle = both ? n->write_handle : -1;
     }
     if (rc >= 0 && read && !both) {
-        rc = reopen_one(uri, O_RDONLY, i, strict);
+        rc = reopen_one(n->name, O_RDONLY, i, strict);
         n->handle = rc < 0 ? -1 : (int)rc;
     }
     if (rc < 0 && carry_take(i))

@@ -13,10 +13,10 @@
 struct lower_node {
     struct inode *upper; /* the overlay's inode over it, weak: overlay.c */
     u32 users;           /* open files */
-    /* What a self-contained save took along (carry.c), or NULL; `gone`: it is all there is. */
+    bool gone;           /* `carried` is all there is */
+    /* What a self-contained save took along (carry.c), or NULL. */
     struct filemem *carried;
     struct dentry *carried_name; /* with a reference */
-    bool gone;
 };
 
 struct lower_entry {

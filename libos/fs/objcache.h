@@ -19,6 +19,8 @@ struct objcache {
     char *fresh; /* of the last chunk, what was never handed out and never touched: */
     u32 left;    /* so many objects */
     u64 used;    /* objects handed out */
+    struct objcache *next;
+    bool listed;
 };
 #define OBJCACHE_INIT(type, member)                                                                \
     {                                                                                              \

@@ -71,7 +71,6 @@ bool freeze_copies_make(struct host_space *spaces, struct thread **threads, u32 
 void freeze_copies_end(void);
 /* In a parked thread: makes one, if it is to. */
 void freeze_copy_self(struct thread *t);
-void freeze_copies_forget(void);
 
 _Noreturn void resume_start(struct boot_info *b);
 _Noreturn void resume_thread(struct thread *t);

@@ -84,7 +84,9 @@ struct thread {
     u64 fixup_depth;     /* 0x48 */
     u64 cpuid_entry;     /* 0x50 address trampolines of CPUID jump to */
     u64 cpuid_back;      /* 0x58 and where it goes on then */
-    u64 reserved[4];     /* PAL's */
+    u32 save;            /* 0x60 SLOT_SAVE_* */
+    u32 reserved;
+    struct thread *next_free; /* slots that wait for another thread */
 
     struct process *proc;
     struct list link; /* proc->threads */
@@ -124,7 +126,7 @@ struct thread {
     bool polling; /* sleeps in the host's epoll, not on its word: ipc/hostlead.c */
     u8 lead_rest; /* so many sleeps more on its word */
     bool parked;  /* by a save: what it needs to go on is in regs, fs_base and xstate */
-    bool resumed; /* its host thread is new: goes on from there */
+    bool resumed; /* its host thread is new: goes on from there, until signal_deliver */
     u64 syscalls; /* served so far */
     u64 cpu_start;
     const char *walk_rest; /* what follows the component being looked up: fs/hostfs_ahead.c */
@@ -232,6 +234,10 @@ static inline bool call_again(const struct thread *t) { return t->again_call == 
 
 /* Slots that ever were in use, and one of them.  proc/thread.c */
 u32 thread_slots(void);
+/* Everything rests: notes how many slots are to be saved. */
+void thread_slots_save(void);
+/* Alone, before anybody looks at a slot: those that were not saved are free. */
+void thread_slots_resume(void);
 struct thread *thread_slot(u32 n);
 
 /* Process table.  proc/table.c.  A reference is taken by the find functions. */

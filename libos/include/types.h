@@ -30,7 +30,9 @@ typedef unsigned long uptr;
 #define READ_ONCE(x)                  (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)              (*(volatile __typeof__(x) *)&(x) = (v))
 /* A large, sparsely used table: kept away from data that every process touches. */
-#define SPARSE_TABLE   __attribute__((section(".bss.tables")))
+#define SPARSE_TABLE __attribute__((section(".bss.tables")))
+/* One of them of which every process uses the beginning: directly behind that data. */
+#define FIRST_TABLE    __attribute__((section(".bss.first")))
 #define NSEC           1000000000ULL
 #define __printf(a, b) __attribute__((format(printf, a, b)))
 

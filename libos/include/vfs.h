@@ -176,14 +176,14 @@ struct dentry {
     struct list sibling;
     struct list bucket; /* hash chain */
     struct list lru;
-    u32 flags;      /* DENTRY_* */
-    u64 checked_ns; /* when last confirmed by the host (hostfs) */
+    u32 flags;       /* DENTRY_* */
+    bool referenced; /* found since the last sweep of the cache */
+    u64 checked_ns;  /* when last confirmed by the host (hostfs) */
     u32 name_len;
     u32 mounts; /* mounts on it: 0 in almost all */
     char *name;
     char inline_name[40];
     void *private;
-    bool referenced; /* found since the last sweep of the cache */
 };
 #define DENTRY_UNHASHED 1u /* not (or no longer) findable: unlinked or renamed over */
 #define DENTRY_NOCACHE  2u /* set by ->lookup: forget it after use (processes in /proc) */
@@ -415,6 +415,9 @@ struct mount *mount_attach(struct super *s, struct path_s *at, u32 flags, const 
 struct mount *mount_on(struct mount *parent, struct dentry *d); /* with reference, or NULL */
 extern struct list mount_list;
 extern struct lock mount_lock;
+
+/* Before a save: objects that were never handed out hold nothing (objcache.c). */
+void objcache_trim(void);
 
 /* File systems. */
 struct super *tmpfs_new(u64 dev_hint, u32 root_mode);

@@ -39,11 +39,12 @@ static struct {
     u32 seed;
     u64 charged; /* pages that hold data */
     struct range *root;
-    struct recent {
-        u32 count;
-        u32 start[RECENT_PAGES]; /* first page * 2, + 1 if the pages are zero */
-    } recent[RECENT_CLASSES];
 } pool;
+
+static struct recent {
+    u32 count;
+    u32 start[RECENT_PAGES];           /* first page * 2, + 1 if the pages are zero */
+} recent[RECENT_CLASSES] SPARSE_TABLE; /* under pool.lock */
 
 static u32 best_of(const struct range *r) { return r ? r->best : 0; }
 
@@ -194,7 +195,7 @@ static void sort(u32 *a, u32 n)
 /* Gives the upper half of a full class back.  Returns with the lock held, but lets go of it. */
 static void flush_half(int class)
 {
-    struct recent *r = &pool.recent[class];
+    struct recent *r = &recent[class];
     u32 taken[RECENT_PAGES / 2], n = r->count / 2, pages = 1u << class;
 
     sort(r->start, r->count); /* low addresses stay: they are what first fit hands out */
@@ -216,7 +217,7 @@ static void flush_half(int class)
 
 static void keep_recent(int class, u32 start)
 {
-    struct recent *r = &pool.recent[class];
+    struct recent *r = &recent[class];
     while (r->count == RECENT_PAGES >> class)
         flush_half(class);
     r->start[r->count++] = start * 2;
@@ -225,7 +226,7 @@ static void keep_recent(int class, u32 start)
 /* From `recent`, after getting some pages ready if need be; 0: none. */
 static u32 take_recent(int class, bool *zero)
 {
-    struct recent *r = &pool.recent[class];
+    struct recent *r = &recent[class];
     struct range *emptied = NULL;
     if (r->count == 0 && class < RECENT_CLASSES - 1 && best_of(pool.root) >= REFILL_PAGES) {
         u32 start = take_pages(&pool.root, REFILL_PAGES, &emptied);

@@ -25,10 +25,11 @@
 #define MAPS_MAX 8192u           /* with more of them, longer ones, too: the host counts mappings */
 
 struct runs {
-    struct boot_run *run;   /* in order of address */
+    struct boot_run *run;   /* in order of address: `few`, or of the heap */
     u64 count, short_len;   /* shorter ones are read */
     const struct vma *last; /* whose answer of receives() is known */
     bool last_receives;
+    struct boot_run few[24]; /* a page of the heap would be one of every copy's */
 };
 
 static long read_all(void *buf, size_t len, u64 offset)
@@ -71,12 +72,13 @@ static long load_runs(struct mm *mm, struct runs *r)
 
     if (rc)
         return rc;
-    *r = (struct runs){.count = s.count, .short_len = s.count > MAPS_FEW ? MAP_LEN : 0};
+    r->count = s.count;
+    r->short_len = s.count > MAPS_FEW ? MAP_LEN : 0;
     if (boot()->pages_state == BOOT_PAGES_COMING) /* what is read would have to be waited for */
         r->short_len = 0;
     if (!s.count)
         return 0;
-    r->run = kpages_alloc(s.count * sizeof(*r->run));
+    r->run = s.count <= ARRAY_SIZE(r->few) ? r->few : kpages_alloc(s.count * sizeof(*r->run));
     if (!r->run)
         return -ENOMEM;
     rc = read_all(r->run, s.count * sizeof(*r->run), s.runs);
@@ -328,7 +330,7 @@ long mm_resume(struct mm *mm)
         rc = read_runs(mm, &r);
     if (!rc)
         rc = protect_all(mm, &r);
-    if (r.run)
+    if (r.run && r.run != r.few)
         kpages_free(r.run, r.count * sizeof(*r.run));
     return rc;
 }

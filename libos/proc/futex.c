@@ -275,7 +275,11 @@ static long futex_wake(uptr addr, bool private, int n, u32 bitset)
      * will see the new value. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     batch.n = 0;
-    bucket_lock(b);
+    lock(&b->lock);
+    if (!b->waiters.next) { /* nobody has ever waited: its page stays as it is */
+        unlock(&b->lock);
+        return 0;
+    }
     list_for_each_safe(w, tmp, &b->waiters, link)
     {
         if (woken >= n)

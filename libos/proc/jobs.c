@@ -423,8 +423,10 @@ static void job_thread(void *arg)
 {
     u32 n = (u32)(uptr)arg;
     struct order o = {0};
-    long rc = read_order(n, &o);
+    long rc;
 
+    current()->save = SLOT_SAVE_NOTHING; /* who ordered it isn't there after a resume */
+    rc = read_order(n, &o);
     if (rc) {
         clear(n);
         report(n, HOST_JOB_FAILED, (u64)-rc);
@@ -461,13 +463,6 @@ void jobs_end(struct process *p, int status)
 /* Alone. */
 void jobs_forget(void)
 {
-    for (u32 n = 0; n < thread_slots(); n++) {
-        struct thread *t = thread_slot(n);
-        if (!t->parked || !t->kthread || t->kfunc != job_thread)
-            continue;
-        t->parked = t->kthread = false;
-        thread_free(t);
-    }
     for (u32 n = 1; n < BOOT_JOBS; n++)
         relay_close(&jobs[n].relay);
     memset(jobs, 0, sizeof(jobs));

@@ -15,7 +15,7 @@ static struct {
     struct process *process;
     struct thread *thread;
     u32 refs;
-} numbers[PID_MAX] SPARSE_TABLE;
+} numbers[PID_MAX] FIRST_TABLE;
 static s32 last_pid, top_pid; /* the last given out, the highest ever */
 static u32 threads_used;
 

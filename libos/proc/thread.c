@@ -2,7 +2,7 @@
  *
  * A slot is free when no thread struct lives in it (proc and kfunc empty) and its host
  * thread is gone (host_tid 0, cleared by the host kernel).  Freed slots wait in a list
- * until the second holds. */
+ * until the second holds.  A save leaves them out: after a resume they are zero. */
 #include <asm/errno.h>
 
 #include "kalloc.h"
@@ -11,12 +11,11 @@
 #include "proc_internal.h"
 #include "usercopy.h"
 
-#define FREE_MAX 4096
-
+_Static_assert(offsetof(struct thread, save) == SLOT_SAVE, "the monitor looks there");
 static struct lock slot_lock;
-static u32 slots_used = 1;                    /* slot 0 is the first thread's */
-static u32 free_slots[FREE_MAX] SPARSE_TABLE; /* stack of slot numbers */
-static u32 free_count;
+static u32 slots_used = 1;        /* slot 0 is the first thread's */
+static u32 slots_saved;           /* a save leaves out all from here on */
+static struct thread *free_slots; /* the last freed first */
 
 struct thread *thread_slot(u32 n)
 {
@@ -28,10 +27,9 @@ u32 thread_slots(void) { return READ_ONCE(slots_used); }
 /* The most recently freed slot whose host thread has ended: its pages are warm. */
 static struct thread *take_free(void)
 {
-    for (u32 i = free_count; i-- > 0;) {
-        struct thread *t = thread_slot(free_slots[i]);
+    for (struct thread **at = &free_slots, *t; (t = *at); at = &t->next_free) {
         if (__atomic_load_n(&t->host_tid, __ATOMIC_ACQUIRE) == 0) {
-            free_slots[i] = free_slots[--free_count];
+            *at = t->next_free;
             return t;
         }
     }
@@ -63,9 +61,26 @@ void thread_free(struct thread *t)
     if (t == thread_slot(0))
         return;
     lock(&slot_lock);
-    if (free_count < FREE_MAX)
-        free_slots[free_count++] = (u32)(((u64)t - SEG_BASE - SEG_SLOTS) / SLOT_SIZE);
+    t->save = SLOT_SAVE_NOTHING;
+    t->next_free = free_slots;
+    free_slots = t;
     unlock(&slot_lock);
+}
+
+void thread_slots_save(void)
+{
+    slots_saved = slots_used;
+    while (slots_saved > 1 && thread_slot(slots_saved - 1)->save == SLOT_SAVE_NOTHING)
+        slots_saved--;
+}
+
+void thread_slots_resume(void)
+{
+    free_slots = NULL;
+    slots_used = slots_saved;
+    for (u32 n = slots_used - 1; n > 0; n--)
+        if (!thread_slot(n)->self)
+            thread_free(thread_slot(n));
 }
 
 #define START_TRIES 200
@@ -185,6 +200,7 @@ struct thread *kthread_start(void (*fn)(void *), void *arg, const char *name)
     if (!t)
         return NULL;
     t->kthread = true;
+    t->save = SLOT_SAVE_THREAD;
     t->kfunc = fn;
     t->karg = arg;
     t->proc = init_process;

@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "lib.h"
 #include "proc.h"
+#include "syscall.h"
 
 static void default_action(struct process *p, int sig, const struct siginfo_k *info)
 {
@@ -173,7 +174,9 @@ void signal_deliver(struct regs *regs)
     struct siginfo_k info;
     struct ksigaction a;
     int sig;
+    bool resumed = t->resumed; /* the program would only trap to have its call executed again */
 
+    t->resumed = false;
     if (unlikely(READ_ONCE(t->tracee.tracer)))
         trace_return();
     sig = next_handler(t, &info, &a);
@@ -184,6 +187,11 @@ void signal_deliver(struct regs *regs)
         /* More frames go on top of this one. */
         if (signal_pending())
             set_attention(ATTN_SIGNAL);
+        return;
+    }
+    if (unlikely(resumed) && interrupted(regs) && !t->tracee.tracer && !t->sig.restore_mask) {
+        regs->rax = regs->orig_rax;
+        syscall_dispatch(regs);
         return;
     }
     if (interrupted(regs)) {

@@ -255,7 +255,7 @@ long host_report(int kind, uint64_t a, uint64_t b, const char *text)
 }
 
 long host_freeze_ready(const struct host_space *spaces, uint32_t count, int error,
-                       const char *summary, size_t len)
+                       size_t (*summary)(char *buffer, size_t size))
 {
     return -ENOSYS;
 }

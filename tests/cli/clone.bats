@@ -255,6 +255,21 @@ while True: signal.pause()' >/dev/null 3>&-
     [ -z "$(ls "$XDG_RUNTIME_DIR/bailey")" ]
 }
 
+@test "a copy of an idle program holds some forty pages of the library OS's state" {
+    segment_pages() {
+        pid=$("$BAILEY" ps | awk -v name="$1" '$1 == name { print $2 }')
+        fd=$(find "/proc/$pid/fd" -lname '*bailey-segment*')
+        echo $(($(stat -L -c %b "$fd") / 8))
+    }
+    "$BAILEY" run -d --name base -- sleep 1000 >/dev/null 3>&-
+    sleep 0.3
+    bailey clone base
+    [ "$status" = 0 ]
+    sleep 0.3
+    echo "pages: $(segment_pages base-1)"
+    [ "$(segment_pages base-1)" -le 48 ]
+}
+
 @test "a host that starts no more processes: one line, and none stays" {
     [ "$(id -u)" != 0 ] || skip "root may start as many as it likes"
     "$BAILEY" run -d --name base -- sleep 1000 >/dev/null 3>&-

@@ -85,9 +85,9 @@ static void open_listed(uint64_t count, const uint8_t *data, size_t size)
     int fds[BOOT_OPENED_MAX];
 
     sandbox.boot->opened_count = (uint32_t)count;
-    if (size > sizeof(sandbox.boot->opened))
-        size = sizeof(sandbox.boot->opened);
-    memcpy(sandbox.boot->opened, data, size);
+    if (size > BOOT_SIZE - BOOT_OPENED)
+        size = BOOT_SIZE - BOOT_OPENED;
+    memcpy(boot_opened(sandbox.boot), data, size);
     for (size_t n = serve_opened(&sandbox, fds); n > 0; n--)
         close(fds[n - 1]);
 }

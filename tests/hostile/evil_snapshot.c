@@ -62,20 +62,17 @@ static void put_meta(struct snapshot_writer *w, const char *key, const void *byt
 }
 
 /* Files to be opened before anybody asks: what is nobody's business, and what is no file. */
-static void spoil_opened(uint8_t *bytes, size_t size)
+static void spoil_opened(struct boot_opened *list, size_t room)
 {
     static const char *const uris[] = {
         "dir:0/etc/shadow", "dir:0/../etc/passwd", "dir:1/",  "dir:4294967296/x", "host:cpuinfo",
         "tcp:127.0.0.1:22", "publish:0",           "job:0/0", "sockets:",         ""};
-    struct boot_info *boot = (struct boot_info *)bytes;
-    size_t room = (size - offsetof(struct boot_info, opened)) / sizeof(boot->opened[0]);
 
-    boot->opened_count = below(8) ? (uint32_t)below(room) : (uint32_t)odd();
     for (size_t i = 0; i < room && i < BOOT_OPENED_MAX; i++) {
-        strcpy(boot->opened[i].uri, uris[below(sizeof(uris) / sizeof(uris[0]))]);
+        strcpy(list[i].uri, uris[below(sizeof(uris) / sizeof(uris[0]))]);
         if (below(16) == 0)
-            memset(boot->opened[i].uri, 'x', sizeof(boot->opened[i].uri));
-        boot->opened[i].handle = (int32_t)odd();
+            memset(list[i].uri, 'x', sizeof(list[i].uri));
+        list[i].handle = (int32_t)odd();
     }
 }
 
@@ -92,9 +89,11 @@ static void put_range(struct snapshot_writer *w, struct snapshot_reader *r,
             check(-1);
         if (range->object == SNAPSHOT_SEGMENT && offset < SEG_HEAP)
             spoil(pages, n, (unsigned)below(6));
-        if (range->object == SNAPSHOT_SEGMENT && offset == SEG_BOOT && below(4) == 0 &&
-            n > offsetof(struct boot_info, opened))
-            spoil_opened(pages, n);
+        if (range->object == SNAPSHOT_SEGMENT && offset == SEG_BOOT && below(4) == 0)
+            ((struct boot_info *)pages)->opened_count =
+                below(8) ? (uint32_t)below(BOOT_OPENED_MAX) : (uint32_t)odd();
+        else if (range->object == SNAPSHOT_SEGMENT && offset == BOOT_OPENED && below(4) == 0)
+            spoil_opened((struct boot_opened *)pages, n / sizeof(struct boot_opened));
         else if (below(16) == 0)
             spoil(pages, n, 2);
         if (range->object >= SNAPSHOT_SPACE(0) && below(32) == 0)
