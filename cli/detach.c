@@ -93,7 +93,7 @@ int detach(struct registration *r, const int *fds, int count)
         pid = fork();
     if (pid < 0) {
         code = complain_process(r->entry.name, errno);
-        registration_end(r, CLI_FAILED);
+        registration_forget(r);
         close_all(log, news);
         return code;
     }

@@ -77,23 +77,47 @@ static const char *const *own_dirs(char *file)
     return list;
 }
 
-void registration_prepare(struct sandbox_config *config) { config->own_dirs = own_dirs(NULL); }
+static char *constant; /* of the states of many, or NULL */
+
+static void describe(struct state *state, const struct sandbox_config *config)
+{
+    state->root = (char *)(config->root_dir ? config->root_dir : config->root_image);
+    state->program.items = (char **)config->argv;
+    for (state->program.count = 0; config->argv[state->program.count];)
+        state->program.count++;
+    state->constant = constant;
+}
+
+void registration_prepare(struct sandbox_config *config)
+{
+    struct state state = {.detached = true, .keep = true};
+
+    config->own_dirs = own_dirs(NULL);
+    describe(&state, config);
+    constant = state_constant(&state);
+}
 
 void registration_attach(struct registration *r, struct sandbox_config *config, char *file)
 {
     if (file || !config->own_dirs)
         config->own_dirs = own_dirs(file);
     r->state.started = time(NULL);
-    r->state.root = (char *)(config->root_dir ? config->root_dir : config->root_image);
-    r->state.program.items = (char **)config->argv;
-    for (r->state.program.count = 0; config->argv[r->state.program.count];)
-        r->state.program.count++;
+    describe(&r->state, config);
     config->announce = announce;
     config->announce_ms = r->known ? 0 : ANNOUNCE_MS;
     config->context = r;
     config->detached = r->state.detached;
     if (r->news >= 0)
         config->started = started;
+}
+
+void registration_forget(struct registration *r)
+{
+    if (r->listener >= 0)
+        close(r->listener);
+    if (r->known)
+        entry_end(&r->entry, false);
+    r->known = false;
 }
 
 void registration_end(struct registration *r, int exit_code)

@@ -30,8 +30,11 @@ int registration_claim(struct registration *r, const char *name, const char *pro
  * this process may write only to the runtime directory and beside `file` (or NULL), whose
  * text it keeps and changes. */
 void registration_attach(struct registration *r, struct sandbox_config *config, char *file);
-/* What it says of directories, for several that will be attached without a file, once. */
+/* What it says of directories and of the state, for several detached ones that will be attached
+ * without a file, once. */
 void registration_prepare(struct sandbox_config *config);
+/* There will be no run. */
+void registration_forget(struct registration *r);
 /* The run is over. */
 void registration_end(struct registration *r, int exit_code);
 

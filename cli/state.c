@@ -23,6 +23,17 @@ static struct json_object *array_of(const struct strings *list)
     return array;
 }
 
+static void add_constant(struct json_object *o, const struct state *state)
+{
+    json_object_object_add(o, "detached", json_object_new_boolean(state->detached));
+    json_object_object_add(o, "keep", json_object_new_boolean(state->keep));
+    if (state->root)
+        json_object_object_add(o, "root", json_object_new_string(state->root));
+    if (state->ports.count)
+        json_object_object_add(o, "ports", array_of(&state->ports));
+    json_object_object_add(o, "program", array_of(&state->program));
+}
+
 struct json_object *state_object(const struct state *state)
 {
     struct json_object *o = need(json_object_new_object());
@@ -35,14 +46,23 @@ struct json_object *state_object(const struct state *state)
         json_object_object_add(o, "finished", json_object_new_int64(state->finished));
         json_object_object_add(o, "exit_code", json_object_new_int(state->exit_code));
     }
-    json_object_object_add(o, "detached", json_object_new_boolean(state->detached));
-    json_object_object_add(o, "keep", json_object_new_boolean(state->keep));
-    if (state->root)
-        json_object_object_add(o, "root", json_object_new_string(state->root));
-    if (state->ports.count)
-        json_object_object_add(o, "ports", array_of(&state->ports));
-    json_object_object_add(o, "program", array_of(&state->program));
+    add_constant(o, state);
     return o;
+}
+
+static const char *text_of_object(struct json_object *o)
+{
+    return json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+char *state_constant(const struct state *state)
+{
+    struct json_object *o = need(json_object_new_object());
+
+    add_constant(o, state);
+    char *text = need(strdup(text_of_object(o)));
+    json_object_put(o);
+    return text;
 }
 
 static int64_t number_of(struct json_object *o, const char *key)
@@ -111,19 +131,38 @@ static int write_all(int fd, const char *text, size_t size)
     return 0;
 }
 
-int state_write(int dir, const struct state *state)
+static int write_object(int fd, const struct state *state)
 {
     struct json_object *o = state_object(state);
-    const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
-    int fd = openat(dir, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int rc = fd < 0 ? -1 : write_all(fd, text, strlen(text));
+    const char *text = text_of_object(o);
+    int rc = write_all(fd, text, strlen(text));
 
-    if (fd >= 0)
-        close(fd);
-    if (rc == 0)
-        rc = renameat(dir, "state.new", dir, "state.json");
     json_object_put(o);
     return rc;
+}
+
+/* The same of one of many that run, with what they have in common at hand. */
+static int write_running(int fd, const struct state *state)
+{
+    char own[128];
+    int n = snprintf(own, sizeof(own), "{\"pid\":%d,\"status\":\"running\",\"started\":%lld,",
+                     (int)state->pid, (long long)state->started);
+    const char *rest = state->constant + 1; /* without its brace */
+
+    return write_all(fd, own, (size_t)n) || write_all(fd, rest, strlen(rest)) ? -1 : 0;
+}
+
+int state_write(int dir, const struct state *state)
+{
+    int fd = openat(dir, "state.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int rc = -1;
+
+    if (fd >= 0)
+        rc = state->constant && !state->finished ? write_running(fd, state)
+                                                 : write_object(fd, state);
+    if (fd >= 0)
+        close(fd);
+    return rc == 0 ? renameat(dir, "state.new", dir, "state.json") : -1;
 }
 
 void state_free(struct state *state)

@@ -17,6 +17,7 @@ struct state {
     char *root;    /* --root, or the file of --image, or NULL */
     struct strings program;
     struct strings ports; /* published: "ADDR:HOSTPORT -> PORT" */
+    const char *constant; /* state_constant() of it, or NULL; borrowed */
 };
 
 /* Reads the state in the directory `dir`; false if there is none that makes sense. */
@@ -24,6 +25,9 @@ bool state_read(int dir, struct state *state);
 /* Writes it, so that readers see the old or the new one.  0 or -1 with errno. */
 int state_write(int dir, const struct state *state);
 void state_free(struct state *state);
+/* What does not change while it runs, as text for state_write, where many are alike; the caller's
+ * to free. */
+char *state_constant(const struct state *state);
 
 /* The object for `bailey ps --json`, as json-c has it. */
 struct json_object;
