@@ -351,10 +351,12 @@ static void on_time(struct loop *l)
 static void loop_once(struct loop *l)
 {
     struct sandbox *s = l->s;
-    struct pollfd fds[3] = {
-        {s->listener, POLLIN, 0}, {l->signals, POLLIN, 0}, {s->manage_fd, POLLIN, 0}};
+    struct pollfd fds[4] = {{s->listener, POLLIN, 0},
+                            {l->signals, POLLIN, 0},
+                            {s->manage_fd, POLLIN, 0},
+                            {s->save_fd, POLLIN, 0}};
 
-    if (poll(fds, 3, poll_timeout(l)) < 0 && errno != EINTR) {
+    if (poll(fds, 4, poll_timeout(l)) < 0 && errno != EINTR) {
         sandbox_fail(s, "poll: %s", strerror(errno));
         return;
     }
@@ -369,6 +371,8 @@ static void loop_once(struct loop *l)
         check_others(s);
     if (!s->ended && fds[2].revents)
         manage_serve(s);
+    if (!s->ended && fds[3].revents)
+        save_written(s);
     if (!s->ended && poll_timeout(l) >= 0)
         on_time(l);
 }

@@ -279,7 +279,7 @@ static void begin(struct sandbox *s, const struct sandbox_config *config, struct
     s->segment_fd = s->pool_fd = s->poll_fd = s->probe_fd = s->kick_fd = s->lifeline = -1;
     s->resumed.runs = -1;
     s->save_deadline = INT64_MAX;
-    s->listener = s->proc_fds = s->tty_saved_fd = s->manage_fd = -1;
+    s->listener = s->proc_fds = s->tty_saved_fd = s->manage_fd = s->save_fd = -1;
     s->workdir_fd = s->prepared ? s->workdir_fd : -1;
     fill_stdio_gaps(s);
 }

@@ -56,6 +56,7 @@ struct sandbox {
     int segment_fd, pool_fd, poll_fd, probe_fd, kick_fd;
     struct memory_private resumed;
     int manage_fd; /* what manage.c serves, as one epoll; -1: nothing */
+    int save_fd;   /* told by the thread that writes a file beside the loop; -1: there is none */
     int lifeline;  /* write end: closing it kills every picoprocess */
     uint8_t *segment;
     struct boot_info *boot, *fresh; /* fresh: of a resume, while it is made */

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +30,6 @@
 #include "serve.h"
 
 #define PATIENCE_MS 10000
-#define LOOK_MS     1
 #define GIVE_UP_S   2
 
 static struct {
@@ -46,7 +46,7 @@ static struct {
     struct error err;
     int rc, number; /* errno */
     pthread_t thread;
-    bool beside, done; /* by that thread */
+    bool beside; /* by that thread */
 } writing;
 
 int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client)
@@ -127,7 +127,7 @@ static void *write_beside(void *unused)
     (void)unused;
     writing.rc = write_file();
     writing.number = errno;
-    __atomic_store_n(&writing.done, true, __ATOMIC_RELEASE);
+    eventfd_write(writing.s->save_fd, 1);
     return NULL;
 }
 
@@ -143,17 +143,20 @@ static bool begin_beside(struct sandbox *s)
     int segment = s->config->save->copy(s->segment_fd, SEG_SIZE);
     int pool = segment < 0 ? -1 : s->config->save->copy(s->pool_fd, POOL_SIZE);
 
-    writing.done = false;
-    if (pool >= 0) {
+    s->save_fd = pool < 0 ? -1 : eventfd(0, EFD_CLOEXEC);
+    if (s->save_fd >= 0) {
         writing.memory.segment_fd = segment;
         writing.memory.pool_fd = pool;
         if (pthread_create(&writing.thread, NULL, write_beside, NULL) == 0) {
             s->copies = writing.beside = true;
-            s->save_deadline = now_us() / 1000 + LOOK_MS;
+            s->save_deadline = INT64_MAX;
             return true;
         }
-        close(pool);
+        close(s->save_fd);
+        s->save_fd = -1;
     }
+    if (pool >= 0)
+        close(pool);
     if (segment >= 0)
         close(segment);
     return false;
@@ -184,6 +187,8 @@ static int conclude(struct sandbox *s)
 static void end_beside(struct sandbox *s)
 {
     close_copies();
+    close(s->save_fd);
+    s->save_fd = -1;
     writing.beside = s->copies = false;
     s->boot->save_result = conclude(s);
     __atomic_store_n(&s->boot->save_done, 1, __ATOMIC_SEQ_CST);
@@ -191,16 +196,15 @@ static void end_beside(struct sandbox *s)
 
 void save_look(struct sandbox *s)
 {
-    if (!writing.beside) {
-        __atomic_store_n(&s->boot->freeze, 0, __ATOMIC_SEQ_CST);
-        answer(s, -ETIMEDOUT, "save: the sandbox does not come to rest: it goes on");
-    } else if (!__atomic_load_n(&writing.done, __ATOMIC_ACQUIRE)) {
-        s->save_deadline = now_us() / 1000 + LOOK_MS;
-    } else {
-        pthread_join(writing.thread, NULL);
-        end_beside(s);
-        sandbox_mail(s);
-    }
+    __atomic_store_n(&s->boot->freeze, 0, __ATOMIC_SEQ_CST);
+    answer(s, -ETIMEDOUT, "save: the sandbox does not come to rest: it goes on");
+}
+
+void save_written(struct sandbox *s)
+{
+    pthread_join(writing.thread, NULL);
+    end_beside(s);
+    sandbox_mail(s);
 }
 
 /* What program 1 left behind when it exited is written to the end.  Whoever is ended from outside

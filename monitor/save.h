@@ -15,8 +15,10 @@ struct saved_state {
  * taken over; -1: --save-to's file.  options: for the sink, taken over, or -1.  client: who gets
  * the answer (manage.h), 0: nobody.  how: enum manage_save.  0 or -EBUSY. */
 int save_start(struct sandbox *s, int fd, int options, unsigned how, uint64_t client);
-/* s->save_deadline has come: the inside did not answer in time, or a file may be complete. */
+/* s->save_deadline has come: the inside did not answer in time. */
 void save_look(struct sandbox *s);
+/* s->save_fd is readable: the file that was written beside is complete, or given up. */
+void save_written(struct sandbox *s);
 /* The sandbox has ended: waits for the file that is being written. */
 void save_end(struct sandbox *s);
 
