@@ -10,17 +10,13 @@
 #include "../abi/host_abi.h"
 #include "../abi/layout.h"
 #include "enter.h"
+#include "host_numbers.h"
 
 long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 
-#define NR_close      3
-#define NR_munmap     11
-#define NR_sendmsg    46
-#define NR_recvmsg    47
-#define NR_exit_group 231
-#define EINTR         4
-#define SOL_SOCKET    1
-#define SCM_RIGHTS    1
+#define EINTR      4
+#define SOL_SOCKET 1
+#define SCM_RIGHTS 1
 
 /* unix(7): a control message of descriptors. */
 struct passed {
@@ -61,12 +57,12 @@ _Noreturn void pal_enter(int listener, int pid)
     struct message m = {NULL, 0, &iov, 1, &passed, sizeof(passed), 0};
     long n;
 
-    gate(NR_munmap, 0, INSIDE_BASE, 0, 0, 0, 0);
-    gate(NR_munmap, INSIDE_END, USER_MAX - INSIDE_END, 0, 0, 0, 0);
-    while ((n = gate(NR_recvmsg, GATE_FD_REPORT, (long)&m, 0, 0, 0, 0)) == -EINTR)
+    gate(HOST_NR_munmap, 0, INSIDE_BASE, 0, 0, 0, 0);
+    gate(HOST_NR_munmap, INSIDE_END, USER_MAX - INSIDE_END, 0, 0, 0, 0);
+    while ((n = gate(HOST_NR_recvmsg, GATE_FD_REPORT, (long)&m, 0, 0, 0, 0)) == -EINTR)
         ;
     if (n <= 0) /* the monitor could not say all */
-        gate(NR_exit_group, 1, 0, 0, 0, 0, 0);
+        gate(HOST_NR_exit_group, 1, 0, 0, 0, 0, 0);
     take_opened(boot, &passed);
     /* Reading first maps all pages there are of the stack, writing one at a time. */
     (void)*(volatile char *)(SEG_BASE + SEG_SLOTS + SLOT_SIZE - 1);
@@ -74,9 +70,9 @@ _Noreturn void pal_enter(int listener, int pid)
     *(uint32_t *)(SEG_BASE + SEG_SLOTS + SLOT_HOST_TID) = (uint32_t)pid;
     m.control_size = PASSED(1);
     passed = (struct passed){PASSED(1), SOL_SOCKET, SCM_RIGHTS, {listener}};
-    gate(NR_sendmsg, GATE_FD_REPORT, (long)&m, 0, 0, 0, 0);
-    gate(NR_close, listener, 0, 0, 0, 0, 0);
-    gate(NR_close, GATE_FD_REPORT, 0, 0, 0, 0, 0);
+    gate(HOST_NR_sendmsg, GATE_FD_REPORT, (long)&m, 0, 0, 0, 0);
+    gate(HOST_NR_close, listener, 0, 0, 0, 0, 0);
+    gate(HOST_NR_close, GATE_FD_REPORT, 0, 0, 0, 0, 0);
     __asm__ volatile("mov %0, %%rsp\n\t"
                      "xor %%ebp, %%ebp\n\t"
                      "call pal_start\n\t"

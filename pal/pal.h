@@ -5,32 +5,12 @@
 #include "../libos/include/lib.h"
 #include "../libos/include/stats.h"
 #include "../libos/include/thread.h"
+#include "host_numbers.h"
 
 long gate(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 /* With --stats they are counted; the monitor's by themselves (control.c). */
 #define gate(nr, ...)                                                                              \
     (stats_count(&stats.host[(nr) & (SYSCALL_MAX - 1)]), (gate)((nr), __VA_ARGS__))
-
-/* Host system calls behind the contract (x86-64 numbers). */
-#define HOST_NR_mmap        9
-#define HOST_NR_mprotect    10
-#define HOST_NR_munmap      11
-#define HOST_NR_mremap      25
-#define HOST_NR_madvise     28
-#define HOST_NR_close       3
-#define HOST_NR_sendmsg     46
-#define HOST_NR_recvmsg     47
-#define HOST_NR_clone       56
-#define HOST_NR_exit        60
-#define HOST_NR_sigaltstack 131
-#define HOST_NR_getrusage   98
-#define HOST_NR_futex       202
-#define HOST_NR_exit_group  231
-#define HOST_NR_epoll_ctl   233
-#define HOST_NR_epoll_pwait 281
-#define HOST_NR_accept4     288
-#define HOST_NR_preadv2     327
-#define HOST_NR_pwritev2    328
 
 static inline void write_gsbase(u64 v) { __asm__ volatile("wrgsbase %0" ::"r"(v)); }
 static inline u64 read_gsbase(void)
