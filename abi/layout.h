@@ -44,7 +44,7 @@
 /* The heap's first pages in use, which the monitor makes present while the first host process
  * is still being set up: every program needs about as much. */
 #define SEG_HEAP_WARM      0x9000000UL
-#define SEG_HEAP_WARM_SIZE 0x28000UL
+#define SEG_HEAP_WARM_SIZE 0x29000UL
 #define SEG_SLOTS          0x800000000UL /* thread slots: 32 GB .. 64 GB */
 
 #define POOL_BASE          0x6a8000000000UL

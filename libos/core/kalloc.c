@@ -1,7 +1,8 @@
 /* Memory of the kernel segment.
  *
  * The heap range starts with an array of one `struct page_info` per page (sparse: it
- * costs one page per megabyte in use), the pages follow.  A run of pages is either
+ * costs one page per megabyte in use), which grows down, the pages follow.  A run of pages is
+ * either
  *   - free: in one of the lists by size, described at its first and last page;
  *   - large: handed out as a whole, its length at its first page;
  *   - a slab: objects of one size class.  Which are free is kept in the page_info of
@@ -45,9 +46,9 @@ struct page_info {
 #define HEAP_PAGES ((SEG_HEAP_END - SEG_HEAP) >> PAGE_SHIFT)
 #define INFO_PAGES (HEAP_PAGES * sizeof(struct page_info) >> PAGE_SHIFT)
 #define POPULATE   16 /* pages */
-/* At the start of a page table: its pages, and what is known of them, are brought in together. */
-#define FIRST_PAGE ALIGN_UP(INFO_PAGES, 512)
-#define WARM_END   (FIRST_PAGE + (SEG_HEAP_WARM_SIZE >> PAGE_SHIFT))
+/* At the start of a page table, behind what is known of them: it is brought in together. */
+#define FIRST_PAGE (ALIGN_UP(INFO_PAGES, 512) + 1)
+#define WARM_END   (FIRST_PAGE - 1 + (SEG_HEAP_WARM_SIZE >> PAGE_SHIFT))
 #define DIRTY_MAX  512u /* pages kept in free runs */
 #define BINS       24
 
@@ -58,7 +59,8 @@ static struct {
     u32 dirty;     /* pages in free runs that were not given back */
     u32 bin[BINS]; /* free runs of 2^i .. 2^(i+1)-1 pages */
 } pages = {.frontier = FIRST_PAGE, .populated = WARM_END};
-_Static_assert(SEG_HEAP + (FIRST_PAGE << PAGE_SHIFT) == SEG_HEAP_WARM, "the heap's first page");
+_Static_assert(SEG_HEAP + ((FIRST_PAGE - 1) << PAGE_SHIFT) == SEG_HEAP_WARM,
+               "the heap's first page");
 
 static u64 used_pages; /* handed out or in slabs */
 
@@ -76,7 +78,8 @@ static struct size_class {
 
 static inline struct page_info *info(u32 page)
 {
-    return (struct page_info *)(SEG_BASE + SEG_HEAP) + page;
+    return (struct page_info *)(SEG_BASE + SEG_HEAP + (FIRST_PAGE << PAGE_SHIFT)) -
+           (page - FIRST_PAGE + 1);
 }
 
 static inline void *page_address(u32 page)
