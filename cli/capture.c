@@ -146,7 +146,7 @@ static bool is_private(const struct mapping *m, uint64_t entry)
     return m->own || ((entry & (PAGE_PRESENT | PAGE_SWAPPED)) && !(entry & PAGE_OF_FILE));
 }
 
-static uint64_t entries[0x10000];
+static uint64_t entries[0x2000];
 
 /* What the kernel says of pages of m from `at` on, as many as there is room for, into entries:
  * how many; or -1. */

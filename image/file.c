@@ -74,7 +74,7 @@ int spool_open(const char *target, struct image_error *err)
 
 int copy_file(int from, int to, struct image_error *err)
 {
-    static char buffer[1 << 18];
+    static char buffer[1 << 16];
     ssize_t n;
 
     while ((n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0)) > 0)
