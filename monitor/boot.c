@@ -238,8 +238,15 @@ uint32_t boot_flags(const struct sandbox_config *c)
 
 int boot_prepare(struct sandbox *s)
 {
-    s->fresh = calloc(1, BOOT_SIZE);
-    return s->fresh ? boot_fill(s, s->fresh) : error_set(s->err, ENOMEM, "resume");
+    struct boot_info *b = calloc(1, BOOT_SIZE);
+    const size_t size = sizeof(*b) + s->export_count * sizeof(b->mounts[0]); /* not the strings */
+
+    s->fresh = b ? malloc(size) : NULL;
+    int rc = s->fresh ? boot_fill(s, b) : error_set(s->err, ENOMEM, "resume");
+    if (rc == 0)
+        memcpy(s->fresh, b, size);
+    free(b);
+    return rc;
 }
 
 int boot_fill(struct sandbox *s, struct boot_info *b)

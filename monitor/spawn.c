@@ -70,7 +70,6 @@ struct plan {
     int lifeline_read, report;
     bool mapped; /* the image's text, here */
     pid_t monitor;
-    uint64_t plain; /* signals known to have their default action */
     struct image image;
     struct filter_program filter;
 };
@@ -265,31 +264,14 @@ struct kernel_sigaction {
 };
 #define SA_RESTORER_BIT 0x04000000UL
 
-/* Those that need not be set: all but what the monitor changes after this. */
-static uint64_t plain_signals(void)
-{
-    struct kernel_sigaction action;
-    uint64_t plain = 0;
-
-    for (int sig = 1; sig <= 64; sig++)
-        if (syscall(SYS_rt_sigaction, sig, NULL, &action, 8) == 0 &&
-            action.handler == (uint64_t)SIG_DFL)
-            plain |= 1ULL << (sig - 1);
-    return plain & ~(1ULL << (SIGPIPE - 1) | 1ULL << (SIGXFSZ - 1) | 1ULL << (SIGSYS - 1));
-}
-
-static int install_signals(const struct image_header *image, uint64_t plain)
+/* What the caller ignores stays ignored, and nothing but SIGSYS has a handler of the monitor's. */
+static int install_signals(const struct image_header *image)
 {
     static const uint8_t handled[] = {
         SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, GATE_INTERRUPT_SIGNAL};
-    struct kernel_sigaction action = {0, 0, 0, 0};
+    struct kernel_sigaction action;
     uint64_t none = 0;
 
-    for (int sig = 1; sig <= 64; sig++) {
-        action.handler = sig == SIGPIPE || sig == SIGXFSZ ? (uint64_t)SIG_IGN : (uint64_t)SIG_DFL;
-        if (sig != SIGKILL && sig != SIGSTOP && !(plain >> (sig - 1) & 1))
-            syscall(SYS_rt_sigaction, sig, &action, NULL, 8);
-    }
     action =
         (struct kernel_sigaction){image->signal_handler, SA_SIGINFO | SA_ONSTACK | SA_RESTORER_BIT,
                                   image->signal_restorer, ~0ULL};
@@ -387,8 +369,7 @@ static _Noreturn void child_main(const struct plan *p)
     child_step(GATE_FD_REPORT, "mapping the picoprocess", map_memory());
     forget_thread_area();
     drop_rights(p->s);
-    child_step(GATE_FD_REPORT, "installing host signals",
-               install_signals(&p->image.header, p->plain));
+    child_step(GATE_FD_REPORT, "installing host signals", install_signals(&p->image.header));
     child_step(GATE_FD_REPORT, "mapping the picoprocess", move_vdso(host_vdso()));
     child_step(GATE_FD_REPORT, "making CPUID fault", hide_cpuid(p));
     const int pid = getpid();
@@ -515,7 +496,6 @@ int spawn_prepare(struct sandbox *s)
     if (!plan.filter.length)
         filter_build(&plan.filter);
     host_vdso(); /* the child may read no file */
-    plan.plain = plain_signals();
     plan.mapped = true;
     return 0;
 }

@@ -92,3 +92,20 @@ none_of() { ! ps -o stat= -s "$1" | grep -q '^[^ZX]'; } # SESSION: but for whom 
     [ ! -e "/tmp/x$$" ] || fail "left in /tmp"
     ! comm -13 before <(ls -A /dev/shm 2>/dev/null) | grep -e bailey -e "x$$" || fail "left in /dev/shm"
 }
+
+# SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGURG and SIGSYS: whatever else had a handler in the
+# monitor would run what is not there.
+@test "picoprocesses handle the signals of the contract and no others" {
+    for how in "" "-d --name detached"; do
+        if [ "$how" ]; then
+            "$BAILEY" run $how -- sleep 1000 >/dev/null 3>&-
+            main=$("$BAILEY" ps | awk '$1 == "detached" { print $2 }')
+        else
+            start -- sh -c 'trap "" TERM; echo ready; sleep 1000 & wait'
+        fi
+        for pico in $(pgrep -P "$main"); do
+            grep -q '^SigCgt:.0*404004d8$' "/proc/$pico/status" || fail "$(cat "/proc/$pico/status")"
+        done
+        kill -KILL "$main"
+    done
+}
