@@ -21,13 +21,14 @@ struct image_header {
     uint64_t entry;           /* void entry(int listener, int pid), on the top of the exit stack */
     uint64_t signal_handler;  /* of SIGSYS, faults and GATE_INTERRUPT_SIGNAL */
     uint64_t signal_restorer; /* executes rt_sigreturn through the gate */
-    uint64_t reserved[4];
+    uint64_t build_id;        /* the linker's note of it (elf(5)): a SHA-1 over the image */
+    uint64_t reserved[3];
 };
 
 /* Host signals: installed by the monitor's child before the filter, with SA_SIGINFO,
  * SA_ONSTACK, SA_RESTORER and every signal masked while a handler runs.  SIGSYS, SIGSEGV,
  * SIGBUS, SIGFPE, SIGILL, SIGTRAP and this one; SIGPIPE and SIGXFSZ are ignored (writes
- * return EPIPE, EFBIG), all others keep their default action. */
+ * return EPIPE, EFBIG), as is what the caller ignored; all others have their default action. */
 #define GATE_INTERRUPT_SIGNAL 23 /* SIGURG */
 
 /* The beginning: the monitor's child sends a message on GATE_FD_REPORT if it fails.  Behind the

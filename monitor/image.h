@@ -20,8 +20,7 @@ void image_copy_data(const struct image *image, uint8_t *segment);
  * off.  0 or -errno. */
 int image_map_text(const struct image *image, int exe_fd);
 void image_unmap_text(void);
-/* 32 bytes that tell one inside image from another; no proof against anybody.  Reads all of it,
- * so not at every start. */
+/* 32 bytes that tell one inside image from another; no proof against anybody. */
 void image_identity(uint8_t id[32]);
 
 #endif

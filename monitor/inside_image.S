@@ -2,9 +2,8 @@
  * mapped from the executable file and is shared by all sandboxes of the machine. */
     .section .rodata.inside_image, "a", @progbits
     .balign 4096
-    .globl inside_image_start, inside_image_end
+    .globl inside_image_start
 inside_image_start:
     .incbin INSIDE_ELF
-inside_image_end:
     .balign 4096
     .section .note.GNU-stack, "", @progbits

@@ -287,10 +287,8 @@ static void begin(struct sandbox *s, const struct sandbox_config *config, struct
 void monitor_prepare(void)
 {
     static struct error again; /* when it matters */
-    uint8_t id[32];
 
     sandbox.err = &again;
-    image_identity(id);
     spawn_prepare(&sandbox);
 }
 

@@ -40,6 +40,7 @@ image_header:
     .quad pal_enter
     .quad host_signal
     .quad gate_restorer
-    .quad 0, 0, 0, 0
+    .quad image_build_id
+    .quad 0, 0, 0
     .org 0x1000
     .section .note.GNU-stack, "", @progbits
