@@ -4,6 +4,7 @@
  */
 #include "sandbox.h"
 
+#include <asm/hwcap2.h>
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/platform/x86.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -121,6 +123,15 @@ static void limit_registers(struct boot_info *b, const struct sandbox_config *c)
             b->xcr0 &= c->cpu_leaves[i].eax;
             b->xsave_size = c->cpu_leaves[i].ebx;
         }
+}
+
+/* Asked of what the C library knows already: CPUID is slow in virtual machines. */
+static int check_cpu(struct sandbox *s)
+{
+    if (CPU_FEATURE_PRESENT(OSXSAVE) && getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE)
+        return 0;
+    error_set(s->err, 0, "this CPU or kernel lacks XSAVE or FSGSBASE");
+    return error_hint(s->err, "`bailey check` tells what this host lacks");
 }
 
 static void fill_cpu(struct boot_info *b, struct writer *w, const struct sandbox_config *c)
@@ -254,6 +265,8 @@ int boot_fill(struct sandbox *s, struct boot_info *b)
     const struct sandbox_config *c = s->config;
     struct writer w = {b, sizeof(*b) + s->export_count * sizeof(b->mounts[0]), false};
 
+    if (check_cpu(s) < 0)
+        return -1;
     b->magic = BOOT_MAGIC;
     b->version = BOOT_VERSION;
     b->flags = boot_flags(c);

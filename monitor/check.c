@@ -1,5 +1,4 @@
 /* `bailey check`: can this host run sandboxes, and with how much of the second wall? */
-#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <linux/openat2.h>
@@ -11,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/platform/x86.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <asm/hwcap2.h>
 #include <unistd.h>
 #include <fcntl.h>
 
@@ -27,9 +28,8 @@
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
-#define HWCAP2_FSGSBASE_BIT 2UL
-#define ARCH_GET_CPUID      0x1011
-#define ARCH_SET_CPUID      0x1012
+#define ARCH_GET_CPUID 0x1011
+#define ARCH_SET_CPUID 0x1012
 
 struct report {
     FILE *out;
@@ -156,15 +156,14 @@ int monitor_check(FILE *out)
 {
     struct report r = {out, true};
     char release[96];
-    unsigned a = 0, b = 0, c = 0, d = 0;
 
     line(&r, kernel_at_least(6, 0, release, sizeof(release)), true, "kernel 6.0 or newer", release);
     int rc = in_child(probe_filter);
     line(&r, rc == 0, true, "seccomp filter with notification", strerror(rc));
-    line(&r, getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE_BIT, true, "FSGSBASE instructions",
+    line(&r, getauxval(AT_HWCAP2) & HWCAP2_FSGSBASE, true, "FSGSBASE instructions",
          "the CPU or the kernel (nofsgsbase) does not offer them");
-    __cpuid_count(0xd, 0, a, b, c, d);
-    line(&r, b >= 576, true, "XSAVE", "the CPU does not save extended state");
+    line(&r, CPU_FEATURE_PRESENT(OSXSAVE), true, "XSAVE",
+         "the CPU or the kernel does not save extended state");
     line(&r, openat2_works(), true, "openat2", "paths cannot be kept below a directory");
     line(&r, access("/proc/self/exe", R_OK) == 0, true, "/proc", "not mounted");
     rc = in_child(probe_clock);

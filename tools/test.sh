@@ -16,6 +16,7 @@
 #               thousands
 #   suites      some of CPython's and stress-ng's own tests; `make suites` has all of them
 #   another kernel  a snapshot between two machines under QEMU, where there is one
+#   cpu levels  run --cpu on a CPU that can hide features, under a QEMU that can emulate that
 #   save        the guest programs, saved and resumed at random moments
 #   objects     one of every kind, saved in a moment it chooses
 #   guest, cli  programs in sandboxes, as the caller, and again as an ordinary user
@@ -141,6 +142,7 @@ suite "soak, a day" tests/soak/mixed_day "$build" 48
 suite "soak, clones" tests/soak/many_clones "$build" 50
 suite suites suites "$build"
 suite "another kernel" tests/qemu/other_kernel "$build"
+suite "cpu levels" tests/qemu/cpu_level "$build"
 
 skipped=$(grep -cE '^ok.*# *(SKIP|skip)' "$results")
 failed=$(grep -c '^not ok' "$results")
