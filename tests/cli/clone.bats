@@ -278,7 +278,7 @@ while True: signal.pause()' >/dev/null 3>&-
     for more in 1 2 3 4 5 30 31; do
         try bash -c 'ulimit -u "$1" && exec "$0" clone base -n 40' "$BAILEY" $((count + more))
         refused 125 "ulimit -u"
-        [ "$("$BAILEY" ps -q)" = base ]
+        [ "$("$BAILEY" ps -q --all)" = base ]
     done
 }
 
