@@ -113,11 +113,8 @@ void registration_attach(struct registration *r, struct sandbox_config *config, 
 
 void registration_forget(struct registration *r)
 {
-    if (r->listener >= 0)
-        close(r->listener);
-    if (r->known)
-        entry_end(&r->entry, false);
-    r->known = false;
+    r->state.keep = false;
+    registration_end(r, 0);
 }
 
 void registration_end(struct registration *r, int exit_code)

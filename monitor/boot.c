@@ -136,19 +136,15 @@ static int check_cpu(struct sandbox *s)
 
 static void fill_cpu(struct boot_info *b, struct writer *w, const struct sandbox_config *c)
 {
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    unsigned eax, ebx, ecx, edx, low, high;
     cpu_set_t cpus;
     char online[32];
 
     __cpuid_count(0xd, 0, eax, ebx, ecx, edx);
-    b->xsave_size = ebx ? ebx : 576;
-    b->xcr0 = 3;
-    if (ebx) {
-        unsigned low, high;
-        __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        b->xcr0 = (uint64_t)high << 32 | low;
-        limit_registers(b, c);
-    }
+    b->xsave_size = ebx;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    b->xcr0 = (uint64_t)high << 32 | low;
+    limit_registers(b, c);
     b->hwcap = getauxval(AT_HWCAP);
     b->hwcap2 = getauxval(AT_HWCAP2);
     b->minsigstksz = getauxval(AT_MINSIGSTKSZ);

@@ -276,7 +276,7 @@ static long futex_wake(uptr addr, bool private, int n, u32 bitset)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     batch.n = 0;
     lock(&b->lock);
-    if (!b->waiters.next) { /* nobody has ever waited: its page stays as it is */
+    if (!b->waiters.next) { /* nobody has ever waited: it stays zero, and is not saved */
         unlock(&b->lock);
         return 0;
     }
